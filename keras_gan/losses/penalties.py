@@ -1,0 +1,115 @@
+"""Gradient penalties: terms added to the discriminator's loss.
+
+A penalty is called with `discriminate`, the function from images to logits, and the
+images of the step, float32 [batch, ...]; it returns a scalar.
+"""
+
+import keras
+import tensorflow as tf
+
+
+def _squared_gradient_norms(discriminate, images):
+    """Returns the squared norm of each image's logit gradient, float32 [batch]."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(images)
+        # The gradient of the sum is each image's own gradient, as long as images
+        # do not meet in batch normalisation.
+        logits = tf.cast(discriminate(images), "float32")
+        total = tf.reduce_sum(logits)
+    gradients = tape.gradient(total, images)
+    return tf.reduce_sum(tf.square(gradients), axis=range(1, len(images.shape)))
+
+
+class Penalty:
+    """A term of the discriminator's loss that depends on its gradient at images.
+
+    Args:
+        weight: factor of the term; must be above 0.
+    """
+
+    def __init__(self, weight):
+        if not weight > 0:
+            raise ValueError(f"weight is {weight}; it must be above 0.")
+        self.weight = weight
+
+    def __call__(self, discriminate, real, fake, seed):
+        """Returns the scalar penalty.
+
+        Args:
+            discriminate: function from images to logits.
+            real: float32 [batch, ...] real images.
+            fake: float32 [batch, ...] generated images.
+            seed: int [2], for what the penalty draws at random.
+        """
+        raise NotImplementedError
+
+    def get_config(self):
+        return {"weight": self.weight}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class R1(Penalty):
+    """Zero-centred penalty at the real images: weight / 2 * E |grad D(x)|^2.
+
+    Source: Mescheder et al. 2018, arXiv 1801.04406, equation 9.
+    """
+
+    def __init__(self, weight=1.0):
+        super().__init__(weight)
+
+    def __call__(self, discriminate, real, fake, seed):
+        norms = _squared_gradient_norms(discriminate, real)
+        return self.weight / 2 * tf.reduce_mean(norms)
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class R2(Penalty):
+    """Zero-centred penalty at the generated images: weight / 2 * E |grad D(G(z))|^2.
+
+    Source: Mescheder et al. 2018, arXiv 1801.04406, equation 10.
+    """
+
+    def __init__(self, weight=1.0):
+        super().__init__(weight)
+
+    def __call__(self, discriminate, real, fake, seed):
+        norms = _squared_gradient_norms(discriminate, fake)
+        return self.weight / 2 * tf.reduce_mean(norms)
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class R1R2(Penalty):
+    """`R1` and `R2` together, with one weight.
+
+    Source: Huang et al. 2024, arXiv 2501.05441, section 2.2.
+    """
+
+    def __init__(self, weight=1.0):
+        super().__init__(weight)
+        self._terms = (R1(weight), R2(weight))
+
+    def __call__(self, discriminate, real, fake, seed):
+        return sum(term(discriminate, real, fake, seed) for term in self._terms)
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class GradientPenalty(Penalty):
+    """Pulls gradient norms to 1 at points between real and generated images (WGAN-GP).
+
+    Source: Gulrajani et al. 2017, arXiv 1704.00028, equation 3.
+    """
+
+    def __init__(self, weight=10.0):
+        super().__init__(weight)
+
+    def __call__(self, discriminate, real, fake, seed):
+        shape = [tf.shape(real)[0]] + [1] * (len(real.shape) - 1)
+        fraction = tf.random.stateless_uniform(shape, seed)
+        between = fraction * real + (1.0 - fraction) * fake
+        # A gradient of exactly zero has a norm without a derivative.
+        norms = tf.sqrt(_squared_gradient_norms(discriminate, between) + 1e-12)
+        return self.weight * tf.reduce_mean(tf.square(norms - 1.0))

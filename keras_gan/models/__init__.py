@@ -1,0 +1,6 @@
+"""The models of the project."""
+
+from keras_gan.models.dcgan import DCGAN
+from keras_gan.models.gan import GAN
+
+__all__ = ["DCGAN", "GAN"]

@@ -1,0 +1,80 @@
+"""The deep convolutional GAN of Radford et al. 2015."""
+
+import keras
+
+from keras_gan import seeding
+from keras_gan.models.gan import GAN
+from keras_gan.networks import dcgan_discriminator, dcgan_generator
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class DCGAN(GAN):
+    """A `GAN` that builds the paper's two convolutional networks.
+
+    Args:
+        image_shape: (height, width, channels); sides of 8 to 256 pixels that strides of
+            two reach from 4 to 15 pixels, square or not; 1, 3 or 4 channels.
+        latent_dim: size of the latent vector.
+        base_filters: channels next to the image; 128 in the paper.
+        num_classes: number of classes of a conditional model, or None.
+        latent_distribution: "uniform" as in the paper, or "normal".
+        latent_bounds: (low, high) of the uniform distribution.
+        batch_normalization: of the discriminator; see `dcgan_discriminator`.
+        spectral_normalization: of the discriminator; see `dcgan_discriminator`.
+        seed: decides the initial weights and every latent vector of training.
+
+    Raises:
+        InputError: for an image shape that the architecture cannot make.
+
+    Source: Radford et al. 2015, arXiv 1511.06434.
+    """
+
+    def __init__(
+        self,
+        image_shape=(64, 64, 3),
+        latent_dim=100,
+        base_filters=128,
+        num_classes=None,
+        latent_distribution="uniform",
+        latent_bounds=(-1.0, 1.0),
+        batch_normalization=True,
+        spectral_normalization=False,
+        seed=None,
+        **kwargs,
+    ):
+        rng = seeding.generator(seed)
+        seed = seeding.draw(rng) if seed is None else seed
+        self._architecture = {
+            "image_shape": tuple(image_shape),
+            "base_filters": base_filters,
+            "batch_normalization": batch_normalization,
+            "spectral_normalization": spectral_normalization,
+        }
+        super().__init__(
+            dcgan_generator(
+                image_shape,
+                latent_dim,
+                base_filters,
+                num_classes,
+                seed=seeding.draw(rng),
+            ),
+            dcgan_discriminator(
+                image_shape,
+                base_filters,
+                num_classes,
+                batch_normalization,
+                spectral_normalization,
+                seed=seeding.draw(rng),
+            ),
+            latent_dim,
+            latent_distribution,
+            latent_bounds,
+            num_classes=num_classes,
+            seed=seed,
+            **kwargs,
+        )
+
+    def get_config(self):
+        config = {**self._game_config(), **self._architecture}
+        del config["value_range"]  # a tanh output has no other
+        return config

@@ -1,0 +1,612 @@
+"""The adversarial game of Goodfellow et al. 2014 as a Keras model."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan import losses, seeding
+from keras_gan.errors import InputError
+
+LATENT_DISTRIBUTIONS = ("normal", "uniform")
+UPDATES = ("alternating", "simultaneous")
+_RENDER_BATCH = 256
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class GAN(keras.Model):
+    """Two networks that play the minimax game; `fit` trains both on images alone.
+
+    The data of `fit` is float32 images [batch, *image_shape] in `value_range`, or with
+    `num_classes` pairs (image, label). Calling the model is calling the generator.
+
+    Args:
+        generator: Keras model from `latent`, float32 [batch, latent_dim], to images, or
+            from `[latent, label]` where `num_classes` is given.
+        discriminator: Keras model from images (or `[image, label]`) to one logit each,
+            [batch, 1], without a sigmoid.
+        latent_dim: size of the latent vector.
+        latent_distribution: "normal" (mean 0, variance 1) or "uniform".
+        latent_bounds: (low, high) of the uniform distribution.
+        value_range: (low, high) of the generator's values: (-1, 1) for a tanh output,
+            (0, 1) for a sigmoid, None for vectors without bounds.
+        num_classes: number of classes of a conditional model; labels are integers from
+            0 to num_classes - 1.
+        seed: decides every latent vector that training draws.
+
+    Example:
+
+    ```python
+    gan = GAN(
+        networks.mlp_generator((28, 28, 1)),
+        networks.maxout_discriminator((28, 28, 1)),
+        latent_dim=100,
+        value_range=(0, 1),
+    )
+    gan.compile(
+        generator_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
+        discriminator_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
+    )
+    gan.fit(images, epochs=20)
+    gan.generate(16, seed=1)
+    ```
+
+    Source: Goodfellow et al. 2014, arXiv 1406.2661.
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        latent_dim,
+        latent_distribution="normal",
+        latent_bounds=(-1.0, 1.0),
+        value_range=(-1.0, 1.0),
+        num_classes=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if latent_distribution not in LATENT_DISTRIBUTIONS:
+            raise InputError(
+                f"latent_distribution is {latent_distribution!r}; accepted are "
+                f"{', '.join(LATENT_DISTRIBUTIONS)}."
+            )
+        self.generator = generator
+        self.discriminator = discriminator
+        self.averaged_generator = None
+        self.latent_dim = latent_dim
+        self.latent_distribution = latent_distribution
+        self.latent_bounds = tuple(float(bound) for bound in latent_bounds)
+        self.value_range = value_range and tuple(float(end) for end in value_range)
+        self.num_classes = num_classes
+        rng = seeding.generator(seed)
+        self.seed = seeding.draw(rng) if seed is None else seed
+        self._generate_rng = rng
+        self.step = self.add_weight(
+            (), initializer="zeros", dtype="int64", trainable=False, name="step"
+        )
+        self.image_shape = self._build_networks()
+        self.built = True
+        self._trackers = {
+            name: keras.metrics.Mean(name=name)
+            for name in (
+                "discriminator_loss",
+                "generator_loss",
+                "d_real",
+                "d_fake",
+                "value",
+            )
+        }
+
+    def _build_networks(self):
+        """Makes all weights by running both networks; returns the shape of an image."""
+        label = None if self.num_classes is None else tf.zeros([1], "int64")
+        image = self._images_from(
+            self.generator, tf.zeros([1, self.latent_dim]), label, training=False
+        )
+        logit = self.discriminator(_inputs(image, label), training=False)
+        if tuple(logit.shape) != (1, 1):
+            raise InputError(
+                f"the discriminator gives shape {tuple(logit.shape)} for one image; it "
+                "must give one logit, (1, 1)."
+            )
+        return tuple(image.shape[1:])
+
+    # The game ------------------------------------------------------------------
+
+    def compile(
+        self,
+        generator_optimizer,
+        discriminator_optimizer,
+        objective="non_saturating",
+        penalty=None,
+        discriminator_steps=1,
+        update="alternating",
+        generator_average=None,
+        **kwargs,
+    ):
+        """Sets how the game is played.
+
+        Args:
+            generator_optimizer: Keras optimizer, or its name.
+            discriminator_optimizer: another Keras optimizer, or its name.
+            objective: name or instance from `keras_gan.losses`.
+            penalty: name or instance from `keras_gan.losses`, or None.
+            discriminator_steps: k, updates of the discriminator before each update of
+                the generator. A batch of `fit` holds the images of all k.
+            update: "alternating" shows the generator the updated discriminator, as
+                algorithm 1 does; "simultaneous" computes both updates from the same
+                networks, as the authors' code did.
+            generator_average: decay in (0, 1) of an exponential moving average of the
+                generator's weights, such as 0.999, or None. Where there is one, images
+                are generated and exported from it.
+            **kwargs: `jit_compile`, `steps_per_execution` and `run_eagerly` of
+                `keras.Model.compile`.
+
+        Raises:
+            InputError: for a value that is not accepted.
+        """
+        if update not in UPDATES:
+            raise InputError(
+                f"update is {update!r}; accepted are {', '.join(UPDATES)}."
+            )
+        if discriminator_steps < 1:
+            raise InputError(
+                f"discriminator_steps is {discriminator_steps}; it must be at least 1."
+            )
+        if generator_average is not None and not 0 < generator_average < 1:
+            raise InputError(
+                f"generator_average is {generator_average}; it must lie between 0 and "
+                "1, or be None."
+            )
+        super().compile(optimizer=None, **kwargs)
+        self.generator_optimizer = self._optimizer(generator_optimizer)
+        self.discriminator_optimizer = self._optimizer(discriminator_optimizer)
+        if self.generator_optimizer is self.discriminator_optimizer:
+            raise InputError(
+                "both players were given the same optimizer object; each needs its own."
+            )
+        # Built now, not at the first step, so that a checkpoint finds its variables.
+        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self.objective = losses.get_objective(objective)
+        self.penalty = losses.get_penalty(penalty)
+        self.discriminator_steps = discriminator_steps
+        self.update = update
+        self.generator_average = generator_average
+        if generator_average is None:
+            self.averaged_generator = None
+        elif self.averaged_generator is None:
+            self.averaged_generator = self._copy_of_generator()
+        self._compile_kwargs = kwargs
+
+    def _optimizer(self, identifier):
+        optimizer = keras.optimizers.get(identifier)
+        # Gradients of float16 activations underflow unless the loss is scaled up.
+        if any(
+            layer.dtype_policy.name == "mixed_float16"
+            for layer in self.generator.layers + self.discriminator.layers
+        ) and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        return optimizer
+
+    def _copy_of_generator(self):
+        copy = type(self.generator).from_config(self.generator.get_config())
+        label = None if self.num_classes is None else tf.zeros([1], "int64")
+        copy(_inputs(tf.zeros([1, self.latent_dim]), label))
+        copy.set_weights(self.generator.get_weights())
+        copy.trainable = False
+        return copy
+
+    def train_step(self, data):
+        """Plays one iteration of algorithm 1: k discriminator updates, one generator's.
+
+        The generator's update goes back through the samples that the last
+        discriminator update saw, so that each sample is generated once.
+        """
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        for i in range(self.discriminator_steps):
+            real = self._part(images, i)
+            label = None if labels is None else tf.cast(self._part(labels, i), "int64")
+            latent = self._latent(tf.shape(real)[0], self._step_seed(2 * i))
+            with tf.GradientTape() as generation:
+                fake = self._images_from(self.generator, latent, label, training=True)
+                generation_terms = [fake, *self.generator.losses]
+
+            def discriminate(image, label=label):
+                logit = self.discriminator(_inputs(image, label), training=True)
+                return tf.cast(logit, "float32")
+
+            with tf.GradientTape() as tape:
+                sample = tf.stop_gradient(fake)
+                real_logits = discriminate(real)
+                fake_logits = discriminate(sample)
+                discriminator_loss = self.objective.discriminator_loss(
+                    real_logits, fake_logits
+                )
+                if self.penalty is not None:
+                    discriminator_loss += self.penalty(
+                        discriminate, real, sample, self._step_seed(2 * i + 1)
+                    )
+                loss = self._scaled(
+                    discriminator_loss + sum(self.discriminator.losses),
+                    self.discriminator_optimizer,
+                )
+            variables = self.discriminator.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            if self.update == "simultaneous":
+                generator_loss, generator_gradients = self._generator_gradients(
+                    generation, generation_terms, discriminate, real
+                )
+            self.discriminator_optimizer.apply(gradients, variables)
+
+        if self.update == "alternating":
+            generator_loss, generator_gradients = self._generator_gradients(
+                generation, generation_terms, discriminate, real
+            )
+        self.generator_optimizer.apply(
+            generator_gradients, self.generator.trainable_variables
+        )
+        if self.averaged_generator is not None:
+            self._update_average()
+        self.step.assign_add(1)
+        return self._report(
+            discriminator_loss, generator_loss, real_logits, fake_logits
+        )
+
+    def _generator_gradients(self, generation, generation_terms, discriminate, real):
+        """Returns the generator's loss and gradients.
+
+        The chain rule in two halves: from the loss to the samples, which needs no
+        gradient of the discriminator's weights, and from there to the generator's.
+        """
+        fake, *regularization = generation_terms
+        real_logits = None
+        if self.objective.generator_needs_real:
+            real_logits = discriminate(real)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(fake)
+            loss = self.objective.generator_loss(real_logits, discriminate(fake))
+            scaled_loss = self._scaled(loss, self.generator_optimizer)
+        unit = self._scaled(tf.ones([]), self.generator_optimizer)
+        gradients = generation.gradient(
+            generation_terms,
+            self.generator.trainable_variables,
+            output_gradients=[tape.gradient(scaled_loss, fake)]
+            + [unit] * len(regularization),
+        )
+        return loss, gradients
+
+    def _part(self, batch, i):
+        """Returns the part of the batch that discriminator update `i` sees."""
+        if self.discriminator_steps == 1:
+            return batch
+        count = tf.shape(batch)[0]
+        size = tf.maximum(count // self.discriminator_steps, 1)
+        # A last batch with fewer images than updates shows some of them twice.
+        start = tf.minimum(i * size, count - size)
+        return batch[start : start + size]
+
+    def _scaled(self, loss, optimizer):
+        # Keras optimizers add up the gradients of all replicas.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return optimizer.scale_loss(loss / replicas)
+
+    def _update_average(self):
+        # Early on the average would remember the random start, so its decay grows
+        # from 0.1 to the value asked for, as tf.train.ExponentialMovingAverage's does.
+        step = tf.cast(self.step, "float32")
+        decay = tf.minimum(self.generator_average, (1.0 + step) / (10.0 + step))
+        for average, variable in zip(
+            self.averaged_generator.weights, self.generator.weights, strict=True
+        ):
+            if "float" in variable.dtype:
+                keep = tf.cast(decay, variable.dtype)
+                average.assign(keep * average + (1 - keep) * variable)
+
+    def _report(self, discriminator_loss, generator_loss, real_logits, fake_logits):
+        log_d_real = -tf.nn.softplus(-real_logits)
+        log_not_d_fake = -tf.nn.softplus(fake_logits)
+        for name, value in {
+            "discriminator_loss": discriminator_loss,
+            "generator_loss": generator_loss,
+            "d_real": tf.sigmoid(real_logits),
+            "d_fake": tf.sigmoid(fake_logits),
+            "value": tf.reduce_mean(log_d_real) + tf.reduce_mean(log_not_d_fake),
+        }.items():
+            self._trackers[name].update_state(value)
+        return {name: metric.result() for name, metric in self._trackers.items()}
+
+    @property
+    def metrics(self):
+        """Means over an epoch.
+
+        The losses of both players; `d_real` and `d_fake`, the probabilities D(x) and
+        D(G(z)); `value`, V of the game in nats, -log 4 = -1.386 at its equilibrium.
+        """
+        return list(self._trackers.values())
+
+    # Latent vectors and images -------------------------------------------------
+
+    def _latent(self, count, seed):
+        shape = (count, self.latent_dim)
+        # One algorithm everywhere, so that a seed means the same on every device.
+        if self.latent_distribution == "normal":
+            return tf.random.stateless_normal(shape, seed, alg="philox")
+        low, high = self.latent_bounds
+        return tf.random.stateless_uniform(shape, seed, low, high, alg="philox")
+
+    def _step_seed(self, draw):
+        """Returns the seed of one draw of the current step, on this replica."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        draws = 2 * self.discriminator_steps
+        step = tf.cast(self.step, "int64") * draws + draw
+        index = step * replicas + tf.cast(replica, "int64")
+        return tf.stack([tf.constant(self.seed, "int64"), index])
+
+    def _images_from(self, network, latent, label, training):
+        return tf.cast(network(_inputs(latent, label), training=training), "float32")
+
+    @property
+    def inference_generator(self):
+        """The network that images come from: the averaged generator if there is one."""
+        if self.averaged_generator is not None:
+            return self.averaged_generator
+        return self.generator
+
+    def call(self, inputs, training=False):
+        """Returns images, float32 [batch, *image_shape] in `value_range`.
+
+        Args:
+            inputs: latent, float32 [batch, latent_dim]; or `[latent, label]`.
+            training: True runs the generator being trained, with batch statistics;
+                False the `inference_generator`.
+        """
+        network = self.generator if training else self.inference_generator
+        return network(inputs, training=training)
+
+    def sample_latent(self, count, seed=None):
+        """Returns latent vectors, float32 [count, latent_dim].
+
+        Args:
+            count: how many, at least 1.
+            seed: int; the same seed gives the same vectors. Without one each call
+                gives others, in a sequence that the model's own seed decides.
+
+        Raises:
+            InputError: for a count below 1.
+        """
+        if count < 1:
+            raise InputError(f"count is {count}; it must be at least 1.")
+        if seed is None:
+            seed = seeding.draw(self._generate_rng)
+        # Training counts its draws from 0 up, so -1 is never one of them.
+        return self._latent(count, tf.constant([seed, -1], "int64"))
+
+    def generate(self, count, seed=None, labels=None):
+        """Returns generated images.
+
+        Args:
+            count: how many images, at least 1.
+            seed: int; the same seed gives the same images. None gives others each call.
+            labels: of a conditional model, one integer for all or one for each image;
+                None takes the classes in turn.
+
+        Returns:
+            uint8 [count, *image_shape], 0 to 255; float32 where `value_range` is None.
+
+        Raises:
+            InputError: for a count below 1 or labels that the model does not have.
+        """
+        latent = self.sample_latent(count, seed)
+        return self.render(latent, labels)
+
+    def render(self, latent, labels=None):
+        """Returns the images of given latent vectors.
+
+        Args:
+            latent: float32 [count, latent_dim].
+            labels: as in `generate`.
+
+        Returns:
+            As `generate`.
+
+        Raises:
+            InputError: for labels that the model does not have.
+        """
+        labels = self._checked_labels(labels, len(latent))
+        parts = []
+        for start in range(0, len(latent), _RENDER_BATCH):
+            rows = slice(start, start + _RENDER_BATCH)
+            label = None if labels is None else tf.constant(labels[rows])
+            parts.append(
+                self._images_from(
+                    self.inference_generator, latent[rows], label, training=False
+                )
+            )
+        values = np.concatenate(parts)
+        if self.value_range is None:
+            return values
+        low, high = self.value_range
+        return (
+            np.rint((values - low) * (255 / (high - low))).clip(0, 255).astype("uint8")
+        )
+
+    def _checked_labels(self, labels, count):
+        if self.num_classes is None:
+            if labels is not None:
+                raise InputError(
+                    "labels were given to a model without classes; build it with "
+                    "num_classes to use them."
+                )
+            return None
+        if labels is None:
+            labels = np.arange(count) % self.num_classes
+        labels = np.asarray(labels)
+        if labels.dtype.kind not in "iu" or labels.shape not in ((), (count,)):
+            raise InputError(
+                f"labels have dtype {labels.dtype} and shape {labels.shape}; accepted "
+                f"is one integer, or one for each of the {count} images."
+            )
+        if labels.min() < 0 or labels.max() >= self.num_classes:
+            raise InputError(
+                f"labels go from {labels.min()} to {labels.max()}; the classes are 0 "
+                f"to {self.num_classes - 1}."
+            )
+        return np.broadcast_to(labels, (count,)).astype("int64")
+
+    # Data ----------------------------------------------------------------------
+
+    def fit(self, x=None, y=None, **kwargs):
+        """Trains as `keras.Model.fit` does, after a look at the first batch.
+
+        Raises:
+            InputError: where the first batch is not what the networks were made for:
+                another shape, dtype or range, NaN, labels without `num_classes`.
+        """
+        if isinstance(x, tf.data.Dataset):
+            batch = next(iter(x.take(1)), None)
+            if batch is None:
+                raise InputError("the data set is empty; it must give one batch.")
+            self._check_batch(*keras.utils.unpack_x_y_sample_weight(batch)[:2])
+        elif isinstance(x, np.ndarray | tf.Tensor):
+            self._check_batch(x[:1024], y if y is None else y[:1024])
+        return super().fit(x, y, **kwargs)
+
+    def _check_batch(self, images, labels):
+        images = np.asarray(images)
+        if images.dtype.kind != "f" or images.shape[1:] != self.image_shape:
+            raise InputError(
+                f"the data has dtype {images.dtype} and shape {images.shape[1:]}; the "
+                f"networks take floats of shape {self.image_shape}."
+            )
+        if len(images) < self.discriminator_steps:
+            raise InputError(
+                f"the first batch holds {len(images)} images; "
+                f"{self.discriminator_steps} discriminator steps need at least as many."
+            )
+        if not np.isfinite(images).all():
+            raise InputError(
+                "the first batch holds NaN or infinite values; only finite ones are "
+                "accepted."
+            )
+        if self.value_range is not None:
+            self._check_range(float(images.min()), float(images.max()))
+        if (labels is None) != (self.num_classes is None):
+            raise InputError(
+                f"the data comes {'without' if labels is None else 'with'} labels and "
+                f"num_classes is {self.num_classes}; a conditional model needs both, "
+                "any other neither."
+            )
+        if labels is not None:
+            self._checked_labels(labels, len(images))
+
+    def _check_range(self, lowest, highest):
+        low, high = self.value_range
+        tolerance = 1e-3 * (high - low)
+        outside = lowest < low - tolerance or highest > high + tolerance
+        # Images in [0, 1] also lie within [-1, 1], where they would all be grey.
+        shifted = low < 0 <= lowest
+        if outside or shifted:
+            raise InputError(
+                f"the first batch has values from {lowest:g} to {highest:g}; the "
+                f"generator makes [{low:g}, {high:g}], so scale the images to that or "
+                "give GAN another value_range."
+            )
+
+    # Saving --------------------------------------------------------------------
+
+    def training_state(self):
+        """Returns all that training depends on, as named lists of `tf.Variable`.
+
+        Networks, average, both optimizers, seeds of layers, running means of the epoch
+        and the step, which decides the latent vectors and the place in the data.
+        `tf.train.Checkpoint(**gan.training_state())` saves and restores all of it.
+        """
+        average = self.averaged_generator
+        state = {
+            "generator": self.generator.weights,
+            "discriminator": self.discriminator.weights,
+            "averaged_generator": [] if average is None else average.weights,
+            "generator_optimizer": self.generator_optimizer.variables,
+            "discriminator_optimizer": self.discriminator_optimizer.variables,
+            "seeds": self._seed_states(),
+            "metrics": [v for metric in self.metrics for v in metric.variables],
+            "step": [self.step],
+        }
+        return {
+            name: [variable.value for variable in variables]
+            for name, variables in state.items()
+        }
+
+    def _seed_states(self):
+        """Returns the states of random layers, which Keras counts among no weights."""
+        known = {id(v) for v in self.weights}
+        known.update(id(v) for metric in self.metrics for v in metric.variables)
+        return [v for v in self.variables if id(v) not in known]
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for i, state in enumerate(self._seed_states()):
+            store[f"seed_{i}"] = state
+
+    def load_own_variables(self, store):
+        self.step.assign(store["0"])
+        for i, state in enumerate(self._seed_states()):
+            state.assign(store[f"seed_{i}"])
+
+    def get_config(self):
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            **self._game_config(),
+        }
+
+    def _game_config(self):
+        return {
+            "latent_dim": self.latent_dim,
+            "latent_distribution": self.latent_distribution,
+            "latent_bounds": self.latent_bounds,
+            "value_range": self.value_range,
+            "num_classes": self.num_classes,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        networks = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("generator", "discriminator")
+            if name in config
+        }
+        return cls(**{**config, **networks})
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        parts = (
+            "generator_optimizer",
+            "discriminator_optimizer",
+            "objective",
+            "penalty",
+        )
+        return {
+            **{
+                name: keras.saving.serialize_keras_object(getattr(self, name))
+                for name in parts
+            },
+            "discriminator_steps": self.discriminator_steps,
+            "update": self.update,
+            "generator_average": self.generator_average,
+            **self._compile_kwargs,
+        }
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def _inputs(tensor, label):
+    """Returns what a network takes: the tensor alone, or with the label."""
+    return tensor if label is None else [tensor, label]

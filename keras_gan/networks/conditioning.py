@@ -1,0 +1,19 @@
+"""How a class label enters a network: as a one-hot vector beside the features."""
+
+import keras
+
+from keras_gan.networks.layers import ConcatenateLabel
+
+
+def label_input(num_classes: int | None):
+    """Returns the integer label input of a conditional network, else None."""
+    if num_classes is None:
+        return None
+    return keras.Input((), dtype="int64", name="label")
+
+
+def with_label(features, label, num_classes: int | None):
+    """Returns `features`, with the one-hot label appended where there is a label."""
+    if label is None:
+        return features
+    return ConcatenateLabel(num_classes)([features, label])

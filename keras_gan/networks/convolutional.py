@@ -1,0 +1,179 @@
+"""The convolutional networks of Radford et al. 2015, for images of many sizes."""
+
+import keras
+
+from keras_gan import seeding
+from keras_gan.errors import InputError
+from keras_gan.networks.conditioning import label_input, with_label
+
+_KERNEL_SIZE = 5
+_SMALLEST_START = 4
+_LARGEST_START = 15
+
+
+def dcgan_stages(height: int, width: int) -> int:
+    """Returns how many strides of two lead from the image to the 4 to 15 pixel start.
+
+    Sides are halved together as long as both stay whole and at least 4 pixels, so 64x64
+    takes four strides from 4x4 and 28x28 two from 7x7.
+
+    Raises:
+        InputError: for a size that strides of two cannot reach.
+    """
+    stages = 0
+    sides = (height, width)
+    while all(side % 2 == 0 and side // 2 >= _SMALLEST_START for side in sides):
+        sides = tuple(side // 2 for side in sides)
+        stages += 1
+    if (
+        stages == 0
+        or min(sides) > _LARGEST_START
+        or not 8 <= min(height, width) <= max(height, width) <= 256
+    ):
+        raise InputError(
+            f"image size {height}x{width} cannot be made by strides of two; accepted "
+            f"are sides of 8 to 256 pixels that are {_SMALLEST_START} to "
+            f"{_LARGEST_START} times a power of two, such as 28, 32, 48, 64, 96 or 128."
+        )
+    return stages
+
+
+def _filters(stages, base_filters):
+    """Returns the channels of the generator's feature maps, from the start on."""
+    # The paper ends at 8 times its base of 128; larger images go on at that width.
+    return [base_filters * 2 ** min(i, 3) for i in reversed(range(stages))]
+
+
+class _Initializers:
+    """Weights from N(0, 0.02) and batch norm scales from N(1, 0.02), seeded."""
+
+    def __init__(self, seed):
+        self._rng = seeding.generator(seed)
+
+    def _normal(self, mean):
+        return keras.initializers.RandomNormal(mean, 0.02, seed=seeding.draw(self._rng))
+
+    def kernel(self):
+        return {"kernel_initializer": self._normal(0.0), "use_bias": False}
+
+    def batch_normalization(self):
+        # Short runs end before averages with Keras's momentum of 0.99 have settled.
+        return keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, gamma_initializer=self._normal(1.0)
+        )
+
+
+def dcgan_generator(
+    image_shape: tuple[int, int, int],
+    latent_dim: int = 100,
+    base_filters: int = 128,
+    num_classes: int | None = None,
+    seed: int | None = None,
+) -> keras.Model:
+    """Returns the generator of table and figure 1 of the paper, values in [-1, 1].
+
+    At 64x64x3 with 128 base filters it is the paper's, with 18,885,760 trainable
+    parameters.
+
+    Args:
+        image_shape: (height, width, channels); see `dcgan_stages` for the sizes.
+        latent_dim: size of the latent vector.
+        base_filters: channels of the last hidden feature map; each map before it has
+            twice as many, up to eight times.
+        num_classes: with it, the model takes `[latent, label]` and the one-hot label
+            enters every layer.
+        seed: makes the initial weights the same each time.
+
+    Raises:
+        InputError: for a size that strides of two cannot reach.
+
+    Source: Radford et al. 2015, arXiv 1511.06434, section 3 and figure 1.
+    """
+    height, width, channels = image_shape
+    stages = dcgan_stages(height, width)
+    start = (height // 2**stages, width // 2**stages)
+    first, *others = _filters(stages, base_filters)
+    initial = _Initializers(seed)
+
+    latent = keras.Input((latent_dim,), name="latent")
+    label = label_input(num_classes)
+    x = with_label(latent, label, num_classes)
+    x = keras.layers.Dense(start[0] * start[1] * first, **initial.kernel())(x)
+    # Over the flat units, before they become feature maps, as in the authors' code.
+    x = initial.batch_normalization()(x)
+    x = keras.layers.ReLU()(x)
+    x = keras.layers.Reshape((*start, first))(x)
+
+    def upsample(filters, x):
+        return keras.layers.Conv2DTranspose(
+            filters, _KERNEL_SIZE, strides=2, padding="same", **initial.kernel()
+        )(x)
+
+    for filters in others:
+        x = with_label(x, label, num_classes)
+        x = upsample(filters, x)
+        x = initial.batch_normalization()(x)
+        x = keras.layers.ReLU()(x)
+    x = with_label(x, label, num_classes)
+    x = upsample(channels, x)
+    # Half precision would leave too few grey levels.
+    x = keras.layers.Activation("tanh", dtype="float32", name="image")(x)
+    inputs = latent if label is None else [latent, label]
+    return keras.Model(inputs, x, name="generator")
+
+
+def dcgan_discriminator(
+    image_shape: tuple[int, int, int],
+    base_filters: int = 128,
+    num_classes: int | None = None,
+    batch_normalization: bool = True,
+    spectral_normalization: bool = False,
+    seed: int | None = None,
+) -> keras.Model:
+    """Returns the mirror of `dcgan_generator`, ending in one logit.
+
+    At 64x64x3 with 128 base filters it has the paper's 17,232,768 trainable parameters.
+
+    Args:
+        image_shape: (height, width, channels); see `dcgan_stages` for the sizes.
+        base_filters: channels of the first feature map; each map after it has twice as
+            many, up to eight times.
+        num_classes: with it, the model takes `[image, label]` and the one-hot label
+            enters every layer.
+        batch_normalization: as in the paper, on all feature maps but the first. Turn it
+            off for gradient penalties, which are defined for each image alone.
+        spectral_normalization: divide each layer's kernel by its largest singular
+            value (Miyato et al. 2018, arXiv 1802.05957).
+        seed: makes the initial weights the same each time.
+
+    Raises:
+        InputError: for a size that strides of two cannot reach.
+
+    Source: Radford et al. 2015, arXiv 1511.06434, section 3.
+    """
+    stages = dcgan_stages(*image_shape[:2])
+    initial = _Initializers(seed)
+
+    def normalized(layer):
+        if spectral_normalization:
+            return keras.layers.SpectralNormalization(layer)
+        return layer
+
+    image = keras.Input(image_shape, name="image")
+    label = label_input(num_classes)
+    x = image
+    for stage, filters in enumerate(reversed(_filters(stages, base_filters))):
+        x = with_label(x, label, num_classes)
+        x = normalized(
+            keras.layers.Conv2D(
+                filters, _KERNEL_SIZE, strides=2, padding="same", **initial.kernel()
+            )
+        )(x)
+        if batch_normalization and stage > 0:
+            x = initial.batch_normalization()(x)
+        x = keras.layers.LeakyReLU(0.2)(x)
+    x = keras.layers.Flatten()(x)
+    x = with_label(x, label, num_classes)
+    logit = keras.layers.Dense(1, dtype="float32", **initial.kernel())
+    inputs = image if label is None else [image, label]
+    return keras.Model(inputs, normalized(logit)(x), name="discriminator")

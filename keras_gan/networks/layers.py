@@ -1,0 +1,67 @@
+"""Layers that Keras does not have."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class Maxout(keras.layers.Dense):
+    """A dense layer whose every unit is the largest of several linear pieces.
+
+    Args:
+        units: number of outputs.
+        pieces: number of linear functions behind each output.
+        **kwargs: arguments of `keras.layers.Dense`.
+
+    Source: Goodfellow et al. 2013, arXiv 1302.4389, section 3.
+    """
+
+    def __init__(self, units, pieces, **kwargs):
+        super().__init__(units * pieces, **kwargs)
+        self.pieces = pieces
+
+    def call(self, inputs, training=None):
+        linear = super().call(inputs, training=training)
+        outputs = self.units // self.pieces
+        return ops.max(ops.reshape(linear, (-1, outputs, self.pieces)), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units // self.pieces)
+
+    def get_config(self):
+        outputs = self.units // self.pieces
+        return {**super().get_config(), "units": outputs, "pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class ConcatenateLabel(keras.layers.Layer):
+    """Appends the one-hot label to the last axis of vectors or feature maps.
+
+    Called with `[features, label]`: float [batch, ..., channels] and int [batch];
+    returns [batch, ..., channels + num_classes].
+
+    Args:
+        num_classes: number of classes; labels are 0 to num_classes - 1.
+
+    Source: Mirza and Osindero 2014, arXiv 1411.1784; at every layer as in the code of
+    Radford et al. 2015.
+    """
+
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+
+    def call(self, inputs):
+        features, label = inputs
+        one_hot = ops.one_hot(label, self.num_classes, dtype=features.dtype)
+        middle = ops.shape(features)[1:-1]
+        one_hot = ops.reshape(one_hot, (-1, *[1] * len(middle), self.num_classes))
+        spread = ops.ones((1, *middle, 1), dtype=features.dtype)
+        return ops.concatenate([features, one_hot * spread], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        features, _ = input_shape
+        return (*features[:-1], features[-1] + self.num_classes)
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes}
