@@ -470,6 +470,8 @@ class GAN(keras.Model):
             if batch is None:
                 raise InputError("the data set is empty; it must give one batch.")
             self._check_batch(*keras.utils.unpack_x_y_sample_weight(batch)[:2])
+            # Keras shuffles arrays, and warns of data sets that it cannot shuffle.
+            kwargs.setdefault("shuffle", False)
         elif isinstance(x, np.ndarray | tf.Tensor):
             self._check_batch(x[:1024], y if y is None else y[:1024])
         return super().fit(x, y, **kwargs)

@@ -53,8 +53,8 @@ class _Initializers:
     def _normal(self, mean):
         return keras.initializers.RandomNormal(mean, 0.02, seed=seeding.draw(self._rng))
 
-    def kernel(self):
-        return {"kernel_initializer": self._normal(0.0), "use_bias": False}
+    def kernel(self, use_bias=False):
+        return {"kernel_initializer": self._normal(0.0), "use_bias": use_bias}
 
     def batch_normalization(self):
         # Short runs end before averages with Keras's momentum of 0.99 have settled.
@@ -141,7 +141,8 @@ def dcgan_discriminator(
         num_classes: with it, the model takes `[image, label]` and the one-hot label
             enters every layer.
         batch_normalization: as in the paper, on all feature maps but the first. Turn it
-            off for gradient penalties, which are defined for each image alone.
+            off for gradient penalties, which are defined for each image alone; all
+            layers then have biases.
         spectral_normalization: divide each layer's kernel by its largest singular
             value (Miyato et al. 2018, arXiv 1802.05957).
         seed: makes the initial weights the same each time.
@@ -153,6 +154,9 @@ def dcgan_discriminator(
     """
     stages = dcgan_stages(*image_shape[:2])
     initial = _Initializers(seed)
+    # With neither biases nor batch norm the logit would be proportional to the image's
+    # contrast, and could not tell a faint image from a strong one.
+    use_bias = not batch_normalization
 
     def normalized(layer):
         if spectral_normalization:
@@ -166,7 +170,11 @@ def dcgan_discriminator(
         x = with_label(x, label, num_classes)
         x = normalized(
             keras.layers.Conv2D(
-                filters, _KERNEL_SIZE, strides=2, padding="same", **initial.kernel()
+                filters,
+                _KERNEL_SIZE,
+                strides=2,
+                padding="same",
+                **initial.kernel(use_bias),
             )
         )(x)
         if batch_normalization and stage > 0:
@@ -174,6 +182,6 @@ def dcgan_discriminator(
         x = keras.layers.LeakyReLU(0.2)(x)
     x = keras.layers.Flatten()(x)
     x = with_label(x, label, num_classes)
-    logit = keras.layers.Dense(1, dtype="float32", **initial.kernel())
+    logit = keras.layers.Dense(1, dtype="float32", **initial.kernel(use_bias))
     inputs = image if label is None else [image, label]
     return keras.Model(inputs, normalized(logit)(x), name="discriminator")

@@ -1,0 +1,17 @@
+"""Keras callbacks: what happens during `fit`."""
+
+from keras_gan.callbacks.checkpoint import Checkpoint, restore_newest
+from keras_gan.callbacks.metrics_csv import MetricsCSV
+from keras_gan.callbacks.progress import Progress
+from keras_gan.callbacks.sample_grid import SampleGrid
+from keras_gan.callbacks.stop import StopAfter, StopOnSignal
+
+__all__ = [
+    "Checkpoint",
+    "MetricsCSV",
+    "Progress",
+    "SampleGrid",
+    "StopAfter",
+    "StopOnSignal",
+    "restore_newest",
+]

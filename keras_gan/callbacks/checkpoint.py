@@ -1,0 +1,161 @@
+"""Saving everything that training depends on, and going on from there."""
+
+import time
+import warnings
+
+import tensorflow as tf
+
+from keras_gan.callbacks.step_callback import StepCallback
+from keras_gan.errors import InputError
+
+
+def restore_newest(model, directory, also=None) -> str | None:
+    """Gives a compiled model the state of the newest checkpoint that can be read.
+
+    Args:
+        model: `GAN`, compiled.
+        directory: where `Checkpoint` wrote.
+        also: further named `tf.Variable` objects that were saved with the model.
+
+    Returns:
+        Path of the checkpoint, or None where there is none.
+
+    Raises:
+        InputError: where no checkpoint can be read, or the newest belongs to another
+            model.
+    """
+    checkpoint = tf.train.Checkpoint(**model.training_state(), **(also or {}))
+    manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=None)
+    problems = []
+    for path in reversed(manager.checkpoints):
+        try:
+            # What the model has must be in the file; the file may hold more.
+            checkpoint.read(path).assert_existing_objects_matched()
+        except (AssertionError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"checkpoint {path} belongs to another model: {reason}"
+            ) from error
+        except tf.errors.OpError as error:
+            reason = (error.message or "no reason given").splitlines()[0]
+            problems.append(f"{path} ({reason})")
+            warnings.warn(
+                f"checkpoint {problems[-1]} cannot be read; trying the one before.",
+                stacklevel=2,
+            )
+        else:
+            return path
+    if problems:
+        raise InputError(
+            f"no checkpoint in {directory} can be read: {'; '.join(problems)}."
+        )
+    return None
+
+
+class Checkpoint(StepCallback):
+    """Saves the whole state of training during `fit`, so that it can go on exactly.
+
+    `restore` before `fit` continues a run, from the middle of an epoch too: the first
+    epoch is then as much shorter as had been done. `fit` needs `steps_per_epoch`, and
+    data that begins at the model's step (`first_step` of `Images.batches`).
+
+    Args:
+        directory: where the checkpoints lie.
+        every_steps: steps between checkpoints; None saves every `every_minutes`.
+        every_minutes: minutes between checkpoints, if `every_steps` is None.
+        keep: how many checkpoints stay.
+        also: further named `tf.Variable` objects to save with the model.
+
+    Example:
+
+    ```python
+    checkpoint = Checkpoint("checkpoints")
+    checkpoint.restore(gan)
+    steps = images.steps_per_epoch(128)
+    gan.fit(
+        images.batches(128, first_step=int(gan.step)),
+        steps_per_epoch=steps,
+        initial_epoch=int(gan.step) // steps,
+        epochs=20,
+        callbacks=[checkpoint],
+    )
+    ```
+    """
+
+    def __init__(
+        self, directory, every_steps=None, every_minutes=5.0, keep=3, also=None
+    ):
+        super().__init__()
+        self.directory = str(directory)
+        self.every_steps = every_steps
+        self.every_minutes = every_minutes
+        self.keep = keep
+        self.also = also or {}
+        self._interrupted_metrics = None
+
+    def restore(self, model) -> bool:
+        """Gives a compiled model the newest checkpoint; False where there is none.
+
+        Raises:
+            InputError: where no checkpoint can be read, or the newest belongs to
+                another model.
+        """
+        if restore_newest(model, self.directory, self.also) is None:
+            return False
+        self._interrupted_metrics = [
+            [variable.numpy() for variable in metric.variables]
+            for metric in model.metrics
+        ]
+        return True
+
+    def on_train_begin(self, logs=None):
+        self._manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(**self.model.training_state(), **self.also),
+            self.directory,
+            max_to_keep=self.keep,
+            step_counter=self.model.step.value,
+        )
+        self._saved_step = int(self.model.step.numpy())
+        self._saved_time = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._cut_after = None
+        done = self._steps_before_epoch % self.params["steps"]
+        if done and self._interrupted_metrics is not None:
+            self._cut_after = self.params["steps"] - done
+            # `fit` has just reset the means that this epoch had already gathered.
+            for metric, values in zip(
+                self.model.metrics, self._interrupted_metrics, strict=True
+            ):
+                for variable, value in zip(metric.variables, values, strict=True):
+                    variable.assign(value)
+        self._interrupted_metrics = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.step_after(batch)
+        if self.every_steps is not None:
+            due = step - self._saved_step >= self.every_steps
+        else:
+            due = time.monotonic() - self._saved_time >= 60 * self.every_minutes
+        if due:
+            self.save(step)
+        if self._cut_after is not None and batch + 1 >= self._cut_after:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._cut_after is not None:
+            # It ended the interrupted epoch only, not training. Who else asked to stop
+            # asks again after the next batch.
+            self.model.stop_training = False
+
+    def on_train_end(self, logs=None):
+        step = int(self.model.step.numpy())
+        if step > self._saved_step or not self._manager.checkpoints:
+            self.save(step)
+
+    def save(self, step: int) -> None:
+        """Writes a checkpoint of the given step."""
+        self._manager.save(checkpoint_number=step)
+        self._saved_step = step
+        self._saved_time = time.monotonic()

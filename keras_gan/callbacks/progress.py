@@ -1,0 +1,60 @@
+"""One line that tells how fast training goes and how long it will take."""
+
+import time
+
+import tqdm
+
+from keras_gan.callbacks.step_callback import StepCallback
+
+
+class Progress(StepCallback):
+    """Shows images per second, time left, and the means of the epoch.
+
+    Args:
+        images_per_step: images of the data that one step uses.
+        total_steps: steps of the whole run, or None.
+        minutes: minutes that are left for training; used where `total_steps` is None.
+    """
+
+    def __init__(self, images_per_step, total_steps=None, minutes=None):
+        super().__init__()
+        self.images_per_step = images_per_step
+        self.total_steps = total_steps
+        self.minutes = minutes
+
+    def on_train_begin(self, logs=None):
+        step = int(self.model.step.numpy())
+        self._begin = time.monotonic()
+        self._bar = tqdm.tqdm(
+            initial=step * self.images_per_step,
+            total=self.total_steps and self.total_steps * self.images_per_step,
+            unit="img",
+            unit_scale=True,
+            dynamic_ncols=True,
+            mininterval=1.0,
+        )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._bar.set_description(f"epoch {epoch + 1}", refresh=False)
+
+    def on_train_batch_end(self, batch, logs=None):
+        images = self.step_after(batch) * self.images_per_step
+        if self.total_steps is None and self.minutes is not None:
+            fraction = (time.monotonic() - self._begin) / (60 * self.minutes)
+            done = images - self._bar.initial
+            self._bar.total = self._bar.initial + round(done / max(fraction, 1e-3))
+        self._bar.update(images - self._bar.n)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._bar.set_postfix(
+            {
+                "D loss": f"{logs['discriminator_loss']:.3f}",
+                "G loss": f"{logs['generator_loss']:.3f}",
+                "D(x)": f"{logs['d_real']:.2f}",
+                "D(G(z))": f"{logs['d_fake']:.2f}",
+            }
+        )
+
+    def on_train_end(self, logs=None):
+        self._bar.close()

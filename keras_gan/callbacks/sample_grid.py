@@ -1,0 +1,60 @@
+"""Pictures of what the generator makes while it learns."""
+
+import pathlib
+
+from keras_gan import pictures
+from keras_gan.callbacks.step_callback import StepCallback
+
+
+class SampleGrid(StepCallback):
+    """Saves a grid of images of the same latent vectors again and again.
+
+    Writes `step_00000000.png` and so on, one before training and then at each
+    interval. Of a conditional model each column is a class.
+
+    Args:
+        directory: where the pictures go; made if it does not exist.
+        every_steps: steps between pictures; None makes one after each epoch.
+        count: images in a grid.
+        seed: decides the latent vectors.
+        animation: path of an animated GIF of all the grids in `directory`, written when
+            training ends, or None.
+    """
+
+    def __init__(self, directory, every_steps=None, count=64, seed=0, animation=None):
+        super().__init__()
+        self.directory = pathlib.Path(directory)
+        self.every_steps = every_steps
+        self.count = count
+        self.seed = seed
+        self.animation = animation
+
+    def on_train_begin(self, logs=None):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._drawn_step = None
+        self._latent = self.model.sample_latent(self.count, self.seed)
+        self._draw(int(self.model.step.numpy()))
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.every_steps is not None:
+            step = self.step_after(batch)
+            if step % self.every_steps == 0:
+                self._draw(step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.every_steps is None:
+            self._draw(int(self.model.step.numpy()))
+
+    def on_train_end(self, logs=None):
+        self._draw(int(self.model.step.numpy()))
+        if self.animation is not None:
+            frames = sorted(self.directory.glob("step_*.png"))
+            pictures.save_animation(frames, self.animation)
+
+    def _draw(self, step):
+        if step == self._drawn_step:
+            return
+        self._drawn_step = step
+        path = self.directory / f"step_{step:08d}.png"
+        images = self.model.render(self._latent)
+        pictures.save_grid(images, path, pictures.columns_for(self.model))

@@ -1,0 +1,14 @@
+"""What callbacks that act every so many steps have in common."""
+
+import keras
+
+
+class StepCallback(keras.callbacks.Callback):
+    """Knows the model's step without reading it back from the device at each batch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._steps_before_epoch = int(self.model.step.numpy())
+
+    def step_after(self, batch: int) -> int:
+        """Returns how many steps the model has taken once this batch of `fit` ended."""
+        return self._steps_before_epoch + batch + 1

@@ -1,0 +1,76 @@
+"""Ending `fit` early, with everything saved."""
+
+import signal
+import time
+
+import tensorflow as tf
+
+from keras_gan.callbacks.step_callback import StepCallback
+
+
+class StopAfter(StepCallback):
+    """Ends training after a number of steps or minutes of the whole run.
+
+    Args:
+        steps: steps of the model at which training ends, or None.
+        minutes: minutes of training, those before a resume included, or None.
+
+    `seconds` is a `tf.Variable` with the time trained; save it with the model
+    (`Checkpoint(..., also={"seconds": stop.seconds})`) to count on after a resume.
+    """
+
+    def __init__(self, steps=None, minutes=None):
+        super().__init__()
+        self.steps = steps
+        self.minutes = minutes
+        self.seconds = tf.Variable(0.0, dtype="float64", trainable=False)
+
+    def minutes_left(self) -> float | None:
+        """Returns the minutes that training may still take; None without a limit."""
+        if self.minutes is None:
+            return None
+        return self.minutes - float(self.seconds.numpy()) / 60
+
+    def reached(self, step: int) -> bool:
+        """Returns whether a model that has taken `step` steps has trained enough."""
+        if self.steps is not None and step >= self.steps:
+            return True
+        return self.minutes is not None and self.minutes_left() <= 0
+
+    def on_train_begin(self, logs=None):
+        self._begin = time.monotonic() - float(self.seconds.numpy())
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seconds.assign(time.monotonic() - self._begin)
+        if self.reached(self.step_after(batch)):
+            self.model.stop_training = True
+
+
+class StopOnSignal(StepCallback):
+    """Ends training at the next step after Ctrl-C or SIGTERM; a second Ctrl-C at once.
+
+    `received` is the signal's number, or None. Only the main thread can use it.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.received = None
+
+    def on_train_begin(self, logs=None):
+        self._previous = {
+            number: signal.signal(number, self._receive)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def _receive(self, number, frame):
+        if self.received is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = number
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.received is not None:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)

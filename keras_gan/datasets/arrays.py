@@ -1,0 +1,95 @@
+"""Arrays of images that the user already has."""
+
+import numpy as np
+
+from keras_gan.datasets import pictures, storage
+from keras_gan.datasets.images import Images
+from keras_gan.errors import InputError
+
+BLOCK = 1024  # images converted at a time, which bounds the memory of the conversion
+
+
+def from_arrays(
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    class_names: tuple[str, ...] | None = None,
+) -> Images:
+    """Check arrays and convert them to uint8 images.
+
+    Args:
+        images: [N, H, W] or [N, H, W, C] with C 1, 3 or 4; uint8, or floats in
+            [0, 1] or, if any is negative, in [-1, 1].
+        labels: integers [N] or [N, 1] from 0 up, or None.
+        size: (height, width), or None for the images' own.
+        channels: 1, 3 or 4, or None for the images' own.
+        class_names: one name per class, or None.
+
+    Returns:
+        The images; a uint8 array that needs no change is used as it is, not copied.
+
+    Raises:
+        InputError: if the arrays are not as described above.
+    """
+    images = np.asanyarray(images)
+    if images.ndim not in (3, 4):
+        raise InputError(
+            f"Images must have the shape [N, H, W] or [N, H, W, C], not "
+            f"{list(images.shape)}."
+        )
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if 0 in images.shape:
+        raise InputError(f"Images of shape {list(images.shape)} hold no pixel.")
+    if images.shape[-1] not in pictures.MODES:
+        raise InputError(
+            f"Images must have 1, 3 or 4 channels in the last dimension, not "
+            f"{images.shape[-1]} as in {list(images.shape)}."
+        )
+    low = _lowest_value(images)
+    if labels is not None:
+        labels = _check_labels(labels, len(images))
+
+    shape = (len(images), *(size or images.shape[1:3]), channels or images.shape[-1])
+    if images.dtype == np.uint8 and images.shape == shape:
+        return Images(images, labels, class_names)
+    array = storage.allocate(shape)
+    for start in range(0, len(images), BLOCK):
+        block = images[start : start + BLOCK]
+        if low is not None:
+            block = np.rint((block - low) * (255 / (1 - low))).astype(np.uint8)
+        array[start : start + BLOCK] = pictures.fit_arrays(block, size, channels)
+    return Images(array, labels, class_names)
+
+
+def _lowest_value(images):
+    """Return what black is: None for uint8, 0 or -1 for floats."""
+    if images.dtype == np.uint8:
+        return None
+    if not np.issubdtype(images.dtype, np.floating):
+        raise InputError(
+            f"Images must be uint8 in 0..255 or floats in [0, 1] or [-1, 1], not "
+            f"{images.dtype}."
+        )
+    lowest, highest = images.min(), images.max()
+    if not (lowest >= -1 and highest <= 1):  # NaN fails every comparison
+        raise InputError(
+            f"Float images must lie in [0, 1] or [-1, 1], and these reach from "
+            f"{lowest:g} to {highest:g}."
+        )
+    return -1.0 if lowest < 0 else 0.0
+
+
+def _check_labels(labels, count):
+    labels = np.asarray(labels)
+    if labels.shape not in ((count,), (count, 1)):
+        raise InputError(
+            f"There must be one label for each of {count} images, and the labels "
+            f"have the shape {list(labels.shape)}."
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(f"Labels must be integers, not {labels.dtype}.")
+    if labels.min() < 0:
+        raise InputError(f"Labels must be 0 or more, and one is {labels.min()}.")
+    return labels.reshape(-1).astype(np.int64)

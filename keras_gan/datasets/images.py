@@ -1,0 +1,162 @@
+"""Images in one array, and training batches gathered from it by index."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gan.errors import InputError
+
+# Fixed, not tf.data.AUTOTUNE: closing an autotuned iterator can block for seconds.
+PARALLEL_BATCHES = 2
+PREFETCHED_BATCHES = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """A set of images, or of vectors, in memory or in a memory-mapped file.
+
+    Args:
+        array: uint8 [N, H, W, C], or float32 [N, D] for vectors.
+        labels: int64 [N] in 0..num_classes-1, or None.
+        class_names: one name per class, or None.
+        skipped: (file, reason) of every file that could not be read.
+    """
+
+    array: np.ndarray
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example: (H, W, C) or (D,)."""
+        return self.array.shape[1:]
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes, or None without labels."""
+        if self.labels is None:
+            return None
+        return len(self.class_names or ()) or int(self.labels.max()) + 1
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Number of full batches in one pass over the images.
+
+        Args:
+            batch_size: images per batch, 1 to `len(self)`.
+
+        Returns:
+            The number; an incomplete last batch does not count.
+
+        Raises:
+            InputError: if there are fewer images than one batch.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, not {batch_size!r}.")
+        if len(self) < batch_size:
+            raise InputError(
+                f"A batch of {batch_size} needs at least as many images, and there "
+                f"are {len(self)}."
+            )
+        return len(self) // batch_size
+
+    def batches(
+        self,
+        batch_size: int,
+        value_range: tuple[float, float] = (-1.0, 1.0),
+        labels: bool = False,
+        seed: int = 0,
+        first_step: int | None = None,
+    ) -> tf.data.Dataset:
+        """Shuffled batches in which every image appears once per epoch.
+
+        The order within an epoch is a permutation drawn from (seed, epoch) alone, so
+        that training continues exactly from any step without a saved iterator.
+
+        Args:
+            batch_size: images per batch; an incomplete last batch is dropped.
+            value_range: the values that 0 and 255 become; vectors stay as they are.
+            labels: whether to yield (images, labels).
+            seed: integer that decides the order; without `first_step`, so does the
+                global `tf.random.set_seed`, if it is set.
+            first_step: None for a dataset of one epoch, in another order each time it
+                is iterated; a step counted from 0 for an endless dataset that
+                begins there.
+
+        Returns:
+            A dataset of float32 [batch_size, H, W, C] in `value_range`, or of tuples
+            of that and int64 [batch_size].
+
+        Raises:
+            InputError: if there are fewer images than one batch, if labels are
+                asked for and missing, or if a value is out of range.
+        """
+        steps = self.steps_per_epoch(batch_size)
+        low, high = value_range
+        if not low < high:
+            raise InputError(f"value_range must be (low, high), not {value_range!r}.")
+        if labels and self.labels is None:
+            raise InputError("labels=True needs labels, and these images have none.")
+        if first_step is not None and first_step < 0:
+            raise InputError(f"first_step must be 0 or more, not {first_step!r}.")
+
+        def order(epoch):
+            # A full shuffle: index_shuffle would be O(1) per image, but it repeats
+            # after 256 epochs and successive epochs are correlated.
+            permutation = tf.random.experimental.stateless_shuffle(
+                tf.range(len(self), dtype=tf.int64),
+                seed=tf.stack([tf.constant(seed, tf.int64), epoch]),
+                alg="philox",
+            )
+            return tf.data.Dataset.from_tensor_slices(
+                tf.reshape(permutation[: steps * batch_size], [steps, batch_size])
+            )
+
+        image_rows = _rows_of(self.array)
+        label_rows = _rows_of(self.labels) if labels else None
+
+        def batch(indices):
+            images = image_rows(indices)
+            if images.dtype == tf.uint8:
+                images = tf.cast(images, tf.float32) / 255.0 * (high - low) + low
+            return (images, label_rows(indices)) if labels else images
+
+        if first_step is None:
+            epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+            indices = epochs.take(1).flat_map(order)
+            indices = indices.apply(tf.data.experimental.assert_cardinality(steps))
+        else:
+            epochs = tf.data.Dataset.counter(first_step // steps)
+            indices = epochs.flat_map(order).skip(first_step % steps)
+
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        options.deterministic = True
+        return (
+            indices.map(batch, num_parallel_calls=PARALLEL_BATCHES)
+            .prefetch(PREFETCHED_BATCHES)
+            .with_options(options)
+        )
+
+
+def _rows_of(array):
+    """Return a graph function that gathers rows of `array` by index."""
+    if isinstance(array, np.memmap):
+
+        def rows(indices):
+            values = tf.numpy_function(
+                lambda i: np.asarray(array[i]), [indices], array.dtype, stateful=False
+            )
+            values.set_shape(indices.shape + array.shape[1:])
+            return values
+
+        return rows
+    # An eager tensor is captured by the function, not copied into its graph; on the
+    # CPU, because tf.data runs there and the GPU's memory is for training.
+    with tf.device("CPU:0"):
+        tensor = tf.constant(array)
+    return lambda indices: tf.gather(tensor, indices)

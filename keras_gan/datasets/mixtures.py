@@ -1,0 +1,96 @@
+"""Mixtures of Gaussians in the plane, on which mode collapse can be counted."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_gan.datasets.images import Images
+from keras_gan.errors import InputError
+
+POINTS = 50_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mixture:
+    """Equally likely round Gaussians.
+
+    Args:
+        centres: float64 [modes, 2].
+        std: standard deviation of each mode in each direction.
+    """
+
+    centres: np.ndarray
+    std: float
+
+    def sample(self, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Draw points.
+
+        Args:
+            count: number of points.
+            seed: integer that decides them.
+
+        Returns:
+            Points float32 [count, 2] and the mode of each, int64 [count].
+        """
+        random = np.random.default_rng(seed)
+        modes = random.integers(len(self.centres), size=count)
+        noise = random.normal(scale=self.std, size=(count, 2))
+        return (self.centres[modes] + noise).astype(np.float32), modes
+
+
+_ANGLES = np.arange(8) * (2 * np.pi / 8)
+_TICKS = np.arange(-4.0, 5.0, 2.0)
+
+RING = Mixture(2 * np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1), std=0.02)
+GRID = Mixture(np.stack(np.meshgrid(_TICKS, _TICKS), axis=-1).reshape(-1, 2), std=0.05)
+
+
+def read_ring(
+    argument: str,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    data_dir: str | None,
+) -> Images:
+    """Read 50,000 points of 8 Gaussians on a circle of radius 2.
+
+    Args:
+        argument, data_dir: not used.
+        size, channels: must be None, since points are not images.
+
+    Returns:
+        float32 [50000, 2] with the mode as label.
+
+    Raises:
+        InputError: if a size or a number of channels is given.
+    """
+    return _read("ring", RING, size, channels)
+
+
+def read_grid(
+    argument: str,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    data_dir: str | None,
+) -> Images:
+    """Read 50,000 points of 25 Gaussians, 5 by 5, from -4 to 4.
+
+    Args:
+        argument, data_dir: not used.
+        size, channels: must be None, since points are not images.
+
+    Returns:
+        float32 [50000, 2] with the mode as label.
+
+    Raises:
+        InputError: if a size or a number of channels is given.
+    """
+    return _read("grid", GRID, size, channels)
+
+
+def _read(name, mixture, size, channels):
+    if size is not None or channels is not None:
+        raise InputError(
+            f"{name!r} gives points, so image_size and channels must be None, not "
+            f"{size!r} and {channels!r}."
+        )
+    return Images(*mixture.sample(POINTS))

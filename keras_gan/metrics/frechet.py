@@ -1,0 +1,27 @@
+"""Distance between two sets of samples as if both were Gaussian."""
+
+import numpy as np
+
+
+def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
+    """Returns |m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2)) of two sets of samples.
+
+    Args:
+        real: float [N, D] samples or features, N at least 2.
+        fake: float [M, D], M at least 2.
+
+    Source: Dowson and Landau 1982; as a measure of images Heusel et al. 2017,
+    arXiv 1706.08500, equation 6.
+    """
+    real = np.asarray(real, "float64")
+    fake = np.asarray(fake, "float64")
+    mean_difference = real.mean(axis=0) - fake.mean(axis=0)
+    # With C = X^T X, the trace of (C1 C2)^(1/2) is the sum of the singular values of
+    # X1 X2^T: exact for singular covariances too, and small where N < D.
+    real = (real - real.mean(axis=0)) / np.sqrt(len(real) - 1)
+    fake = (fake - fake.mean(axis=0)) / np.sqrt(len(fake) - 1)
+    if real.shape[1] < min(len(real), len(fake)):
+        real, fake = (np.linalg.qr(part, mode="r") for part in (real, fake))
+    cross = np.linalg.svd(real @ fake.T, compute_uv=False).sum()
+    traces = np.square(real).sum() + np.square(fake).sum()
+    return float(mean_difference @ mean_difference + traces - 2 * cross)

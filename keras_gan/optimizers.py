@@ -1,0 +1,57 @@
+"""The optimizer of Goodfellow et al. 2014."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class RisingMomentumSGD(keras.optimizers.SGD):
+    """Gradient descent whose momentum rises linearly from one value to another.
+
+    Args:
+        learning_rate: float above 0, or a schedule.
+        initial_momentum: momentum at step 0, in [0, 1).
+        final_momentum: momentum from step `momentum_steps` on, in (0, 1).
+        momentum_steps: length of the rise, at least 1.
+        **kwargs: arguments of `keras.optimizers.Optimizer`.
+
+    Source: the published configuration of Goodfellow et al. 2014, arXiv 1406.2661.
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.1,
+        initial_momentum=0.5,
+        final_momentum=0.7,
+        momentum_steps=125_000,
+        **kwargs,
+    ):
+        # SGD keeps velocities only for a momentum that is not 0.
+        super().__init__(learning_rate, momentum=final_momentum, **kwargs)
+        self.initial_momentum = initial_momentum
+        self.final_momentum = final_momentum
+        self.momentum_steps = momentum_steps
+
+    def update_step(self, gradient, variable, learning_rate):
+        dtype = variable.dtype
+        risen = ops.cast(self.iterations, dtype) / self.momentum_steps
+        momentum = self.initial_momentum + ops.minimum(risen, 1.0) * (
+            self.final_momentum - self.initial_momentum
+        )
+        velocity = self.momentums[self._get_variable_index(variable)]
+        step = ops.cast(momentum, dtype) * velocity - ops.cast(
+            learning_rate, dtype
+        ) * ops.cast(gradient, dtype)
+        self.assign(velocity, step)
+        self.assign_add(variable, step)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["momentum"]
+        del config["nesterov"]
+        return {
+            **config,
+            "initial_momentum": self.initial_momentum,
+            "final_momentum": self.final_momentum,
+            "momentum_steps": self.momentum_steps,
+        }

@@ -1,0 +1,341 @@
+"""Named settings that are known to work.
+
+A recipe is everything that a run depends on except where it is written. Each field is
+also an option of `train.py`, and a run's `config.json` holds them all. Importing this
+module does not import TensorFlow.
+"""
+
+import dataclasses
+
+from keras_gan.errors import InputError
+
+
+def _setting(default, help):
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Settings of a run that do not depend on the kind of model.
+
+    Raises:
+        InputError: for a value that no run can have.
+    """
+
+    summary: str
+    data: str = _setting("digits", "data source; --list shows them")
+    data_dir: str | None = _setting(None, "where TensorFlow Datasets keeps its files")
+    image_size: str | None = _setting(
+        None, "SIDE or HEIGHTxWIDTH in pixels; as the source has it where not set"
+    )
+    channels: int | None = _setting(None, "1 grey, 3 colour, 4 with alpha")
+    conditional: bool = _setting(False, "learn the labels of the data too")
+    latent_dim: int = _setting(100, "size of the latent vector")
+    batch_size: int = _setting(128, "images per update")
+    epochs: int | None = _setting(None, "train for so many passes over the data")
+    steps: int | None = _setting(None, "train for so many generator updates")
+    minutes: float | None = _setting(None, "train for so long")
+    seed: int = _setting(0, "decides weights, latent vectors and the order of images")
+    objective: str = _setting("non_saturating", "adversarial objective")
+    penalty: str | None = _setting(None, "gradient penalty of the discriminator")
+    penalty_weight: float | None = _setting(None, "its weight, if not its default")
+    discriminator_steps: int = _setting(1, "discriminator updates per generator update")
+    update: str = _setting("alternating", "alternating or simultaneous")
+    generator_average: float | None = _setting(
+        None,
+        "decay of the average of the generator's weights, such as 0.999; 0 is none",
+    )
+    spectral_normalization: bool = _setting(False, "in the discriminator")
+    mixed_precision: str | None = _setting(None, "bfloat16 or float16")
+    jit: str = _setting("auto", "XLA: on, off, or auto (on with a GPU)")
+    deterministic: bool = _setting(False, "bit-identical repetition, somewhat slower")
+    checkpoint_steps: int | None = _setting(
+        None, "steps between checkpoints; every five minutes where not set"
+    )
+    sample_steps: int | None = _setting(
+        None, "steps between sample grids; once an epoch where not set"
+    )
+
+    def __post_init__(self):
+        for name in ("channels", "latent_dim", "batch_size", "epochs", "steps"):
+            self._require(name, lambda value: value >= 1, "at least 1")
+        for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
+            self._require(name, lambda value: value >= 1, "at least 1")
+        self._require("minutes", lambda value: value > 0, "above 0")
+        self._require("penalty_weight", lambda value: value > 0, "above 0")
+        self._require("seed", lambda value: 0 <= value < 2**31, "from 0 to 2147483647")
+        for name, accepted in {
+            "jit": ("auto", "on", "off"),
+            "mixed_precision": ("bfloat16", "float16"),
+        }.items():
+            self._require(name, accepted.__contains__, " or ".join(accepted))
+        lengths = [self.epochs, self.steps, self.minutes]
+        if sum(length is not None for length in lengths) != 1:
+            raise InputError(
+                f"epochs is {self.epochs}, steps {self.steps}, minutes {self.minutes}; "
+                "exactly one of them decides how long a run is."
+            )
+        self.image_shape_asked_for()
+
+    def _require(self, name, accepted, description):
+        value = getattr(self, name)
+        if value is not None and not accepted(value):
+            raise InputError(f"{name} is {value!r}; it must be {description}.")
+
+    @property
+    def images_per_step(self) -> int:
+        """Real images that one step uses, those of all discriminator updates."""
+        return self.batch_size * self.discriminator_steps
+
+    def image_shape_asked_for(self) -> tuple[int, int] | None:
+        """Returns (height, width) of `image_size`, or None where it is not set."""
+        if self.image_size is None:
+            return None
+        sides = str(self.image_size).lower().split("x")
+        if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+            raise InputError(
+                f"image_size is {self.image_size!r}; accepted are one number of "
+                "pixels, such as 64, or HEIGHTxWIDTH, such as 48x64."
+            )
+        return int(sides[0]), int(sides[-1])
+
+    def override(self, changes: dict) -> "Recipe":
+        """Returns this recipe with other values for some fields.
+
+        Raises:
+            InputError: for a field that the recipe does not have.
+        """
+        fields = {field.name for field in dataclasses.fields(self)}
+        for name in changes:
+            if name not in fields:
+                raise InputError(
+                    f"{name} is no setting of this recipe; it has "
+                    f"{', '.join(sorted(fields - {'summary'}))}."
+                )
+        lengths = {"epochs", "steps", "minutes"}
+        if lengths & changes.keys():
+            changes = {**dict.fromkeys(lengths), **changes}
+        return dataclasses.replace(self, **changes)
+
+    def build(self, image_shape: tuple[int, ...], num_classes: int | None):
+        """Returns a compiled `GAN` for images of that shape.
+
+        Raises:
+            InputError: for settings that the model does not accept.
+        """
+        import keras
+
+        from keras_gan import losses
+
+        if len(image_shape) != 3:
+            raise InputError(
+                f"{self.data!r} gives points of {image_shape[0]} dimensions; the "
+                "recipes take images."
+            )
+        penalty = losses.get_penalty(self.penalty)
+        if self.penalty_weight is not None:
+            if penalty is None:
+                raise InputError(
+                    f"penalty_weight is {self.penalty_weight} and there is no penalty; "
+                    "name one too."
+                )
+            penalty = type(penalty)(self.penalty_weight)
+        # Networks take the policy that is in force while they are built.
+        policy = keras.config.dtype_policy()
+        if self.mixed_precision is not None:
+            keras.config.set_dtype_policy(f"mixed_{self.mixed_precision}")
+        try:
+            gan = self.build_model(image_shape, num_classes)
+        finally:
+            keras.config.set_dtype_policy(policy)
+        generator_optimizer, discriminator_optimizer = self.build_optimizers()
+        gan.compile(
+            generator_optimizer,
+            discriminator_optimizer,
+            objective=self.objective,
+            penalty=penalty,
+            discriminator_steps=self.discriminator_steps,
+            update=self.update,
+            generator_average=self.generator_average or None,
+            jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
+        )
+        return gan
+
+    def build_model(self, image_shape, num_classes):
+        """Returns the `GAN`, not yet compiled."""
+        raise NotImplementedError
+
+    def build_optimizers(self):
+        """Returns new optimizers of the generator and of the discriminator."""
+        raise NotImplementedError
+
+    def initialize(self, gan, images) -> None:
+        """Sets what the networks take from the data before the first step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DCGANRecipe(Recipe):
+    """Settings of Radford et al. 2015 where nothing else is said."""
+
+    base_filters: int = _setting(128, "channels next to the image (DCGAN)")
+    batch_normalization: bool = _setting(True, "in the discriminator (DCGAN)")
+    generator_learning_rate: float = _setting(2e-4, "of Adam (DCGAN)")
+    discriminator_learning_rate: float = _setting(2e-4, "of Adam (DCGAN)")
+    beta_1: float = _setting(0.5, "of Adam (DCGAN)")
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("base_filters", lambda value: value >= 1, "at least 1")
+        for name in ("generator_learning_rate", "discriminator_learning_rate"):
+            self._require(name, lambda value: value > 0, "above 0")
+        self._require("beta_1", lambda value: 0 <= value < 1, "in [0, 1)")
+
+    def build_model(self, image_shape, num_classes):
+        from keras_gan.models import DCGAN
+
+        return DCGAN(
+            image_shape,
+            self.latent_dim,
+            self.base_filters,
+            num_classes,
+            batch_normalization=self.batch_normalization,
+            spectral_normalization=self.spectral_normalization,
+            seed=self.seed,
+        )
+
+    def build_optimizers(self):
+        import keras
+
+        return tuple(
+            keras.optimizers.Adam(rate, beta_1=self.beta_1)
+            for rate in (self.generator_learning_rate, self.discriminator_learning_rate)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class MLPRecipe(Recipe):
+    """Networks and settings of Goodfellow et al. 2014 for MNIST."""
+
+    learning_rate: float = _setting(0.1, "of SGD at the start (2014)")
+    initial_momentum: float = _setting(0.5, "of SGD at the start (2014)")
+    final_momentum: float = _setting(0.7, "of SGD after its rise (2014)")
+    momentum_steps: int = _setting(125_000, "steps of the rise, 250 epochs (2014)")
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("learning_rate", lambda value: value > 0, "above 0")
+        self._require("momentum_steps", lambda value: value >= 1, "at least 1")
+        self._require("initial_momentum", lambda value: 0 <= value < 1, "in [0, 1)")
+        self._require("final_momentum", lambda value: 0 < value < 1, "in (0, 1)")
+
+    def build_model(self, image_shape, num_classes):
+        from keras_gan import networks, seeding
+        from keras_gan.models import GAN
+
+        rng = seeding.generator(self.seed)
+        bound = 3**0.5
+        return GAN(
+            networks.mlp_generator(
+                image_shape,
+                self.latent_dim,
+                num_classes=num_classes,
+                seed=seeding.draw(rng),
+            ),
+            networks.maxout_discriminator(
+                image_shape,
+                num_classes=num_classes,
+                spectral_normalization=self.spectral_normalization,
+                seed=seeding.draw(rng),
+            ),
+            self.latent_dim,
+            latent_distribution="uniform",
+            latent_bounds=(-bound, bound),
+            value_range=(0.0, 1.0),
+            num_classes=num_classes,
+            seed=self.seed,
+        )
+
+    def build_optimizers(self):
+        import keras
+
+        from keras_gan.optimizers import RisingMomentumSGD
+
+        # The floor of 1e-6 that the authors set is reached after 2.9 million steps.
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            self.learning_rate, decay_steps=1, decay_rate=1 / 1.000004
+        )
+        return tuple(
+            RisingMomentumSGD(
+                schedule,
+                self.initial_momentum,
+                self.final_momentum,
+                self.momentum_steps,
+            )
+            for _ in range(2)
+        )
+
+    def initialize(self, gan, images):
+        from keras_gan import networks
+
+        networks.set_output_bias(gan.generator, images.array.mean(axis=0) / 255)
+
+
+RECIPES: dict[str, Recipe] = {
+    "digits": DCGANRecipe(
+        "small DCGAN on the 1,797 digits that come with scikit-learn",
+        data="digits",
+        image_size="16",
+        base_filters=32,
+        batch_size=64,
+        epochs=40,
+        generator_learning_rate=1e-3,
+        discriminator_learning_rate=1e-3,
+        generator_average=0.99,
+    ),
+    "gan-mnist": MLPRecipe(
+        "networks and settings of Goodfellow et al. 2014 on MNIST",
+        data="tfds:mnist",
+        batch_size=100,
+        epochs=250,
+    ),
+    "dcgan-mnist": DCGANRecipe(
+        "DCGAN on MNIST at 28x28",
+        data="tfds:mnist",
+        image_size="28",
+        base_filters=64,
+        batch_size=64,
+        epochs=20,
+        generator_learning_rate=5e-4,
+        discriminator_learning_rate=5e-4,
+        generator_average=0.999,
+    ),
+    "dcgan-cifar10": DCGANRecipe(
+        "DCGAN on CIFAR-10 at 32x32",
+        data="tfds:cifar10",
+        image_size="32",
+        base_filters=64,
+        epochs=100,
+        generator_average=0.999,
+    ),
+    "dcgan-64": DCGANRecipe(
+        "networks and settings of Radford et al. 2015 at 64x64, for a folder of images",
+        data="folder:images",
+        image_size="64",
+        channels=3,
+        epochs=100,
+        generator_average=0.999,
+    ),
+}
+
+
+def get(name: str) -> Recipe:
+    """Returns the recipe of that name.
+
+    Raises:
+        InputError: where there is none.
+    """
+    if name not in RECIPES:
+        raise InputError(
+            f"recipe {name!r} is not known; accepted are {', '.join(RECIPES)}."
+        )
+    return RECIPES[name]

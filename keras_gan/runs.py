@@ -1,0 +1,203 @@
+"""Run folders: everything that a run needs to be repeated, resumed and used.
+
+```
+config.json      recipe, settings, facts of the data, versions
+bad_images.txt   files that could not be read, where there are any
+metrics.csv      means of each epoch
+tensorboard/     the same for TensorBoard
+samples/         grids of the same latent vectors through time
+training.gif     those grids as an animation
+checkpoints/     all state of training
+model.keras      the model at the end, for `keras.models.load_model`
+evaluation.json  measures at the end
+export/          files to serve, with report.json
+```
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import platform
+from importlib import metadata
+
+import numpy as np
+
+import keras_gan
+from keras_gan import recipes
+from keras_gan.errors import InputError
+
+_LENGTHS = ("epochs", "steps", "minutes")
+_PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "numpy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run folder and what its `config.json` says."""
+
+    path: pathlib.Path
+    recipe_name: str
+    recipe: recipes.Recipe
+    data: dict
+    versions: dict
+
+    @classmethod
+    def new(cls, path, recipe_name: str, recipe: recipes.Recipe, images) -> "Run":
+        """Returns a run that is not written yet.
+
+        Args:
+            path: folder that does not exist or is empty.
+            recipe_name: name of the recipe that the settings began as.
+            recipe: all settings.
+            images: `datasets.Images` to train on.
+
+        Raises:
+            InputError: where the folder already holds something.
+        """
+        path = pathlib.Path(path)
+        require_free(path)
+        versions = {name: metadata.version(name) for name in _PACKAGES}
+        versions["python"] = platform.python_version()
+        versions["keras_gan"] = keras_gan.__version__
+        facts = describe(images, recipe.conditional)
+        return cls(path, recipe_name, recipe, facts, versions)
+
+    @classmethod
+    def open(cls, path) -> "Run":
+        """Returns the run in a folder.
+
+        Raises:
+            InputError: where there is none.
+        """
+        path = pathlib.Path(path)
+        try:
+            config = json.loads((path / "config.json").read_text())
+            settings = config["settings"]
+            recipe = type(recipes.get(config["recipe"]))(**settings)
+            return cls(
+                path, config["recipe"], recipe, config["data"], config["versions"]
+            )
+        except FileNotFoundError:
+            raise InputError(
+                f"{path} holds no run: there is no config.json; a folder that train.py "
+                "wrote is accepted."
+            ) from None
+        except (KeyError, TypeError, json.JSONDecodeError, NotADirectoryError) as error:
+            raise InputError(
+                f"{path / 'config.json'} cannot be read as a run's: {error}."
+            ) from error
+
+    def write(self) -> None:
+        """Makes the folder and writes `config.json`.
+
+        Raises:
+            InputError: where that cannot be done.
+        """
+        config = {
+            "recipe": self.recipe_name,
+            "settings": dataclasses.asdict(self.recipe),
+            "data": self.data,
+            "versions": self.versions,
+        }
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            _write(self.path / "config.json", json.dumps(config, indent=2) + "\n")
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written: {error.strerror}; name another folder."
+            ) from error
+
+    def resumed_with(self, changes: dict) -> "Run":
+        """Returns the run with settings that may change on a resume: how long it is.
+
+        Raises:
+            InputError: for a change of anything else.
+        """
+        for name, value in changes.items():
+            if name not in _LENGTHS and value != getattr(self.recipe, name, None):
+                raise InputError(
+                    f"{name} is {value!r} and the run in {self.path} has "
+                    f"{getattr(self.recipe, name, None)!r}; a resumed run can only "
+                    f"change {', '.join(_LENGTHS)}."
+                )
+        return dataclasses.replace(self, recipe=self.recipe.override(changes))
+
+    def check_data(self, images) -> None:
+        """Checks that the images are those that the run began with.
+
+        Raises:
+            InputError: where they are not.
+        """
+        now = describe(images, self.recipe.conditional)
+        for name, value in self.data.items():
+            if now[name] != value:
+                raise InputError(
+                    f"{name} of the data is {now[name]} and was {value} when the run "
+                    f"in {self.path} began; a run goes on with the same images only."
+                )
+
+    def build(self):
+        """Returns a compiled `GAN` with this run's settings and new weights."""
+        return self.recipe.build(
+            tuple(self.data["image_shape"]), self.data["num_classes"]
+        )
+
+    def write_json(self, name: str, content: dict) -> None:
+        """Writes a JSON file into the folder, whole or not at all."""
+        _write(self.path / name, json.dumps(content, indent=2) + "\n")
+
+    def write_skipped(self, skipped) -> None:
+        """Lists the files that could not be read, and why, in `bad_images.txt`."""
+        lines = (f"{file}: {reason}\n" for file, reason in skipped)
+        _write(self.path / "bad_images.txt", "".join(lines))
+
+
+def require_free(path: pathlib.Path) -> None:
+    """Checks that a run can begin in a folder: it does not exist or is empty.
+
+    Raises:
+        InputError: where it holds something.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(
+            f"{path} exists already; add --resume to go on with a run, or name another "
+            "folder with --run-dir."
+        )
+
+
+def load(path):
+    """Returns the `GAN` of a run folder, compiled, with its newest checkpoint.
+
+    Raises:
+        InputError: where there is no run or it has no checkpoint yet.
+    """
+    from keras_gan.callbacks import restore_newest
+
+    run = Run.open(path)
+    gan = run.build()
+    if restore_newest(gan, run.path / "checkpoints") is None:
+        raise InputError(
+            f"{run.path} has no checkpoint yet; train.py --resume goes on with it."
+        )
+    return gan
+
+
+def describe(images, conditional: bool) -> dict:
+    """Returns the facts of the data that a run depends on, for `config.json`."""
+    facts = {
+        "images": len(images),
+        "image_shape": list(images.shape),
+        "num_classes": images.num_classes if conditional else None,
+        "class_names": list(images.class_names or ()) if conditional else [],
+    }
+    # Reading a set that does not fit into memory once more would take minutes.
+    if not isinstance(images.array, np.memmap):
+        facts["sha256"] = hashlib.sha256(images.array).hexdigest()
+    return facts
+
+
+def _write(path, text):
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    os.replace(part, path)

@@ -1,0 +1,159 @@
+"""Callbacks in one process; tests/test_train.py kills and resumes real ones."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_gan import DCGAN, InputError, datasets
+from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid, StopAfter
+
+STEPS_PER_EPOCH = 5
+
+
+@pytest.fixture(scope="module")
+def images():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), "uint8")
+    return datasets.read((pixels, np.arange(40) % 2))
+
+
+def make_gan(base_filters=2, num_classes=None, seed=3):
+    gan = DCGAN((8, 8, 1), 4, base_filters, num_classes, seed=seed)
+    gan.compile(
+        keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2), generator_average=0.9
+    )
+    return gan
+
+
+def fit(gan, images, epochs, callbacks=(), initial_epoch=0, labels=False):
+    gan.fit(
+        images.batches(8, labels=labels, first_step=int(gan.step.numpy())),
+        steps_per_epoch=STEPS_PER_EPOCH,
+        initial_epoch=initial_epoch,
+        epochs=epochs,
+        callbacks=list(callbacks),
+        verbose=0,
+    )
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_resume_in_the_middle_of_an_epoch_is_exact(images, tmp_path):
+    whole = make_gan()
+    fit(whole, images, 4, [MetricsCSV(tmp_path / "whole.csv")])
+
+    first = make_gan()
+    log = tmp_path / "resumed.csv"
+    fit(
+        first,
+        images,
+        4,
+        [StopAfter(steps=12), MetricsCSV(log), Checkpoint(tmp_path / "checkpoints")],
+    )
+    assert int(first.step.numpy()) == 12
+
+    second = make_gan(seed=99)  # its own weights must not matter, only its seed would
+    second.seed = 3
+    checkpoint = Checkpoint(tmp_path / "checkpoints")
+    assert checkpoint.restore(second)
+    assert int(second.step.numpy()) == 12
+    fit(second, images, 4, [MetricsCSV(log), checkpoint], initial_epoch=2)
+
+    assert int(second.step.numpy()) == 20
+    for name, variables in whole.training_state().items():
+        for a, b in zip(variables, second.training_state()[name], strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=name)
+    assert log.read_text() == (tmp_path / "whole.csv").read_text()
+
+
+def test_checkpoints_come_every_so_many_steps_and_the_oldest_go(images, tmp_path):
+    fit(make_gan(), images, 2, [Checkpoint(tmp_path, every_steps=3, keep=2)])
+    saved = {path.stem for path in tmp_path.glob("ckpt-*.index")}
+    assert saved == {"ckpt-9", "ckpt-10"}
+
+
+def test_restore_says_that_there_is_nothing(tmp_path):
+    assert not Checkpoint(tmp_path / "none").restore(make_gan())
+
+
+def test_broken_checkpoint_gives_way_to_the_one_before(images, tmp_path):
+    gan = make_gan()
+    fit(gan, images, 2, [Checkpoint(tmp_path, every_steps=5)])
+    newest = tmp_path / "ckpt-10.data-00000-of-00001"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 255
+    newest.write_bytes(content)
+    with pytest.warns(UserWarning, match="ckpt-10"):
+        assert Checkpoint(tmp_path).restore(gan)
+    assert int(gan.step.numpy()) == 5
+
+    (tmp_path / "ckpt-5.index").write_bytes(b"")
+    with pytest.raises(InputError, match="ckpt-5"), pytest.warns(UserWarning):
+        Checkpoint(tmp_path).restore(gan)
+
+
+def test_checkpoint_of_another_model_is_refused(images, tmp_path):
+    fit(make_gan(), images, 1, [Checkpoint(tmp_path)])
+    with pytest.raises(InputError, match="another model"):
+        Checkpoint(tmp_path).restore(make_gan(base_filters=3))
+
+
+def test_also_saves_what_is_named(images, tmp_path):
+    seconds = tf.Variable(12.5, dtype="float64")
+    fit(make_gan(), images, 1, [Checkpoint(tmp_path, also={"seconds": seconds})])
+    seconds.assign(0.0)
+    Checkpoint(tmp_path, also={"seconds": seconds}).restore(make_gan())
+    assert seconds.numpy() == 12.5
+
+
+def test_metrics_csv_has_a_row_an_epoch_and_no_empty_columns(images, tmp_path):
+    gan = make_gan()
+    fit(gan, images, 3, [MetricsCSV(tmp_path / "m.csv")])
+    table = rows(tmp_path / "m.csv")
+    assert [row["epoch"] for row in table] == ["0", "1", "2"]
+    assert table[0].keys() == {"epoch", *(metric.name for metric in gan.metrics)}
+    assert all(np.isfinite(float(value)) for row in table for value in row.values())
+
+
+def test_sample_grid_draws_the_same_latents_at_a_steady_rhythm(images, tmp_path):
+    gan = make_gan()
+    animation = tmp_path / "all.gif"
+    grid = SampleGrid(tmp_path / "s", every_steps=4, count=6, animation=animation)
+    fit(gan, images, 2, [grid])
+    names = sorted(path.stem for path in (tmp_path / "s").iterdir())
+    assert names == [f"step_{step:08d}" for step in (0, 4, 8, 10)]
+    last = np.asarray(Image.open(tmp_path / "s" / "step_00000010.png"))
+    factor = last.shape[1] // (8 * 9 - 1)
+    drawn = last[: 8 * factor : factor, : 8 * factor : factor]
+    np.testing.assert_array_equal(drawn, gan.generate(6, seed=0)[0, ..., 0])
+    assert Image.open(animation).n_frames == 4
+
+
+def test_sample_grid_of_a_conditional_model_has_a_column_a_class(images, tmp_path):
+    gan = make_gan(num_classes=2)
+    fit(gan, images, 1, [SampleGrid(tmp_path, count=6)], labels=True)
+    width, height = Image.open(tmp_path / "step_00000005.png").size
+    assert width < height  # two columns of three
+
+
+def test_stop_after_steps_counts_those_before_a_resume(images):
+    gan = make_gan()
+    fit(gan, images, 10, [StopAfter(steps=7)])
+    assert int(gan.step.numpy()) == 7
+    assert StopAfter(steps=7).reached(7)
+    assert not StopAfter(steps=7).reached(6)
+
+
+def test_stop_after_minutes_counts_those_before_a_resume(images):
+    gan = make_gan()
+    stop = StopAfter(minutes=1.0)
+    stop.seconds.assign(60.0)
+    assert stop.reached(0)
+    fit(gan, images, 10, [stop])
+    assert int(gan.step.numpy()) == 1

@@ -1,0 +1,231 @@
+"""Trains a GAN on images: python train.py [RECIPE] [--data SOURCE] ..."""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import sys
+import typing
+
+from keras_gan import recipes
+from keras_gan.errors import InputError
+
+SIGNAL_EXIT = 128
+
+
+def main(arguments=None) -> int:
+    """Runs the command line; returns its exit code."""
+    options, settings = parse(arguments)
+    # TensorFlow reads this while it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        if options.list:
+            return list_choices()
+        return train(options, settings)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return SIGNAL_EXIT + 2
+
+
+def parse(arguments):
+    """Returns the options, and apart from them the settings that the user gave."""
+    parser = argparse.ArgumentParser(
+        description="Trains a GAN on images, shows how it learns, exports it.",
+        epilog="Recipes: " + ", ".join(recipes.RECIPES) + ".",
+    )
+    parser.add_argument("recipe", nargs="?", help="named settings (default digits)")
+    parser.add_argument("--list", action="store_true", help="recipes and data sources")
+    parser.add_argument("--run-dir", help="where to write (default runs/RECIPE)")
+    parser.add_argument("--resume", action="store_true", help="go on with a run")
+    parser.add_argument("--no-export", action="store_true", help="only train")
+    group = parser.add_argument_group(
+        "settings, each with the recipe's value as default"
+    )
+    fields = {}
+    for recipe in recipes.RECIPES.values():
+        fields.update({f.name: f for f in dataclasses.fields(recipe) if f.metadata})
+    for name, field in fields.items():
+        kind = (typing.get_args(field.type) or (field.type,))[0]
+        group.add_argument(
+            "--" + name.replace("_", "-"),
+            default=argparse.SUPPRESS,
+            help=field.metadata["help"],
+            **(
+                {"action": argparse.BooleanOptionalAction}
+                if kind is bool
+                else {"type": kind, "metavar": kind.__name__.upper()}
+            ),
+        )
+    options = parser.parse_args(arguments)
+    settings = {name: value for name, value in vars(options).items() if name in fields}
+    return options, settings
+
+
+def list_choices() -> int:
+    """Prints recipes and data sources, one line each."""
+    from keras_gan import datasets
+
+    print("recipes:")
+    for name, recipe in recipes.RECIPES.items():
+        print(f"  {name:<20} {recipe.summary}")
+    print("data sources:")
+    for source in datasets.SOURCES.values():
+        print(f"  {source.usage:<20} {source.description}")
+    return 0
+
+
+def train(options, settings) -> int:
+    """Trains, evaluates and exports one run; returns the exit code."""
+    from keras_gan import runs
+
+    path = pathlib.Path(options.run_dir or f"runs/{options.recipe or 'digits'}")
+    if options.resume:
+        run = runs.Run.open(path).resumed_with(settings)
+        if options.recipe not in (None, run.recipe_name):
+            raise InputError(
+                f"the recipe is {options.recipe} and the run in {path} has "
+                f"{run.recipe_name}; name that or none."
+            )
+        recipe = run.recipe
+    else:
+        recipe = recipes.get(options.recipe or "digits").override(settings)
+        runs.require_free(path)
+
+    print("loading TensorFlow and the images ...", flush=True)
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(recipe.seed)
+    if recipe.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    images = read_images(recipe)
+    if options.resume:
+        run.check_data(images)
+    else:
+        run = runs.Run.new(path, options.recipe or "digits", recipe, images)
+    gan = run.build()
+    run.write()
+    if images.skipped:
+        run.write_skipped(images.skipped)
+        print(f"{len(images.skipped)} files left out: see {path / 'bad_images.txt'}")
+
+    signal = fit(run, gan, images)
+    if signal is not None:
+        print(f"stopped at step {int(gan.step.numpy())}; --resume goes on from there")
+        return SIGNAL_EXIT + signal
+    evaluate(run, gan, images)
+    return 0 if options.no_export else export(run, gan)
+
+
+def read_images(recipe):
+    """Returns the images of a recipe's source, enough for one step."""
+    from keras_gan import datasets
+
+    images = datasets.read(
+        recipe.data, recipe.image_shape_asked_for(), recipe.channels, recipe.data_dir
+    )
+    if recipe.conditional and images.labels is None:
+        raise InputError(
+            f"--conditional needs labels and {recipe.data} has none; a source with "
+            "labels is accepted, or a model without classes."
+        )
+    images.steps_per_epoch(recipe.images_per_step)
+    return images
+
+
+def fit(run, gan, images) -> int | None:
+    """Trains from the newest checkpoint on; returns the signal that ended it."""
+    import keras
+
+    from keras_gan import callbacks
+
+    recipe = run.recipe
+    epoch_steps = images.steps_per_epoch(recipe.images_per_step)
+    total_steps = recipe.steps or (recipe.epochs and recipe.epochs * epoch_steps)
+    stop = callbacks.StopAfter(total_steps, recipe.minutes)
+    checkpoint = callbacks.Checkpoint(
+        run.path / "checkpoints",
+        recipe.checkpoint_steps,
+        also={"seconds": stop.seconds},
+    )
+    if not checkpoint.restore(gan):
+        recipe.initialize(gan, images)
+    step = int(gan.step.numpy())
+    print(
+        f"{run.recipe_name}: {len(images)} images of "
+        f"{'x'.join(map(str, images.shape))}, {epoch_steps} steps an epoch, "
+        f"from step {step}, in {run.path}",
+        flush=True,
+    )
+    if stop.reached(step):
+        return None
+    signals = callbacks.StopOnSignal()
+    gan.fit(
+        images.batches(
+            recipe.images_per_step,
+            gan.value_range,
+            recipe.conditional,
+            recipe.seed,
+            first_step=step,
+        ),
+        steps_per_epoch=epoch_steps,
+        initial_epoch=step // epoch_steps,
+        epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,
+        verbose=0,
+        callbacks=[
+            signals,
+            stop,
+            callbacks.Progress(
+                recipe.images_per_step, total_steps, stop.minutes_left()
+            ),
+            callbacks.SampleGrid(
+                run.path / "samples",
+                recipe.sample_steps,
+                animation=run.path / "training.gif",
+            ),
+            callbacks.MetricsCSV(run.path / "metrics.csv"),
+            keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
+            checkpoint,
+        ],
+    )
+    return signals.received
+
+
+def evaluate(run, gan, images) -> None:
+    """Saves the model and measures of its images."""
+    from keras_gan import evaluation
+
+    gan.save(run.path / "model.keras")
+    measures = evaluation.evaluate(gan, images)
+    run.write_json("evaluation.json", measures)
+    print(
+        f"Fréchet distance on raw pixels {measures['frechet_pixels']:.2f} "
+        f"(between halves of the real images {measures['frechet_pixels_real']:.2f})"
+    )
+
+
+def export(run, gan) -> int:
+    """Writes and verifies the files to serve; returns the exit code."""
+    from export import VerificationError, export_all
+
+    try:
+        # A run that went on for longer replaces its own ONNX file.
+        rows = export_all(
+            gan, run.path / "export", run.path.resolve().name, overwrite=True
+        )
+    except VerificationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for row in rows:
+        print(
+            f"{row.format}: {row.path}, largest difference from the model "
+            f"{row.largest_difference:.1e}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
