@@ -1,14 +1,9 @@
 """Trains a GAN on images: python train.py [RECIPE] [--data SOURCE] ..."""
 
 import argparse
-import dataclasses
 import os
 import pathlib
 import sys
-import typing
-
-from keras_gan import recipes
-from keras_gan.errors import InputError
 
 SIGNAL_EXIT = 128
 
@@ -16,15 +11,17 @@ SIGNAL_EXIT = 128
 def main(arguments=None) -> int:
     """Runs the command line; returns its exit code."""
     options, settings = parse(arguments)
-    # TensorFlow reads this while it is imported.
+    # TensorFlow reads this while it is imported. Importing it takes seconds, for which
+    # --help should not wait: all imports of this project are inside functions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        if options.list:
-            return list_choices()
-        return train(options, settings)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        from keras_gan import InputError
+
+        try:
+            return list_choices() if options.list else train(options, settings)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return SIGNAL_EXIT + 2
@@ -33,40 +30,80 @@ def main(arguments=None) -> int:
 def parse(arguments):
     """Returns the options, and apart from them the settings that the user gave."""
     parser = argparse.ArgumentParser(
-        description="Trains a GAN on images, shows how it learns, exports it.",
-        epilog="Recipes: " + ", ".join(recipes.RECIPES) + ".",
+        description="Trains a GAN on images, shows how it learns, and exports it. "
+        "--list shows the recipes, and what --data accepts.",
     )
     parser.add_argument("recipe", nargs="?", help="named settings (default digits)")
     parser.add_argument("--list", action="store_true", help="recipes and data sources")
     parser.add_argument("--run-dir", help="where to write (default runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="go on with a run")
     parser.add_argument("--no-export", action="store_true", help="only train")
-    group = parser.add_argument_group(
-        "settings, each with the recipe's value as default"
+
+    settings = parser.add_argument_group(
+        "settings", "Each replaces a field of the recipe."
     )
-    fields = {}
-    for recipe in recipes.RECIPES.values():
-        fields.update({f.name: f for f in dataclasses.fields(recipe) if f.metadata})
-    for name, field in fields.items():
-        kind = (typing.get_args(field.type) or (field.type,))[0]
-        group.add_argument(
-            "--" + name.replace("_", "-"),
+
+    def setting(flag, type, help):
+        settings.add_argument(
+            flag,
+            type=type,
+            help=help,
+            metavar=type.__name__.upper(),
             default=argparse.SUPPRESS,
-            help=field.metadata["help"],
-            **(
-                {"action": argparse.BooleanOptionalAction}
-                if kind is bool
-                else {"type": kind, "metavar": kind.__name__.upper()}
-            ),
         )
-    options = parser.parse_args(arguments)
-    settings = {name: value for name, value in vars(options).items() if name in fields}
-    return options, settings
+
+    def switch(flag, help):
+        settings.add_argument(
+            flag,
+            action=argparse.BooleanOptionalAction,
+            help=help,
+            default=argparse.SUPPRESS,
+        )
+
+    setting("--data", str, "source of the images, such as folder:photos/")
+    setting("--data-dir", str, "where TensorFlow Datasets keeps its files")
+    setting("--image-size", str, "SIDE or HEIGHTxWIDTH in pixels")
+    setting("--channels", int, "1 grey, 3 colour, 4 with alpha")
+    switch("--conditional", "learn the labels of the data too")
+    setting("--epochs", int, "train for so many passes over the data")
+    setting("--steps", int, "train for so many generator updates")
+    setting("--minutes", float, "train for so long")
+    setting("--batch-size", int, "images of each discriminator update")
+    setting("--seed", int, "decides weights, latent vectors and the order of images")
+    setting("--latent-dim", int, "size of the latent vector")
+    setting("--objective", str, "what the players minimise, such as non_saturating")
+    setting(
+        "--penalty", str, "gradient penalty of the discriminator, such as r1, or none"
+    )
+    setting("--penalty-weight", float, "its weight")
+    setting("--discriminator-steps", int, "discriminator updates per generator update")
+    setting("--update", str, "alternating or simultaneous")
+    setting("--generator-average", float, "decay of the generator's average; 0 is none")
+    switch("--spectral-normalization", "in the discriminator")
+    setting("--mixed-precision", str, "bfloat16 or float16")
+    setting("--jit", str, "XLA: on, off, or auto, which is on with a GPU")
+    switch("--deterministic", "repeat bit for bit, somewhat slower")
+    setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
+    setting("--sample-steps", int, "steps between sample grids, not an epoch")
+    setting("--base-filters", int, "DCGAN: channels next to the image")
+    switch("--batch-normalization", "DCGAN: in the discriminator")
+    setting("--generator-learning-rate", float, "DCGAN: of Adam")
+    setting("--discriminator-learning-rate", float, "DCGAN: of Adam")
+    setting("--beta-1", float, "DCGAN: of Adam")
+    setting("--learning-rate", float, "2014: of gradient descent at the start")
+    setting("--initial-momentum", float, "2014: at the start")
+    setting("--final-momentum", float, "2014: after its rise")
+    setting("--momentum-steps", int, "2014: steps of the rise")
+
+    given = vars(parser.parse_args(arguments))
+    own = ("recipe", "list", "run_dir", "resume", "no_export")
+    options = argparse.Namespace(**{name: given.pop(name) for name in own})
+    return options, given
 
 
 def list_choices() -> int:
     """Prints recipes and data sources, one line each."""
-    from keras_gan import datasets
+    from keras_gan import datasets, recipes
 
     print("recipes:")
     for name, recipe in recipes.RECIPES.items():
@@ -79,7 +116,10 @@ def list_choices() -> int:
 
 def train(options, settings) -> int:
     """Trains, evaluates and exports one run; returns the exit code."""
-    from keras_gan import runs
+    import keras
+    import tensorflow as tf
+
+    from keras_gan import InputError, recipes, runs
 
     path = pathlib.Path(options.run_dir or f"runs/{options.recipe or 'digits'}")
     if options.resume:
@@ -93,10 +133,6 @@ def train(options, settings) -> int:
     else:
         recipe = recipes.get(options.recipe or "digits").override(settings)
         runs.require_free(path)
-
-    print("loading TensorFlow and the images ...", flush=True)
-    import keras
-    import tensorflow as tf
 
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
@@ -122,7 +158,7 @@ def train(options, settings) -> int:
 
 def read_images(recipe):
     """Returns the images of a recipe's source, enough for one step."""
-    from keras_gan import datasets
+    from keras_gan import InputError, datasets
 
     images = datasets.read(
         recipe.data, recipe.image_shape_asked_for(), recipe.channels, recipe.data_dir

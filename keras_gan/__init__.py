@@ -1,19 +1,26 @@
 """Generative adversarial networks on Keras 3 that train with `model.fit`."""
 
-import importlib
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"keras_gan trains with TensorFlow and Keras uses {keras.backend.backend()}; "
+        "set the environment variable KERAS_BACKEND to tensorflow."
+    )
+
+# All that Keras must know to load a saved model is registered by these imports.
+from keras_gan import datasets, losses, metrics, networks, optimizers
+from keras_gan.errors import InputError
+from keras_gan.models import DCGAN, GAN
 
 __version__ = "0.1.0"
-__all__ = ["DCGAN", "GAN", "InputError"]
-
-_HOMES = {
-    "DCGAN": "keras_gan.models",
-    "GAN": "keras_gan.models",
-    "InputError": "keras_gan.errors",
-}
-
-
-def __getattr__(name):
-    # Importing TensorFlow takes seconds; `train.py --help` must not wait for it.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "InputError",
+    "datasets",
+    "losses",
+    "metrics",
+    "networks",
+    "optimizers",
+]

@@ -1,60 +1,72 @@
 """Named settings that are known to work.
 
 A recipe is everything that a run depends on except where it is written. Each field is
-also an option of `train.py`, and a run's `config.json` holds them all. Importing this
-module does not import TensorFlow.
+also an option of `train.py`, and a run's `config.json` holds them all.
 """
 
 import dataclasses
 
+import keras
+
+from keras_gan import losses, networks, seeding
 from keras_gan.errors import InputError
-
-
-def _setting(default, help):
-    return dataclasses.field(default=default, metadata={"help": help})
+from keras_gan.models import DCGAN, GAN
+from keras_gan.optimizers import RisingMomentumSGD
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """Settings of a run that do not depend on the kind of model.
 
+    Args:
+        summary: the recipe in one line.
+        data: source, a string as `datasets.read` takes it.
+        data_dir: where TensorFlow Datasets keeps its files.
+        image_size: "SIDE" or "HEIGHTxWIDTH" in pixels; None as the source has it.
+        channels: 1 grey, 3 colour, 4 with alpha; None as the source has it.
+        conditional: learn the labels of the data too.
+        latent_dim: size of the latent vector.
+        batch_size: real images of each discriminator update.
+        epochs, steps, minutes: how long a run is; exactly one of them is set.
+        seed: decides weights, latent vectors and the order of images.
+        objective, penalty, discriminator_steps, update: as in `GAN.compile`.
+        penalty_weight: None takes the penalty's own.
+        generator_average: as in `GAN.compile`; 0 also stands for none.
+        spectral_normalization: in the discriminator.
+        mixed_precision: "bfloat16", "float16" or None.
+        jit: XLA "on", "off" or "auto", which is on with a GPU.
+        deterministic: repeat bit for bit, somewhat slower.
+        checkpoint_steps: steps between checkpoints; None is every five minutes.
+        sample_steps: steps between sample grids; None is every epoch.
+
     Raises:
         InputError: for a value that no run can have.
     """
 
     summary: str
-    data: str = _setting("digits", "data source; --list shows them")
-    data_dir: str | None = _setting(None, "where TensorFlow Datasets keeps its files")
-    image_size: str | None = _setting(
-        None, "SIDE or HEIGHTxWIDTH in pixels; as the source has it where not set"
-    )
-    channels: int | None = _setting(None, "1 grey, 3 colour, 4 with alpha")
-    conditional: bool = _setting(False, "learn the labels of the data too")
-    latent_dim: int = _setting(100, "size of the latent vector")
-    batch_size: int = _setting(128, "images per update")
-    epochs: int | None = _setting(None, "train for so many passes over the data")
-    steps: int | None = _setting(None, "train for so many generator updates")
-    minutes: float | None = _setting(None, "train for so long")
-    seed: int = _setting(0, "decides weights, latent vectors and the order of images")
-    objective: str = _setting("non_saturating", "adversarial objective")
-    penalty: str | None = _setting(None, "gradient penalty of the discriminator")
-    penalty_weight: float | None = _setting(None, "its weight, if not its default")
-    discriminator_steps: int = _setting(1, "discriminator updates per generator update")
-    update: str = _setting("alternating", "alternating or simultaneous")
-    generator_average: float | None = _setting(
-        None,
-        "decay of the average of the generator's weights, such as 0.999; 0 is none",
-    )
-    spectral_normalization: bool = _setting(False, "in the discriminator")
-    mixed_precision: str | None = _setting(None, "bfloat16 or float16")
-    jit: str = _setting("auto", "XLA: on, off, or auto (on with a GPU)")
-    deterministic: bool = _setting(False, "bit-identical repetition, somewhat slower")
-    checkpoint_steps: int | None = _setting(
-        None, "steps between checkpoints; every five minutes where not set"
-    )
-    sample_steps: int | None = _setting(
-        None, "steps between sample grids; once an epoch where not set"
-    )
+    data: str = "digits"
+    data_dir: str | None = None
+    image_size: str | None = None
+    channels: int | None = None
+    conditional: bool = False
+    latent_dim: int = 100
+    batch_size: int = 128
+    epochs: int | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+    objective: str = "non_saturating"
+    penalty: str | None = None
+    penalty_weight: float | None = None
+    discriminator_steps: int = 1
+    update: str = "alternating"
+    generator_average: float | None = None
+    spectral_normalization: bool = False
+    mixed_precision: str | None = None
+    jit: str = "auto"
+    deterministic: bool = False
+    checkpoint_steps: int | None = None
+    sample_steps: int | None = None
 
     def __post_init__(self):
         for name in ("channels", "latent_dim", "batch_size", "epochs", "steps"):
@@ -102,6 +114,9 @@ class Recipe:
     def override(self, changes: dict) -> "Recipe":
         """Returns this recipe with other values for some fields.
 
+        Another length replaces the recipe's, another penalty comes with its own weight,
+        and the penalty "none" is none.
+
         Raises:
             InputError: for a field that the recipe does not have.
         """
@@ -115,6 +130,10 @@ class Recipe:
         lengths = {"epochs", "steps", "minutes"}
         if lengths & changes.keys():
             changes = {**dict.fromkeys(lengths), **changes}
+        if "penalty" in changes:
+            changes = {"penalty_weight": None, **changes}
+            if changes["penalty"] == "none":
+                changes["penalty"] = None
         return dataclasses.replace(self, **changes)
 
     def build(self, image_shape: tuple[int, ...], num_classes: int | None):
@@ -123,10 +142,6 @@ class Recipe:
         Raises:
             InputError: for settings that the model does not accept.
         """
-        import keras
-
-        from keras_gan import losses
-
         if len(image_shape) != 3:
             raise InputError(
                 f"{self.data!r} gives points of {image_shape[0]} dimensions; the "
@@ -175,13 +190,19 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class DCGANRecipe(Recipe):
-    """Settings of Radford et al. 2015 where nothing else is said."""
+    """Settings of Radford et al. 2015 where nothing else is said.
 
-    base_filters: int = _setting(128, "channels next to the image (DCGAN)")
-    batch_normalization: bool = _setting(True, "in the discriminator (DCGAN)")
-    generator_learning_rate: float = _setting(2e-4, "of Adam (DCGAN)")
-    discriminator_learning_rate: float = _setting(2e-4, "of Adam (DCGAN)")
-    beta_1: float = _setting(0.5, "of Adam (DCGAN)")
+    Args:
+        base_filters: as in `DCGAN`.
+        batch_normalization: in the discriminator.
+        generator_learning_rate, discriminator_learning_rate, beta_1: of Adam.
+    """
+
+    base_filters: int = 128
+    batch_normalization: bool = True
+    generator_learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 2e-4
+    beta_1: float = 0.5
 
     def __post_init__(self):
         super().__post_init__()
@@ -191,8 +212,6 @@ class DCGANRecipe(Recipe):
         self._require("beta_1", lambda value: 0 <= value < 1, "in [0, 1)")
 
     def build_model(self, image_shape, num_classes):
-        from keras_gan.models import DCGAN
-
         return DCGAN(
             image_shape,
             self.latent_dim,
@@ -204,8 +223,6 @@ class DCGANRecipe(Recipe):
         )
 
     def build_optimizers(self):
-        import keras
-
         return tuple(
             keras.optimizers.Adam(rate, beta_1=self.beta_1)
             for rate in (self.generator_learning_rate, self.discriminator_learning_rate)
@@ -214,12 +231,18 @@ class DCGANRecipe(Recipe):
 
 @dataclasses.dataclass(frozen=True)
 class MLPRecipe(Recipe):
-    """Networks and settings of Goodfellow et al. 2014 for MNIST."""
+    """Networks and settings of Goodfellow et al. 2014 for MNIST.
 
-    learning_rate: float = _setting(0.1, "of SGD at the start (2014)")
-    initial_momentum: float = _setting(0.5, "of SGD at the start (2014)")
-    final_momentum: float = _setting(0.7, "of SGD after its rise (2014)")
-    momentum_steps: int = _setting(125_000, "steps of the rise, 250 epochs (2014)")
+    Args:
+        learning_rate: at the start; it decays by 1 / 1.000004 each step.
+        initial_momentum, final_momentum: of gradient descent.
+        momentum_steps: steps of the linear rise between them, 250 epochs of MNIST.
+    """
+
+    learning_rate: float = 0.1
+    initial_momentum: float = 0.5
+    final_momentum: float = 0.7
+    momentum_steps: int = 125_000
 
     def __post_init__(self):
         super().__post_init__()
@@ -229,9 +252,6 @@ class MLPRecipe(Recipe):
         self._require("final_momentum", lambda value: 0 < value < 1, "in (0, 1)")
 
     def build_model(self, image_shape, num_classes):
-        from keras_gan import networks, seeding
-        from keras_gan.models import GAN
-
         rng = seeding.generator(self.seed)
         bound = 3**0.5
         return GAN(
@@ -256,10 +276,6 @@ class MLPRecipe(Recipe):
         )
 
     def build_optimizers(self):
-        import keras
-
-        from keras_gan.optimizers import RisingMomentumSGD
-
         # The floor of 1e-6 that the authors set is reached after 2.9 million steps.
         schedule = keras.optimizers.schedules.ExponentialDecay(
             self.learning_rate, decay_steps=1, decay_rate=1 / 1.000004
@@ -275,8 +291,6 @@ class MLPRecipe(Recipe):
         )
 
     def initialize(self, gan, images):
-        from keras_gan import networks
-
         networks.set_output_bias(gan.generator, images.array.mean(axis=0) / 255)
 
 
@@ -287,7 +301,12 @@ RECIPES: dict[str, Recipe] = {
         image_size="16",
         base_filters=32,
         batch_size=64,
-        epochs=40,
+        epochs=200,
+        sample_steps=100,
+        # So few images are soon learned by heart by a discriminator without a penalty.
+        penalty="r1",
+        penalty_weight=0.3,
+        batch_normalization=False,
         generator_learning_rate=1e-3,
         discriminator_learning_rate=1e-3,
         generator_average=0.99,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_gan.datasets import pictures, storage
+from keras_gan.datasets import conversion, storage
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
@@ -42,7 +42,7 @@ def from_arrays(
         images = images[..., np.newaxis]
     if 0 in images.shape:
         raise InputError(f"Images of shape {list(images.shape)} hold no pixel.")
-    if images.shape[-1] not in pictures.MODES:
+    if images.shape[-1] not in conversion.MODES:
         raise InputError(
             f"Images must have 1, 3 or 4 channels in the last dimension, not "
             f"{images.shape[-1]} as in {list(images.shape)}."
@@ -59,7 +59,7 @@ def from_arrays(
         block = images[start : start + BLOCK]
         if low is not None:
             block = np.rint((block - low) * (255 / (1 - low))).astype(np.uint8)
-        array[start : start + BLOCK] = pictures.fit_arrays(block, size, channels)
+        array[start : start + BLOCK] = conversion.fit_arrays(block, size, channels)
     return Images(array, labels, class_names)
 
 

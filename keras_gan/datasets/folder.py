@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from keras_gan.datasets import pictures, storage
+from keras_gan.datasets import conversion, storage
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
@@ -104,7 +104,7 @@ def _decode(file, size, channels):
             # Lets a JPEG be decoded at the eighth, quarter or half of its size that
             # still exceeds ours twice: four times faster for a photograph.
             picture.draft(None, (2 * max(size), 2 * max(size)))
-            return pictures.to_array(picture, size, channels)
+            return conversion.to_array(picture, size, channels)
     except Exception as error:
         return error
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from tqdm import tqdm
 
-from keras_gan.datasets import pictures, storage
+from keras_gan.datasets import conversion, storage
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
@@ -79,7 +79,7 @@ def read(
     with tqdm(desc=f"tfds:{name}", total=count, unit=" images", disable=None) as bar:
         for block in tfds.as_numpy(examples):
             rows = slice(done, done + len(block[image_key]))
-            array[rows] = pictures.fit_arrays(block[image_key], size, channels)
+            array[rows] = conversion.fit_arrays(block[image_key], size, channels)
             if label_key:
                 labels[rows] = block[label_key]
             done = rows.stop

@@ -1,0 +1,101 @@
+import dataclasses
+import importlib.util
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from keras_gan import InputError, datasets, recipes
+from keras_gan.optimizers import RisingMomentumSGD
+
+ROOT = pathlib.Path(__file__).parents[1]
+SHAPES = {"gan-mnist": (28, 28, 1), "dcgan-64": (64, 64, 3)}
+
+
+@pytest.mark.parametrize("name", ["digits", "dcgan-mnist", "dcgan-cifar10"])
+def test_recipe_builds_the_size_that_it_names(name):
+    recipe = recipes.RECIPES[name]
+    shape = (*recipe.image_shape_asked_for(), recipe.channels or 1)
+    assert recipe.build(shape, num_classes=None).image_shape == shape
+
+
+def test_paper_recipes_are_the_papers_networks():
+    gan = recipes.RECIPES["gan-mnist"].build((28, 28, 1), None)
+    assert gan.generator.count_params() == 2_503_984
+    assert gan.discriminator.count_params() == 1_231_441
+    assert gan.value_range == (0.0, 1.0)
+    assert gan.latent_bounds == pytest.approx((-(3**0.5), 3**0.5))
+    recipe = recipes.RECIPES["dcgan-64"]
+    assert (recipe.base_filters, recipe.batch_size, recipe.beta_1) == (128, 128, 0.5)
+    assert recipe.generator_learning_rate == recipe.discriminator_learning_rate == 2e-4
+
+
+def test_mlp_starts_at_the_mean_image():
+    images = datasets.read("digits")
+    recipe = recipes.RECIPES["gan-mnist"]
+    gan = recipe.build(images.shape, None)
+    recipe.initialize(gan, images)
+    output = gan.generator.get_layer("output")
+    start = keras.ops.sigmoid(output.bias).numpy().reshape(images.shape)
+    expected = images.array.mean(axis=0) / 255
+    np.testing.assert_allclose(start, expected, atol=2e-4)
+
+
+def test_every_setting_has_an_option_and_the_reverse():
+    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
+    train = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(train)
+    settings = {
+        field.name: field.type
+        for recipe in recipes.RECIPES.values()
+        for field in dataclasses.fields(recipe)
+        if field.name != "summary"
+    }
+    arguments = []
+    for name, kind in settings.items():
+        flag = "--" + name.replace("_", "-")
+        arguments += [flag] if kind is bool else [flag, "1"]
+    _, given = train.parse(arguments)
+    assert given.keys() == settings.keys()
+
+
+def test_override_replaces_the_length_and_the_penalty_as_a_whole():
+    recipe = recipes.RECIPES["digits"].override({"minutes": 2.0, "penalty": "none"})
+    assert (recipe.epochs, recipe.steps, recipe.minutes) == (None, None, 2.0)
+    assert (recipe.penalty, recipe.penalty_weight) == (None, None)
+    with pytest.raises(InputError, match="colour"):
+        recipe.override({"colour": 1})
+
+
+def test_mixed_precision_is_of_the_networks_alone():
+    recipe = recipes.RECIPES["digits"].override({"mixed_precision": "float16"})
+    gan = recipe.build((16, 16, 1), None)
+    assert any(
+        layer.dtype_policy.name == "mixed_float16" for layer in gan.generator.layers
+    )
+    assert isinstance(gan.generator_optimizer, keras.optimizers.LossScaleOptimizer)
+    assert isinstance(gan.discriminator_optimizer, keras.optimizers.LossScaleOptimizer)
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_rising_momentum_against_the_rule_by_hand():
+    optimizer = RisingMomentumSGD(0.1, 0.5, 0.7, momentum_steps=4)
+    variable = keras.Variable([1.0, -2.0])
+    optimizer.build([variable])
+    weight, velocity = np.array([1.0, -2.0]), np.zeros(2)
+    for step in range(7):
+        gradient = 2 * weight
+        momentum = 0.5 + 0.2 * min(step / 4, 1)
+        velocity = momentum * velocity - 0.1 * gradient
+        weight = weight + velocity
+        optimizer.apply([keras.ops.convert_to_tensor(2 * variable)], [variable])
+        np.testing.assert_allclose(variable.numpy(), weight, rtol=1e-5)
+
+
+def test_rising_momentum_survives_serialisation():
+    optimizer = RisingMomentumSGD(0.2, 0.4, 0.6, momentum_steps=9)
+    config = keras.saving.serialize_keras_object(optimizer)
+    copy = keras.saving.deserialize_keras_object(config)
+    assert copy.get_config() == optimizer.get_config()
+    assert copy.momentum_steps == 9

@@ -1,0 +1,367 @@
+"""train.py, sampling and export as a user runs them: real processes and signals."""
+
+import csv
+import importlib.util
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).parents[1]
+TINY = ["--image-size", "8", "--base-filters", "4", "--latent-dim", "8"]
+
+
+@pytest.fixture(scope="module")
+def train():
+    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def command(*arguments, script="train.py"):
+    return [sys.executable, str(ROOT / script), *map(str, arguments)]
+
+
+def run(*arguments, **kwargs):
+    return subprocess.run(
+        command(*arguments, **kwargs), capture_output=True, text=True, cwd=ROOT
+    )
+
+
+def module(name, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", name, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A conditional run, trained, evaluated and exported by a real process."""
+    path = tmp_path_factory.mktemp("runs") / "tiny"
+    result = run("digits", *TINY, "--steps", 40, "--conditional", "--run-dir", path)
+    assert result.returncode == 0, result.stderr
+    return path
+
+
+def test_run_folder_holds_all_that_a_run_leaves(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert names == {
+        "config.json",
+        "metrics.csv",
+        "tensorboard",
+        "samples",
+        "training.gif",
+        "checkpoints",
+        "model.keras",
+        "evaluation.json",
+        "export",
+    }
+    config = json.loads((finished / "config.json").read_text())
+    assert config["settings"]["base_filters"] == 4
+    assert config["data"]["num_classes"] == 10
+    assert config["versions"]["tensorflow"] == tf.__version__
+    with (finished / "metrics.csv").open(newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
+    assert list((finished / "tensorboard").rglob("events.*"))
+    grid = Image.open(finished / "samples" / "step_00000040.png")
+    assert grid.width > grid.height  # ten classes beside each other
+    report = json.loads((finished / "export" / "report.json").read_text())
+    assert {row["format"] for row in report} == {"saved-model", "onnx"}
+    assert all(row["passed"] and row["largest_difference"] <= 1e-5 for row in report)
+
+
+def test_saved_model_gives_what_the_run_gives(finished):
+    from keras_gan import runs
+
+    model = keras.models.load_model(finished / "model.keras")
+    images = runs.load(finished).generate(5, seed=2)
+    np.testing.assert_array_equal(model.generate(5, seed=2), images)
+
+
+def test_sample_writes_the_classes_asked_for(finished, tmp_path):
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    for out in (first, second):
+        result = module(
+            "keras_gan.sample", finished, "--count", 20, "--seed", 1, "--out", out
+        )
+        assert result.returncode == 0, result.stderr
+    assert first.read_bytes() == second.read_bytes()
+    third = tmp_path / "c.png"
+    module(
+        *("keras_gan.sample", finished, "--count", 20, "--seed", 1, "--out", third),
+        *("--labels", 3),
+    )
+    assert third.read_bytes() != first.read_bytes()
+
+
+def test_export_of_a_run_from_the_command_line(finished, tmp_path):
+    arguments = (finished, "--format", "saved-model", "onnx", "--out", tmp_path)
+    result = module("export", *arguments)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "tiny" / "1" / "saved_model.pb").exists()
+    assert (tmp_path / "tiny.onnx").exists()
+    again = module("export", *arguments)
+    assert again.returncode == 2
+    assert "Traceback" not in again.stderr
+    assert "exists already" in again.stderr.strip().splitlines()[-1]
+
+
+def test_finished_run_goes_on_for_longer(finished):
+    result = run("--resume", "--steps", 50, "--run-dir", finished)
+    assert result.returncode == 0, result.stderr
+    config = json.loads((finished / "config.json").read_text())
+    assert config["settings"]["steps"] == 50
+    assert (finished / "checkpoints" / "ckpt-50.index").exists()
+    assert (finished / "export" / "tiny" / "2" / "saved_model.pb").exists()
+
+
+def final_state(path):
+    reader = tf.train.load_checkpoint(path / "checkpoints")
+    names = [
+        name
+        for name in reader.get_variable_to_shape_map()
+        if not name.startswith(("seconds", "save_counter", "_CHECKPOINTABLE"))
+    ]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def wait_for_step(process, path, step):
+    """Waits until a checkpoint of that step or a later one has appeared."""
+    while process.poll() is None:
+        steps = [int(p.stem[5:]) for p in (path / "checkpoints").glob("ckpt-*.index")]
+        if max(steps, default=0) >= step:
+            return
+        time.sleep(0.005)
+    pytest.fail(f"the run ended before step {step}: {process.communicate()}")
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+
+
+DETERMINISTIC = [*TINY, "--steps", "1000", "--checkpoint-steps", "25", "--no-export"]
+DETERMINISTIC += ["--deterministic", "--sample-steps", "500"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    result = run(*DETERMINISTIC, "--run-dir", path)
+    assert result.returncode == 0, result.stderr
+    return path
+
+
+def assert_same_end(path, uninterrupted):
+    expected, state = final_state(uninterrupted), final_state(path)
+    assert state.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(state[name], value, err_msg=name)
+    assert (path / "metrics.csv").read_bytes() == (
+        uninterrupted / "metrics.csv"
+    ).read_bytes()
+
+
+def test_killed_at_random_steps_and_resumed_ends_bit_identical(uninterrupted, tmp_path):
+    path = tmp_path / "run"
+    rng = random.Random()
+    resume = []
+    for low in (25, 400):
+        step = rng.randrange(low, low + 300)
+        process = start(*DETERMINISTIC, "--run-dir", path, *resume)
+        wait_for_step(process, path, step)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        resume = ["--resume"]
+    result = run("--resume", "--run-dir", path, "--no-export")
+    assert result.returncode == 0, result.stderr
+    assert_same_end(path, uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_signal_saves_the_current_step_first(uninterrupted, tmp_path, number, code):
+    path = tmp_path / "run"
+    process = start(*DETERMINISTIC, "--run-dir", path)
+    wait_for_step(process, path, 100)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert b"Traceback" not in errors
+    stopped = int(output.split(b"stopped at step ")[1].split(b";")[0])
+    assert (path / "checkpoints" / f"ckpt-{stopped}.index").exists()
+    result = run("--resume", "--run-dir", path, "--no-export")
+    assert result.returncode == 0, result.stderr
+    assert_same_end(path, uninterrupted)
+
+
+# Bad input: one sentence, exit code 2, nothing written.
+
+
+def folder_with_text(path):
+    path.mkdir()
+    (path / "a.png").write_text("no image")
+    return path
+
+
+def npz_with(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+BAD = {
+    "recipe": (["dcgan-mars"], "dcgan-mars"),
+    "source": (["--data", "postgres:x"], "postgres:x"),
+    "objective": (["--objective", "best"], "best"),
+    "penalty": (["--penalty", "l2"], "l2"),
+    "update": (["--update", "random"], "random"),
+    "missing folder": (["--data", "folder:{tmp}/none"], "none"),
+    "empty folder": (["--data", "folder:{tmp}/empty"], "empty"),
+    "folder without images": (["--data", "folder:{tmp}/text"], "text"),
+    "too few images": (["--batch-size", "5000"], "5000"),
+    "image size": (["--image-size", "31"], "31"),
+    "image size word": (["--image-size", "big"], "big"),
+    "image size too large": (["--image-size", "512"], "512"),
+    "values out of range": (["--data", "npz:{tmp}/range.npz"], "7"),
+    "nan": (["--data", "npz:{tmp}/nan.npz"], "nan"),
+    "batch size": (["--batch-size", "0"], "0"),
+    "two lengths": (["--epochs", "1", "--steps", "1"], "steps 1"),
+    "setting of another model": (["gan-mnist", "--base-filters", "8"], "base_filters"),
+    "labels where there are none": (
+        ["--conditional", "--data", "npz:{tmp}/grey.npz"],
+        "grey.npz",
+    ),
+    "points": (["--data", "ring"], "ring"),
+    "data set": (["--data", "tfds:no_such_set"], "no_such_set"),
+    "penalty weight": (["--penalty", "none", "--penalty-weight", "3"], "3"),
+    "average": (["--generator-average", "2"], "2"),
+    "jit": (["--jit", "maybe"], "maybe"),
+    "seed": (["--seed", "-1"], "-1"),
+}
+
+
+@pytest.fixture
+def bad_data(tmp_path):
+    (tmp_path / "empty").mkdir()
+    folder_with_text(tmp_path / "text")
+    npz_with(tmp_path / "range.npz", images=np.full((9, 8, 8), 7.0))
+    npz_with(tmp_path / "nan.npz", images=np.full((9, 8, 8), np.nan))
+    npz_with(tmp_path / "grey.npz", images=np.zeros((99, 8, 8), "uint8"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence_and_leaves_nothing(train, bad_data, capsys, name):
+    arguments, received = BAD[name]
+    arguments = [argument.format(tmp=bad_data) for argument in arguments]
+    path = bad_data / "runs" / "x"
+    assert train.main([*arguments, "--run-dir", str(path)]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert received in error
+    assert not path.exists()
+
+
+def test_existing_run_is_not_touched(train, finished, capsys):
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
+    assert train.main(["--run-dir", str(finished)]) == 2
+    assert "--resume" in capsys.readouterr().err
+    changes = ["--resume", "--run-dir", str(finished), "--latent-dim", "9"]
+    assert train.main(changes) == 2
+    assert "latent_dim is 9" in capsys.readouterr().err
+    assert train.main(["gan-mnist", "--resume", "--run-dir", str(finished)]) == 2
+    assert "gan-mnist" in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in finished.rglob("*")} == before
+
+
+def test_resume_where_there_is_nothing(train, tmp_path, capsys):
+    assert train.main(["--resume", "--run-dir", str(tmp_path / "no")]) == 2
+    assert "config.json" in capsys.readouterr().err
+    (tmp_path / "config.json").write_text("{")
+    assert train.main(["--resume", "--run-dir", str(tmp_path)]) == 2
+    assert "config.json" in capsys.readouterr().err
+
+
+def test_resume_with_other_images(train, tmp_path, capsys):
+    images = np.random.default_rng(0).integers(0, 256, (70, 8, 8), "uint8")
+    source = npz_with(tmp_path / "images.npz", images=images)
+    tiny = [*TINY, "--data", f"npz:{source}", "--steps", "1", "--no-export"]
+    path = str(tmp_path / "run")
+    assert train.main([*tiny, "--run-dir", path]) == 0
+    npz_with(source, images=images[::-1])
+    capsys.readouterr()
+    assert train.main(["--resume", "--run-dir", path, "--steps", "2"]) == 2
+    assert "sha256" in capsys.readouterr().err
+
+
+def test_unwritable_folder_from_a_real_process(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    result = run(*TINY, "--steps", 1, "--run-dir", tmp_path / "file" / "run")
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert str(tmp_path / "file") in result.stderr.strip().splitlines()[-1]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_sample_refuses_what_is_no_run(tmp_path):
+    result = module("keras_gan.sample", tmp_path, "--out", tmp_path / "s.png")
+    assert result.returncode == 2
+    assert str(tmp_path) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_unreadable_files_are_left_out_and_listed(train, tmp_path, capsys):
+    folder = folder_with_text(tmp_path / "photos")
+    rng = np.random.default_rng(0)
+    for i in range(70):
+        image = Image.fromarray(rng.integers(0, 256, (20, 30, 3), "uint8"))
+        image.save(folder / f"{i}.jpg")
+    tiny = [*TINY, "--data", f"folder:{folder}", "--steps", "2", "--no-export"]
+    assert train.main([*tiny, "--run-dir", str(tmp_path / "run")]) == 0
+    assert "1 files left out" in capsys.readouterr().out
+    assert "a.png" in (tmp_path / "run" / "bad_images.txt").read_text()
+
+
+def test_help_does_not_wait_for_tensorflow():
+    code = (
+        "import runpy, sys\n"
+        "sys.argv = ['train.py', '--help']\n"
+        "try:\n"
+        "    runpy.run_path('train.py', run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "assert not {'tensorflow', 'keras', 'numpy'} & sys.modules.keys()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert result.returncode == 0, result.stderr
+    assert "--checkpoint-steps" in result.stdout
+
+
+def test_list_names_recipes_and_sources():
+    result = run("--list")
+    assert result.returncode == 0
+    for name in ("digits", "gan-mnist", "dcgan-64", "tfds:NAME[:SPLIT]", "folder:PATH"):
+        assert name in result.stdout
