@@ -71,6 +71,8 @@ def parse(arguments):
     setting("--batch-size", int, "images of each discriminator update")
     setting("--seed", int, "decides weights, latent vectors and the order of images")
     setting("--latent-dim", int, "size of the latent vector")
+    setting("--generator-learning-rate", float, "at the start")
+    setting("--discriminator-learning-rate", float, "at the start")
     setting("--objective", str, "what the players minimise, such as non_saturating")
     setting(
         "--penalty", str, "gradient penalty of the discriminator, such as r1, or none"
@@ -87,10 +89,7 @@ def parse(arguments):
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
     setting("--base-filters", int, "DCGAN: channels next to the image")
     switch("--batch-normalization", "DCGAN: in the discriminator")
-    setting("--generator-learning-rate", float, "DCGAN: of Adam")
-    setting("--discriminator-learning-rate", float, "DCGAN: of Adam")
     setting("--beta-1", float, "DCGAN: of Adam")
-    setting("--learning-rate", float, "2014: of gradient descent at the start")
     setting("--initial-momentum", float, "2014: at the start")
     setting("--final-momentum", float, "2014: after its rise")
     setting("--momentum-steps", int, "2014: steps of the rise")
@@ -153,7 +152,7 @@ def train(options, settings) -> int:
         print(f"stopped at step {int(gan.step.numpy())}; --resume goes on from there")
         return SIGNAL_EXIT + signal
     evaluate(run, gan, images)
-    return 0 if options.no_export else export(run, gan)
+    return 0 if options.no_export else export(run)
 
 
 def read_images(recipe):
@@ -243,14 +242,14 @@ def evaluate(run, gan, images) -> None:
     )
 
 
-def export(run, gan) -> int:
+def export(run) -> int:
     """Writes and verifies the files to serve; returns the exit code."""
     from export import VerificationError, export_all
 
     try:
         # A run that went on for longer replaces its own ONNX file.
         rows = export_all(
-            gan, run.path / "export", run.path.resolve().name, overwrite=True
+            run.path, run.path / "export", run.path.resolve().name, overwrite=True
         )
     except VerificationError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -30,7 +30,8 @@ def restore_newest(model, directory, also=None) -> str | None:
     for path in reversed(manager.checkpoints):
         try:
             # What the model has must be in the file; the file may hold more.
-            checkpoint.read(path).assert_existing_objects_matched()
+            status = checkpoint.read(path).expect_partial()
+            status.assert_existing_objects_matched()
         except (AssertionError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(

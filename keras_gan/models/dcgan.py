@@ -3,6 +3,7 @@
 import keras
 
 from keras_gan import seeding
+from keras_gan.errors import InputError
 from keras_gan.models.gan import GAN
 from keras_gan.networks import dcgan_discriminator, dcgan_generator
 
@@ -42,6 +43,11 @@ class DCGAN(GAN):
         seed=None,
         **kwargs,
     ):
+        if len(image_shape) != 3 or image_shape[2] not in (1, 3, 4):
+            raise InputError(
+                f"image_shape is {image_shape}; it must be (height, width, channels) "
+                "with 1, 3 or 4 channels."
+            )
         rng = seeding.generator(seed)
         seed = seeding.draw(rng) if seed is None else seed
         self._architecture = {
@@ -69,6 +75,7 @@ class DCGAN(GAN):
             latent_dim,
             latent_distribution,
             latent_bounds,
+            value_range=(-1.0, 1.0),
             num_classes=num_classes,
             seed=seed,
             **kwargs,
@@ -76,5 +83,16 @@ class DCGAN(GAN):
 
     def get_config(self):
         config = {**self._game_config(), **self._architecture}
+        config["policy"] = self.dtype_policy.name
         del config["value_range"]  # a tanh output has no other
         return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        policy, before = config.pop("policy"), keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
+        try:
+            return super().from_config(config)
+        finally:
+            keras.config.set_dtype_policy(before)

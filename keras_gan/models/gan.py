@@ -150,9 +150,10 @@ class GAN(keras.Model):
             raise InputError(
                 f"update is {update!r}; accepted are {', '.join(UPDATES)}."
             )
-        if discriminator_steps < 1:
+        if discriminator_steps != int(discriminator_steps) or discriminator_steps < 1:
             raise InputError(
-                f"discriminator_steps is {discriminator_steps}; it must be at least 1."
+                f"discriminator_steps is {discriminator_steps}; it must be a whole "
+                "number of at least 1."
             )
         if generator_average is not None and not 0 < generator_average < 1:
             raise InputError(
@@ -162,7 +163,10 @@ class GAN(keras.Model):
         super().compile(optimizer=None, **kwargs)
         self.generator_optimizer = self._optimizer(generator_optimizer)
         self.discriminator_optimizer = self._optimizer(discriminator_optimizer)
-        if self.generator_optimizer is self.discriminator_optimizer:
+        # Under float16 each player's own wrapper may hold the same optimizer.
+        players = (self.generator_optimizer, self.discriminator_optimizer)
+        first, second = (getattr(p, "inner_optimizer", p) for p in players)
+        if first is second:
             raise InputError(
                 "both players were given the same optimizer object; each needs its own."
             )
@@ -205,6 +209,7 @@ class GAN(keras.Model):
         discriminator update saw, so that each sample is generated once.
         """
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images = tf.cast(images, "float32")  # data sets may hold other floats
         for i in range(self.discriminator_steps):
             real = self._part(images, i)
             label = None if labels is None else tf.cast(self._part(labels, i), "int64")
@@ -330,7 +335,8 @@ class GAN(keras.Model):
 
     def _latent(self, count, seed):
         shape = (count, self.latent_dim)
-        # One algorithm everywhere, so that a seed means the same on every device.
+        # Named, because what "auto_select" means depends on the device. XLA still draws
+        # other numbers from the same seed than TensorFlow's own kernels do.
         if self.latent_distribution == "normal":
             return tf.random.stateless_normal(shape, seed, alg="philox")
         low, high = self.latent_bounds
@@ -458,7 +464,7 @@ class GAN(keras.Model):
 
     # Data ----------------------------------------------------------------------
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """Trains as `keras.Model.fit` does, after a look at the first batch.
 
         Raises:
@@ -474,7 +480,7 @@ class GAN(keras.Model):
             kwargs.setdefault("shuffle", False)
         elif isinstance(x, np.ndarray | tf.Tensor):
             self._check_batch(x[:1024], y if y is None else y[:1024])
-        return super().fit(x, y, **kwargs)
+        return super().fit(x, y, *args, **kwargs)
 
     def _check_batch(self, images, labels):
         images = np.asarray(images)
@@ -483,7 +489,7 @@ class GAN(keras.Model):
                 f"the data has dtype {images.dtype} and shape {images.shape[1:]}; the "
                 f"networks take floats of shape {self.image_shape}."
             )
-        if len(images) < self.discriminator_steps:
+        if self.compiled and len(images) < self.discriminator_steps:
             raise InputError(
                 f"the first batch holds {len(images)} images; "
                 f"{self.discriminator_steps} discriminator steps need at least as many."
@@ -574,6 +580,7 @@ class GAN(keras.Model):
             "num_classes": self.num_classes,
             "seed": self.seed,
             "name": self.name,
+            "averaged": self.averaged_generator is not None,
         }
 
     @classmethod
@@ -583,7 +590,13 @@ class GAN(keras.Model):
             for name in ("generator", "discriminator")
             if name in config
         }
-        return cls(**{**config, **networks})
+        config = {**config, **networks}
+        averaged = config.pop("averaged", False)
+        gan = cls(**config)
+        # Here, not in compile, so that a model loaded without compiling has it too.
+        if averaged:
+            gan.averaged_generator = gan._copy_of_generator()
+        return gan
 
     def get_compile_config(self):
         if not self.compiled:

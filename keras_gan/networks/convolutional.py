@@ -12,10 +12,11 @@ _LARGEST_START = 15
 
 
 def dcgan_stages(height: int, width: int) -> int:
-    """Returns how many strides of two lead from the image to the 4 to 15 pixel start.
+    """Returns how many strides of two lead from the image to a small start.
 
     Sides are halved together as long as both stay whole and at least 4 pixels, so 64x64
-    takes four strides from 4x4 and 28x28 two from 7x7.
+    takes four strides from 4x4 and 28x28 two from 7x7. The shorter side has to start at
+    15 pixels or less.
 
     Raises:
         InputError: for a size that strides of two cannot reach.
@@ -160,7 +161,8 @@ def dcgan_discriminator(
 
     def normalized(layer):
         if spectral_normalization:
-            return keras.layers.SpectralNormalization(layer)
+            # Without its own policy the wrapper would round the float32 logit.
+            return keras.layers.SpectralNormalization(layer, dtype=layer.dtype_policy)
         return layer
 
     image = keras.Input(image_shape, name="image")

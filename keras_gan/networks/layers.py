@@ -23,7 +23,8 @@ class Maxout(keras.layers.Dense):
     def call(self, inputs, training=None):
         linear = super().call(inputs, training=training)
         outputs = self.units // self.pieces
-        return ops.max(ops.reshape(linear, (-1, outputs, self.pieces)), axis=-1)
+        shape = (-1, *linear.shape[1:-1], outputs, self.pieces)
+        return ops.max(ops.reshape(linear, shape), axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units // self.pieces)

@@ -94,7 +94,8 @@ def maxout_discriminator(
 
     def normalized(layer):
         if spectral_normalization:
-            return keras.layers.SpectralNormalization(layer)
+            # Without its own policy the wrapper would round the float32 logit.
+            return keras.layers.SpectralNormalization(layer, dtype=layer.dtype_policy)
         return layer
 
     image = keras.Input(image_shape, name="image")

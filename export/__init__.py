@@ -1,0 +1,26 @@
+"""From a trained GAN, or the folder of a run, to files that serve its images."""
+
+import importlib
+
+__all__ = [
+    "VerificationError",
+    "export_all",
+    "to_onnx",
+    "to_saved_model",
+    "write_report",
+]
+
+_HOMES = {
+    "VerificationError": "export.report",
+    "export_all": "export.publish",
+    "to_onnx": "export.onnx",
+    "to_saved_model": "export.saved_model",
+    "write_report": "export.report",
+}
+
+
+def __getattr__(name):
+    # TensorFlow takes seconds to import; `python -m export --help` must not wait.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,85 @@
+"""The command line: `python -m export RUN --format saved-model onnx --out serving/`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from export.formats import FORMATS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exports a run, prints a table and returns the exit code.
+
+    Args:
+        arguments: without the program's name; None reads `sys.argv`.
+
+    Returns:
+        0; 1 where an export differs from the trained model; 2 where what was asked for
+        cannot be done.
+    """
+    options = _parser().parse_args(arguments)
+    # TensorFlow's remarks would bury the table. It reads this as it is imported, which
+    # takes seconds that `--help` must not wait for.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from export.publish import export_all
+    from export.report import VerificationError
+    from keras_gan.errors import InputError
+
+    name = options.name or Path(options.run).resolve().name
+    try:
+        rows = export_all(
+            options.run, options.out, name, options.format, options.version
+        )
+    except VerificationError as error:
+        print(_table(error.rows))
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(_table(rows))
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Writes a trained generator as files that serve, and proves that "
+        "they compute what the trained model does.",
+    )
+    parser.add_argument("run", metavar="RUN", help="folder of a training run")
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        default=list(FORMATS),
+        metavar="FORMAT",
+        help=f"of {', '.join(FORMATS)} (default: all)",
+    )
+    parser.add_argument("--out", required=True, help="folder of the exports")
+    parser.add_argument("--name", help="name of the model (default: the run's)")
+    parser.add_argument(
+        "--version", type=int, help="of the SavedModel (default: the next free number)"
+    )
+    return parser
+
+
+def _table(rows):
+    lines = [("format", "file", "MB", "largest difference", "passed")]
+    for row in rows:
+        difference = row.largest_difference
+        lines.append(
+            (
+                row.format,
+                str(row.path),
+                f"{row.bytes / 1e6:.2f}",
+                "none" if difference is None else f"{difference:.1e}",
+                "yes" if row.passed else "no",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""What an export needs to know: a trained generator and its description."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_gan
+from keras_gan.errors import InputError
+
+_DRAWS = {
+    "normal": lambda rng, shape, low, high: rng.standard_normal(shape),
+    "uniform": lambda rng, shape, low, high: rng.uniform(low, high, shape),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Generator:
+    """A trained generator that computes in float32, and what its users must know.
+
+    Args:
+        network: Keras model from `latent`, float32 [batch, latent_dim], to images, or
+            from `[latent, label]` where `num_classes` is given.
+        image_shape: shape of one image.
+        latent_dim: size of the latent vector.
+        latent_distribution: "normal" or "uniform".
+        latent_bounds: (low, high) of the uniform distribution, else None.
+        value_range: (low, high) of the images' values, or None for any value.
+        num_classes: number of classes of a conditional model, or None.
+        class_names: their names, or None.
+        weights: "averaged" or "trained".
+        average_decay: decay of the average, or None.
+        run: name of the run, or None.
+        seed: seed of the training.
+        step: steps trained.
+    """
+
+    network: keras.Model
+    image_shape: tuple[int, ...]
+    latent_dim: int
+    latent_distribution: str
+    latent_bounds: tuple[float, float] | None
+    value_range: tuple[float, float] | None
+    num_classes: int | None
+    class_names: tuple[str, ...] | None
+    weights: str
+    average_decay: float | None
+    run: str | None
+    seed: int
+    step: int
+
+    @property
+    def signature(self) -> tuple[tf.TensorSpec, ...]:
+        """The named inputs of `serve`, with a free batch dimension."""
+        latent = tf.TensorSpec([None, self.latent_dim], "float32", name="latent")
+        label = tf.TensorSpec([None], "int64", name="label")
+        return (latent,) if self.num_classes is None else (latent, label)
+
+    def serve(self, latent, label=None):
+        """Returns {"image": float32 [batch, *image_shape]}: what every export computes.
+
+        Args:
+            latent: float32 [batch, latent_dim].
+            label: int64 [batch], of a conditional model only.
+        """
+        inputs = latent if label is None else [latent, label]
+        # Batch statistics would make an image depend on its neighbours in the batch.
+        image = self.network(inputs, training=False)
+        return {"image": tf.cast(image, "float32")}
+
+    def examples(self, count: int, seed: int = 0) -> dict[str, np.ndarray]:
+        """Returns inputs of `serve`, drawn from the distribution used in training.
+
+        Args:
+            count: rows; labels cover all classes where there are no more than that.
+            seed: the same seed gives the same inputs.
+        """
+        rng = np.random.default_rng(seed)
+        shape = (count, self.latent_dim)
+        draw = _DRAWS[self.latent_distribution]
+        inputs = {"latent": draw(rng, shape, *self.latent_bounds or (None, None))}
+        inputs["latent"] = inputs["latent"].astype("float32")
+        if self.num_classes is not None:
+            inputs["label"] = np.resize(rng.permutation(self.num_classes), count)
+        return inputs
+
+    def metadata(self) -> dict:
+        """Returns the description that travels with an export, ready for JSON."""
+        known = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "network"
+        }
+        normalized = any(w.name == "moving_mean" for w in self.network.weights)
+        return {
+            **known,
+            "batch_normalization_statistics": "moving averages" if normalized else None,
+            "keras_gan_version": keras_gan.__version__,
+            "keras_version": keras.__version__,
+            "tensorflow_version": tf.__version__,
+        }
+
+
+def describe(model_or_run) -> Generator:
+    """Returns the generator that images come from, and its description.
+
+    Args:
+        model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+
+    Raises:
+        InputError: for something else, or weights that are not finite.
+    """
+    gan, run, class_names = model_or_run, None, None
+    if isinstance(model_or_run, str | os.PathLike):
+        from keras_gan import runs
+
+        run = Path(model_or_run).resolve().name
+        class_names = runs.Run.open(model_or_run).data["class_names"]
+        gan = runs.load(model_or_run)
+    if not isinstance(gan, keras_gan.GAN):
+        raise InputError(
+            f"a {type(gan).__name__} was given; accepted are a keras_gan.GAN and the "
+            "path of a run's folder."
+        )
+    network = gan.inference_generator
+    for weight in network.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight).astype("float32")).all():
+            raise InputError(
+                f"the generator's weight {weight.path} holds NaN or infinite values; "
+                "only finite ones are exported."
+            )
+    averaged = network is not gan.generator
+    uniform = gan.latent_distribution == "uniform"
+    return Generator(
+        network=_in_float32(network),
+        image_shape=gan.image_shape,
+        latent_dim=gan.latent_dim,
+        latent_distribution=gan.latent_distribution,
+        latent_bounds=gan.latent_bounds if uniform else None,
+        value_range=gan.value_range,
+        num_classes=gan.num_classes,
+        class_names=tuple(class_names) if class_names else None,
+        weights="averaged" if averaged else "trained",
+        average_decay=gan.generator_average if averaged else None,
+        run=run,
+        seed=gan.seed,
+        step=int(keras.ops.convert_to_numpy(gan.step)),
+    )
+
+
+def _in_float32(network):
+    """Returns the network, or a float32 copy of one that computes in half precision."""
+    if all(layer.compute_dtype == "float32" for layer in network.layers):
+        return network
+    # ONNX Runtime has no bfloat16 convolutions on a CPU.
+    copy = type(network).from_config(_float32_config(network.get_config()))
+    copy.set_weights([np.asarray(w, "float32") for w in network.get_weights()])
+    return copy
+
+
+def _float32_config(config):
+    """Returns the config of a layer or model with every floating dtype as float32."""
+    if isinstance(config, list | tuple):
+        return type(config)(_float32_config(part) for part in config)
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return "float32"
+        return {key: _float32_config(value) for key, value in config.items()}
+    if config in ("float16", "bfloat16", "float64"):
+        return "float32"
+    return config

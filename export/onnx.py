@@ -1,0 +1,67 @@
+"""ONNX, for ONNX Runtime on servers, phones and in browsers."""
+
+import json
+import os
+from pathlib import Path
+
+import onnx
+import tensorflow as tf
+import tf2onnx
+
+from export.generator import Generator, describe
+from export.publish import publish, refuse_existing
+from export.report import Row
+
+OPSET = 18  # the newest that tf2onnx writes
+
+
+def to_onnx(
+    model_or_run,
+    path: str | os.PathLike,
+    overwrite: bool = False,
+    verify: bool = True,
+) -> Row:
+    """Writes the generator as an ONNX file of opset 18.
+
+    It takes `latent`, float32 [batch, latent_dim], and of a conditional model `label`,
+    int64 [batch], 0 to num_classes - 1; it gives `image`, float32
+    [batch, *image_shape]. `metadata_props` describes it.
+
+    Args:
+        model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+        path: the file.
+        overwrite: replace a file that is there, once the new one is verified.
+        verify: run the export in a second process before it is published.
+
+    Raises:
+        InputError: for a file that exists, no GAN, or weights that are not finite.
+        VerificationError: where the export differs from the model; nothing is written.
+    """
+    target = Path(path)
+    refuse_existing(target, overwrite)
+    return publish("onnx", describe(model_or_run), target, verify, overwrite)
+
+
+def write(generator: Generator, path: Path) -> None:
+    """Writes the file, unverified."""
+    model, _ = tf2onnx.convert.from_function(
+        tf.function(generator.serve, autograph=False),
+        input_signature=generator.signature,
+        opset=OPSET,
+    )
+    # The converter makes up a name for each batch dimension, such as unk__114.
+    shapes = {spec.name: spec.shape[1:] for spec in generator.signature}
+    shapes["image"] = generator.image_shape
+    for value in [*model.graph.input, *model.graph.output]:
+        kind = value.type.tensor_type.elem_type
+        shape = ["batch", *shapes[value.name]]
+        value.type.CopyFrom(onnx.helper.make_tensor_type_proto(kind, shape))
+    metadata = {**generator.metadata(), "tf2onnx_version": tf2onnx.__version__}
+    onnx.helper.set_model_props(
+        model,
+        {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in metadata.items()
+        },
+    )
+    onnx.save(model, path)

@@ -1,0 +1,118 @@
+"""How an export is written, verified and then put in its place."""
+
+import dataclasses
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from export.files import staged
+from export.formats import FORMATS
+from export.generator import Generator, describe
+from export.report import Row, VerificationError, read_report, write_report
+from export.verify import unverified, verified
+from keras_gan.errors import InputError
+
+
+def export_all(
+    model_or_run,
+    out: str | os.PathLike,
+    name: str,
+    formats: Sequence[str] = tuple(FORMATS),
+    version: int | None = None,
+    overwrite: bool = False,
+) -> list[Row]:
+    """Writes verified exports `out/name/<version>`, `out/name.onnx`, `out/report.json`.
+
+    Args:
+        model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+        out: folder of the exports.
+        name: name of the model.
+        formats: which exports, of "saved-model" and "onnx".
+        version: number of the SavedModel; None takes the next that is free.
+        overwrite: replace an ONNX file that is there, once the new one is verified.
+
+    Returns:
+        A row for each format.
+
+    Raises:
+        InputError: for an unknown format, an export that exists, a report that is
+            none, no GAN, or weights that are not finite; nothing is written.
+        VerificationError: where an export differs from the model. That one is not
+            published, the others are, and the report tells of both.
+    """
+    for format in formats:
+        if format not in FORMATS:
+            raise InputError(
+                f"format is {format!r}; accepted are {', '.join(FORMATS)}."
+            )
+    if not name or Path(name).name != name:
+        raise InputError(f"name is {name!r}; it must be a plain file name.")
+    report = Path(out, "report.json")
+    read_report(report)
+    base = Path(out, name)
+    targets = {format: FORMATS[format].target(base, version) for format in formats}
+    for target in targets.values():
+        refuse_existing(target, overwrite and target.is_file())
+    generator = describe(model_or_run)
+    rows, failures = [], []
+    for format, target in targets.items():
+        try:
+            rows.append(publish(format, generator, target, overwrite=overwrite))
+        except VerificationError as error:
+            rows.extend(error.rows)
+            failures.append(str(error))
+    write_report(rows, report)
+    if failures:
+        raise VerificationError(" ".join(failures), rows)
+    return rows
+
+
+def refuse_existing(target: Path, overwrite: bool = False) -> None:
+    """Raises InputError where there is an export already.
+
+    Args:
+        target: file or folder of the export.
+        overwrite: accept that it will be replaced.
+    """
+    if target.exists() and not overwrite:
+        raise InputError(
+            f"{target} exists already; remove it or choose another name or version."
+        )
+
+
+def publish(
+    format: str,
+    generator: Generator,
+    target: Path,
+    verify: bool = True,
+    overwrite: bool = False,
+) -> Row:
+    """Writes one export beside its place, verifies it there and moves it.
+
+    Args:
+        format: name of the format.
+        generator: what to export.
+        target: file or folder of the export.
+        verify: run the export in a second process first.
+        overwrite: replace a file that is there.
+
+    Raises:
+        InputError: for a target that exists.
+        VerificationError: where the export differs from the model.
+    """
+    with staged(target) as temporary:
+        importlib.import_module(FORMATS[format].module).write(generator, temporary)
+        row = unverified(generator, format, temporary)
+        row = dataclasses.replace(row, path=target)
+        if verify:
+            outcome = verified(generator, format, temporary)
+            row = dataclasses.replace(row, **outcome)
+        if row.problem is not None:
+            raise VerificationError(
+                f"the {format} export {target} was not published: {row.problem}.", [row]
+            )
+        # Another process may have published while this one was verifying.
+        refuse_existing(target, overwrite)
+        os.replace(temporary, target)
+    return row

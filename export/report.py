@@ -1,0 +1,109 @@
+"""What was exported and how far it is from the trained model, as numbers."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from export.files import staged
+from keras_gan.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One export and the outcome of its verification.
+
+    Args:
+        format: name of the format, such as "onnx".
+        path: the file or folder.
+        bytes: its size.
+        parameters: values in the generator's weights.
+        tolerance: largest difference that is accepted.
+        passed: whether verification passed; None where it was not asked for.
+        largest_difference: from the Keras model, absolute, over all batches; None
+            where the export did not run or gave values that are not finite.
+        differences: the same for each batch size.
+        alone_difference: between the first row's image made alone and within the
+            largest batch.
+        runtime: library that ran the export.
+        runtime_version: its version.
+        milliseconds: of one call for each batch size, for orientation.
+        problem: why verification failed, or None.
+    """
+
+    format: str
+    path: Path
+    bytes: int
+    parameters: int
+    tolerance: float
+    passed: bool | None = None
+    largest_difference: float | None = None
+    differences: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    alone_difference: float | None = None
+    runtime: str | None = None
+    runtime_version: str | None = None
+    milliseconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    problem: str | None = None
+
+
+class VerificationError(Exception):
+    """An export does not compute what the trained model does; it was not published.
+
+    Args:
+        message: one sentence with the figure.
+        rows: the rows of all exports that were tried, passed ones too.
+    """
+
+    def __init__(self, message: str, rows: Sequence[Row]):
+        super().__init__(message)
+        self.rows = list(rows)
+
+
+def write_report(rows: Sequence[Row], path: str | os.PathLike) -> None:
+    """Writes rows into a JSON list, with paths relative to it.
+
+    Rows that are there already about other exports stay. A failed row does not
+    replace a passed one, as the export that passed is still in its place.
+
+    Args:
+        rows: what `to_saved_model`, `to_onnx` or a `VerificationError` gave.
+        path: the file, such as "serving/report.json".
+
+    Raises:
+        InputError: where the file is there and holds something else.
+    """
+    path = Path(path)
+    new = [{**dataclasses.asdict(row), "path": _relative(row, path)} for row in rows]
+    passed = {row["path"]: row["passed"] is not False for row in new}
+    kept = [
+        row
+        for row in read_report(path)
+        if row["path"] not in passed or (row["passed"] and not passed[row["path"]])
+    ]
+    with staged(path) as temporary:
+        temporary.write_text(json.dumps(kept + new, indent=2, allow_nan=False) + "\n")
+        os.replace(temporary, path)
+
+
+def read_report(path: Path) -> list[dict]:
+    """Returns the rows of a report, none where there is no file.
+
+    Raises:
+        InputError: where the file holds something else.
+    """
+    if not path.exists():
+        return []
+    try:
+        rows = json.loads(path.read_text())
+        if all({"path", "passed"} <= row.keys() for row in rows):
+            return rows
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise InputError(
+        f"{path} is no report of exports; remove it or use another folder."
+    )
+
+
+def _relative(row, report):
+    return Path(os.path.relpath(row.path, report.parent)).as_posix()

@@ -1,0 +1,51 @@
+"""TensorFlow SavedModel, in the numbered folders that TensorFlow Serving watches."""
+
+import json
+import os
+from pathlib import Path
+
+import keras
+
+from export.formats import version_folder
+from export.generator import Generator, describe
+from export.publish import publish, refuse_existing
+from export.report import Row
+
+
+def to_saved_model(
+    model_or_run,
+    path: str | os.PathLike,
+    version: int | None = None,
+    verify: bool = True,
+) -> Row:
+    """Writes the generator as a SavedModel into the folder `path/<version>`.
+
+    Its signature `serving_default` takes `latent`, float32 [batch, latent_dim], and of
+    a conditional model `label`, int64 [batch], 0 to num_classes - 1; it gives `image`,
+    float32 [batch, *image_shape]. `assets.extra/metadata.json` describes it.
+
+    Args:
+        model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+        path: folder of the model's versions.
+        version: number of this one, at least 1; None takes the next that is free.
+        verify: run the export in a second process before it is published.
+
+    Raises:
+        InputError: for a version that exists, no GAN, or weights that are not finite.
+        VerificationError: where the export differs from the model; nothing is written.
+    """
+    target = version_folder(Path(path), version)
+    refuse_existing(target)
+    return publish("saved-model", describe(model_or_run), target, verify)
+
+
+def write(generator: Generator, path: Path) -> None:
+    """Writes the SavedModel into the folder `path`, unverified."""
+    archive = keras.export.ExportArchive()
+    # Tracking the network as well would store every weight twice (keras #23553).
+    archive.add_endpoint("serving_default", generator.serve, generator.signature)
+    archive.write_out(path, verbose=False)
+    # TensorFlow Serving reads nothing in assets.extra, so it is free for descriptions.
+    description = path / "assets.extra" / "metadata.json"
+    description.parent.mkdir()
+    description.write_text(json.dumps(generator.metadata(), indent=2) + "\n")

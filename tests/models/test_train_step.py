@@ -1,0 +1,592 @@
+"""train_step against a hand-written loop of Algorithm 1 with its own forward passes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gan import DCGAN, GAN, losses
+
+RATE, BATCH, STEPS, L2 = 0.5, 6, 3, 0.05
+DATA = np.random.default_rng(0).normal(1.0, 2.0, (STEPS * BATCH, 3)).astype("float32")
+
+
+def log_d(logits):
+    return tf.math.log_sigmoid(logits)
+
+
+def cross_entropy(real, fake):
+    return -tf.reduce_mean(log_d(real)) - tf.reduce_mean(log_d(-fake))
+
+
+def non_saturating(real, fake):
+    return -tf.reduce_mean(log_d(fake))
+
+
+def saturating(real, fake):
+    return tf.reduce_mean(log_d(-fake))
+
+
+def relativistic(real, fake):
+    return -tf.reduce_mean(log_d(real - fake))
+
+
+def network(weights, x):
+    first, b1, second, b2 = weights
+    return tf.matmul(tf.tanh(tf.matmul(x, first) + b1), second) + b2
+
+
+def decay_of(weights, l2):
+    return l2 * (tf.reduce_sum(weights[0] ** 2) + tf.reduce_sum(weights[2] ** 2))
+
+
+def descend(weights, gradients):
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.assign_sub(RATE * gradient)
+
+
+def algorithm_1(
+    gan, k=1, simultaneous=False, d_loss=cross_entropy, g_loss=non_saturating, r1=0.0,
+    l2=0.0,
+):  # fmt: skip
+    """Returns both networks' weights after training on DATA, and the last losses."""
+    g = [tf.Variable(w) for w in gan.generator.get_weights()]
+    d = [tf.Variable(w) for w in gan.discriminator.get_weights()]
+    for step in range(STEPS):
+        batch = DATA[step * BATCH : (step + 1) * BATCH]
+        for i in range(k):
+            real = tf.constant(batch[i * (BATCH // k) : (i + 1) * (BATCH // k)])
+            gan.step.assign(step)
+            latent = gan._latent(BATCH // k, gan._step_seed(2 * i))
+            fake = network(g, latent)
+            with tf.GradientTape() as tape:
+                loss = d_loss(network(d, real), network(d, fake)) + decay_of(d, l2)
+                with tf.GradientTape() as inner:
+                    inner.watch(real)
+                    logits = network(d, real)
+                at_real = inner.gradient(logits, real)
+                loss += r1 / 2 * tf.reduce_mean(tf.reduce_sum(at_real**2, axis=1))
+            before = [tf.identity(weight) for weight in d]
+            descend(d, tape.gradient(loss, d))
+        seen = before if simultaneous else d
+        with tf.GradientTape() as tape:
+            loss = g_loss(network(seen, real), network(seen, network(g, latent)))
+            loss += decay_of(g, l2)
+        descend(g, tape.gradient(loss, g))
+    gan.step.assign(0)
+    return [w.numpy() for w in g + d]
+
+
+CASES = {
+    "plain": ({}, {}),
+    "minimax": ({"objective": "minimax"}, {"g_loss": saturating}),
+    "k=3": ({"discriminator_steps": 3}, {"k": 3}),
+    "simultaneous": ({"update": "simultaneous"}, {"simultaneous": True}),
+    "simultaneous k=2": (
+        {"update": "simultaneous", "discriminator_steps": 2},
+        {"simultaneous": True, "k": 2},
+    ),
+    "relativistic": (
+        {"objective": "relativistic"},
+        {"d_loss": relativistic, "g_loss": lambda r, f: relativistic(f, r)},
+    ),
+    "relativistic simultaneous": (
+        {"objective": "relativistic", "update": "simultaneous"},
+        {
+            "d_loss": relativistic,
+            "g_loss": lambda r, f: relativistic(f, r),
+            "simultaneous": True,
+        },
+    ),
+    "r1": ({"penalty": losses.R1(0.8)}, {"r1": 0.8}),
+    "regularizer": ({"regularizer": keras.regularizers.L2(L2)}, {"l2": L2}),
+    "all": (
+        {
+            "regularizer": keras.regularizers.L2(L2),
+            "penalty": losses.R1(0.8),
+            "discriminator_steps": 3,
+        },
+        {"l2": L2, "r1": 0.8, "k": 3},
+    ),
+}
+
+
+def distance(first, second):
+    return max(np.abs(a - b).max() for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_is_algorithm_1(case, tiny_gan):
+    options, reference = CASES[case]
+    gan = tiny_gan(learning_rate=RATE, **options)
+    start = gan.generator.get_weights() + gan.discriminator.get_weights()
+    expected = algorithm_1(gan, **reference)
+    # The same loop without what makes this case must end elsewhere.
+    assert distance(start, expected) > 1e-2
+    if reference:
+        assert distance(algorithm_1(gan), expected) > 1e-4
+    gan.fit(tf.data.Dataset.from_tensor_slices(DATA).batch(BATCH), verbose=0)
+    found = gan.generator.get_weights() + gan.discriminator.get_weights()
+    assert distance(found, expected) < 1e-6
+    assert int(gan.step) == STEPS
+
+
+def test_images_beyond_a_multiple_of_k_are_left_out(tiny_gan):
+    first, second = (tiny_gan(discriminator_steps=3) for _ in range(2))
+    second.set_weights(first.get_weights())
+    first.train_on_batch(DATA[:6])
+    second.train_on_batch(DATA[:8])
+    assert distance(first.get_weights(), second.get_weights()) == 0
+
+
+def test_a_short_last_batch_still_trains_k_times(tiny_gan):
+    gan = tiny_gan(discriminator_steps=3)
+    gan.fit(tf.data.Dataset.from_tensor_slices(DATA[:7]).batch(6), verbose=0)
+    assert int(gan.step) == 2
+    assert int(gan.discriminator_optimizer.iterations) == 6
+    assert int(gan.generator_optimizer.iterations) == 2
+    assert all(np.isfinite(w).all() for w in gan.get_weights())
+
+
+def test_labels_go_with_their_own_part_of_the_batch():
+    seen = []
+
+    class Recorder(keras.layers.Layer):
+        def call(self, inputs):
+            images, label = inputs
+            if tf.executing_eagerly() and len(label) == 2:
+                seen.append((images.numpy()[:, 0].tolist(), label.numpy().tolist()))
+            return keras.ops.sum(images, axis=1, keepdims=True)
+
+    latent, label = keras.Input((2,)), keras.Input((), dtype="int64")
+    generator = keras.Model([latent, label], keras.layers.Dense(3)(latent))
+    image, label = keras.Input((3,)), keras.Input((), dtype="int64")
+    features = keras.layers.Dense(3, kernel_initializer="identity")(image)
+    discriminator = keras.Model([image, label], Recorder()([features, label]))
+    gan = GAN(generator, discriminator, 2, value_range=None, num_classes=6, seed=1)
+    gan.compile(
+        keras.optimizers.SGD(0.0),
+        keras.optimizers.SGD(0.0),
+        discriminator_steps=3,
+        run_eagerly=True,
+    )
+    images = np.arange(18, dtype="float32").reshape(6, 3)
+    gan.fit(images, np.arange(6), batch_size=6, shuffle=False, verbose=0)
+    real = [(values, label) for values, label in seen if values[0] in images[:, 0]]
+    assert real == [([0, 3], [0, 1]), ([6, 9], [2, 3]), ([12, 15], [4, 5])]
+    assert [label for _, label in seen if label[0] == 4] == [[4, 5]] * 3
+    assert len(seen) == 7
+
+
+def test_latents_and_penalty_seeds_never_repeat(tiny_gan, monkeypatch):
+    draws = []
+    draw = GAN._latent
+
+    def recorded(self, count, seed):
+        latent = draw(self, count, seed)
+        draws.append(latent.numpy())
+        return latent
+
+    seeds = []
+
+    class Recorded(losses.R1):
+        def __call__(self, discriminate, real, fake, seed):
+            seeds.append(tuple(seed.numpy()))
+            return super().__call__(discriminate, real, fake, seed)
+
+    monkeypatch.setattr(GAN, "_latent", recorded)
+    gan = tiny_gan(discriminator_steps=3, penalty=Recorded(), run_eagerly=True)
+    gan.fit(DATA, batch_size=BATCH, epochs=2, verbose=0)
+    rows = np.concatenate(draws)
+    assert len(draws) == len(seeds) == 2 * STEPS * 3
+    assert len(np.unique(rows)) == rows.size
+    step_seeds = {tuple(gan._step_seed(2 * i).numpy()) for i in range(3)}
+    assert len(set(seeds)) == len(seeds)
+    assert not step_seeds & set(seeds)
+
+
+def test_batch_norm_sees_real_and_fake_images_separately():
+    normalise = keras.layers.BatchNormalization(center=False, scale=False)
+    discriminator = keras.Sequential(
+        [
+            keras.Input((1,)),
+            normalise,
+            keras.layers.Dense(1, kernel_initializer="ones"),
+        ]
+    )
+    generator = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")]
+    )
+    gan = GAN(generator, discriminator, 1, value_range=None, seed=1)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    real = np.random.default_rng(0).normal(10, 1, (8, 1)).astype("float32")
+    fake = gan._latent(8, gan._step_seed(0)).numpy()
+
+    def d_real(*batches):
+        together = np.concatenate(batches)
+        x = (real - together.mean()) / np.sqrt(together.var() + normalise.epsilon)
+        return float(np.mean(1 / (1 + np.exp(-x))))
+
+    assert d_real(real, fake) - d_real(real) > 0.1
+    found = gan.train_on_batch(real, return_dict=True)["d_real"]
+    assert float(found) == pytest.approx(d_real(real), abs=1e-5)
+
+
+# The average of the generator -------------------------------------------------
+
+
+def test_average_equals_a_hand_computation():
+    generator = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(4),
+            keras.layers.BatchNormalization(momentum=0.5),
+            keras.layers.Dense(3),
+        ]
+    )
+    discriminator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    gan = GAN(generator, discriminator, 2, value_range=None, seed=1)
+    gan.compile(
+        keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.5), generator_average=0.15
+    )
+    expected = [w.astype("float64") for w in generator.get_weights()]
+    assert distance(gan.averaged_generator.get_weights(), expected) == 0
+    # (1 + step) / (10 + step) at the first step, then the value asked for.
+    for decay in (0.1, 0.15, 0.15):
+        gan.train_on_batch(DATA[:6])
+        expected = [
+            decay * mean + (1 - decay) * now
+            for mean, now in zip(expected, generator.get_weights(), strict=True)
+        ]
+    assert distance(gan.averaged_generator.get_weights(), expected) < 1e-6
+    assert distance(generator.get_weights(), expected) > 1e-3
+    # The moving statistics are averaged with the weights.
+    names = [v.name for v in gan.averaged_generator.weights]
+    moving = gan.averaged_generator.weights[names.index("moving_mean")]
+    assert np.abs(moving.numpy()).max() > 1e-3
+
+
+def test_warm_up_of_the_average(tiny_gan):
+    gan = tiny_gan(generator_average=0.999)
+    gan.generator_optimizer.learning_rate = 0.0
+    for step in (0, 5, 90):
+        gan.step.assign(step)
+        for weight in gan.averaged_generator.weights:
+            weight.assign(tf.zeros_like(weight))
+        gan.train_on_batch(DATA[:6])
+        decay = (1 + step) / (10 + step)
+        expected = [(1 - decay) * w for w in gan.generator.get_weights()]
+        assert distance(gan.averaged_generator.get_weights(), expected) < 1e-6
+
+
+def test_images_come_from_the_average(tiny_gan):
+    gan = tiny_gan(generator_average=0.9)
+    gan.fit(DATA, batch_size=BATCH, verbose=0)
+    latent = gan.sample_latent(4, seed=1)
+    averaged = gan.averaged_generator(latent).numpy()
+    assert np.abs(averaged - gan.generator(latent)).max() > 1e-3
+    np.testing.assert_allclose(gan.generate(4, seed=1), averaged, atol=1e-6)
+    np.testing.assert_allclose(gan(latent), averaged, atol=1e-6)
+    np.testing.assert_allclose(gan.predict(latent, verbose=0), averaged, atol=1e-6)
+    assert gan.inference_generator is gan.averaged_generator
+
+
+def test_the_average_is_not_trained(tiny_gan):
+    gan = tiny_gan(generator_average=0.9)
+    assert not gan.averaged_generator.trainable_variables
+    assert len(gan.generator_optimizer.variables) == len(
+        tiny_gan().generator_optimizer.variables
+    )
+
+
+# Metrics ----------------------------------------------------------------------
+
+
+def test_metrics_equal_hand_values(tiny_gan):
+    gan = tiny_gan(learning_rate=0.0, discriminator_steps=1)
+    g, d = gan.generator.get_weights(), gan.discriminator.get_weights()
+    real, fake = [], []
+    for step in range(STEPS):
+        gan.step.assign(step)
+        latent = gan._latent(BATCH, gan._step_seed(0))
+        batch = DATA[step * BATCH : (step + 1) * BATCH]
+        real.append(1 / (1 + np.exp(-network(d, batch).numpy())))
+        fake.append(1 / (1 + np.exp(-network(d, network(g, latent)).numpy())))
+    gan.step.assign(0)
+    value = np.mean(np.log(real)) + np.mean(np.log(1 - np.array(fake)))
+    dataset = tf.data.Dataset.from_tensor_slices(DATA).batch(BATCH)
+    history = gan.fit(dataset, verbose=0).history
+    expected = {
+        "d_real": np.mean(real),
+        "d_fake": np.mean(fake),
+        "value": value,
+        "discriminator_loss": -value,
+        "generator_loss": -np.mean(np.log(fake)),
+    }
+    assert set(history) == set(expected)
+    for name, number in expected.items():
+        assert history[name] == [pytest.approx(number, abs=1e-6)]
+
+
+def test_reported_loss_holds_the_penalty_but_not_the_regularizer(tiny_gan):
+    found = []
+    for options in ({}, {"penalty": losses.R1(2.0), "regularizer": "l2"}):
+        keras.utils.set_random_seed(0)
+        gan = tiny_gan(**options)
+        weights = [tf.constant(w) for w in gan.discriminator.get_weights()]
+        found.append(gan.train_on_batch(DATA[:6], return_dict=True))
+    real = tf.constant(DATA[:6])
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        logits = network(weights, real)
+    penalty = np.sum(tape.gradient(logits, real).numpy() ** 2, axis=1).mean()
+    losses_, values = (
+        [float(logs[name]) for logs in found]
+        for name in ("discriminator_loss", "value")
+    )
+    assert losses_[1] - losses_[0] == pytest.approx(penalty, abs=1e-5)
+    assert values[1] == pytest.approx(values[0], abs=1e-6)
+
+
+def test_value_at_the_equilibrium_is_minus_log_4(tiny_gan):
+    gan = tiny_gan(learning_rate=0.0)
+    gan.discriminator.set_weights(
+        [np.zeros_like(w) for w in gan.discriminator.get_weights()]
+    )
+    history = gan.fit(DATA, batch_size=BATCH, verbose=0).history
+    assert history["value"] == [pytest.approx(-np.log(4), abs=1e-6)]
+    assert history["discriminator_loss"] == [pytest.approx(2 * np.log(2), abs=1e-6)]
+    assert history["generator_loss"] == [pytest.approx(np.log(2), abs=1e-6)]
+    assert history["d_real"] == history["d_fake"] == [0.5]
+
+
+def test_metrics_start_anew_each_epoch(tiny_gan):
+    gan = tiny_gan(learning_rate=0.0)
+    zeros = [np.zeros_like(w) for w in gan.discriminator.get_weights()]
+
+    def set_logit(epoch, logs=None):
+        gan.discriminator.set_weights([*zeros[:3], np.full_like(zeros[3], epoch)])
+
+    set_logit(0)
+    callback = keras.callbacks.LambdaCallback(on_epoch_begin=set_logit)
+    history = gan.fit(DATA, epochs=3, verbose=0, callbacks=[callback]).history
+    expected = [1 / (1 + np.exp(-logit)) for logit in range(3)]
+    assert history["d_real"] == pytest.approx(expected, abs=1e-6)
+
+
+# Ways to run ------------------------------------------------------------------
+
+
+def image_gan(**compiling):
+    gan = DCGAN((8, 8, 1), latent_dim=4, base_filters=4, seed=1)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **compiling)
+    return gan
+
+
+def images(count=16):
+    pixels = np.random.default_rng(0).uniform(-1, 1, (count, 8, 8, 1))
+    return tf.data.Dataset.from_tensor_slices(pixels.astype("float32")).batch(4)
+
+
+def losses_of_some_steps(make, **options):
+    keras.utils.set_random_seed(0)
+    dataset = tf.data.Dataset.from_tensor_slices(np.tile(DATA, (2, 1))).batch(BATCH)
+    gan = make(learning_rate=0.05, **options)
+    return gan.fit(dataset, epochs=2, verbose=0).history
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"penalty": "r1", "objective": "relativistic"}]
+)
+def test_compiled_by_xla_gives_the_same_losses(options, tiny_gan, monkeypatch):
+    # XLA has its own random bits for a seed, so both get latents without any.
+    def latent(self, count, seed):
+        numbers = tf.range(tf.cast(count * 2, "float32"))
+        return tf.reshape(tf.sin(numbers + tf.cast(seed[1], "float32")), (count, 2))
+
+    monkeypatch.setattr(GAN, "_latent", latent)
+    options = {**options, "generator_average": 0.9}
+    plain = losses_of_some_steps(tiny_gan, jit_compile=False, **options)
+    compiled = losses_of_some_steps(tiny_gan, jit_compile=True, **options)
+    for name, values in plain.items():
+        assert compiled[name] == pytest.approx(values, abs=1e-4)
+
+
+def test_compiled_by_xla_draws_new_latents_each_step(tiny_gan):
+    gan = tiny_gan(learning_rate=0.0, jit_compile=True, penalty="gradient_penalty")
+    found = [gan.train_on_batch(DATA[:6], return_dict=True) for _ in range(3)]
+    assert len({float(logs["d_fake"]) for logs in found}) == 3
+    assert len({float(logs["d_real"]) for logs in found}) == 1
+
+
+@pytest.mark.parametrize("options", [{"run_eagerly": True}, {"steps_per_execution": 2}])
+def test_other_ways_to_run_give_the_same_losses(options, tiny_gan):
+    plain = losses_of_some_steps(tiny_gan)
+    other = losses_of_some_steps(tiny_gan, **options)
+    for name, values in plain.items():
+        assert other[name] == pytest.approx(values, abs=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [None, "r1"])
+@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_trains_with_finite_losses(name, penalty, policy):
+    policy(name)
+    gan = image_gan(penalty=penalty, generator_average=0.9)
+    start = gan.generator.get_weights()
+    history = gan.fit(images(), epochs=2, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert distance(start, gan.generator.get_weights()) > 1e-4
+    assert gan.generator.trainable_variables[0].dtype == "float32"
+    assert gan.generate(2, seed=1).dtype == "uint8"
+    scaled = [
+        isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer)
+    ]
+    assert scaled == [name == "mixed_float16"] * 2
+
+
+def test_half_precision_follows_full_precision(policy):
+    full = image_gan()
+    policy("mixed_float16")
+    half = image_gan()
+    for network_name in ("generator", "discriminator"):
+        weights = getattr(full, network_name).get_weights()
+        getattr(half, network_name).set_weights(weights)
+    start = full.generator.get_weights()
+    full.fit(images(), verbose=0)
+    half.fit(images(), verbose=0)
+    moved = distance(start, full.generator.get_weights())
+    assert moved > 1e-3
+    # A loss scale left in would be off by a factor of thousands.
+    assert distance(full.generator.get_weights(), half.generator.get_weights()) < (
+        0.2 * moved
+    )
+
+
+def test_regularizer_is_scaled_under_float16(policy, tiny_gan):
+    results = []
+    for name in ("float32", "mixed_float16"):
+        policy(name)
+        keras.utils.set_random_seed(0)
+        gan = tiny_gan(regularizer=keras.regularizers.L2(0.1), learning_rate=0.1)
+        gan.fit(DATA, batch_size=BATCH, shuffle=False, verbose=0)
+        results.append(gan.generator.get_weights() + gan.discriminator.get_weights())
+    assert distance(*results) < 1e-2
+
+
+def test_float64_data_sets_train_as_float32_ones(tiny_gan):
+    results = []
+    for dtype in ("float32", "float64"):
+        keras.utils.set_random_seed(0)
+        gan = tiny_gan(penalty="gradient_penalty", learning_rate=0.1)
+        dataset = tf.data.Dataset.from_tensor_slices(DATA.astype(dtype)).batch(6)
+        gan.fit(dataset, verbose=0)
+        results.append(gan.get_weights())
+    assert distance(*results) < 1e-6
+
+
+def test_mirrored_strategy(run_python):
+    output = run_python(MIRRORED)
+    assert output.split()[-3:] == ["latents", "fit", "weights"]
+
+
+MIRRORED = """
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from keras_gan import DCGAN, GAN
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+data = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
+dataset = tf.data.Dataset.from_tensor_slices(data).batch(8)
+
+
+def step_of(gan):
+    return int(keras.ops.convert_to_numpy(gan.step))
+
+
+def train(scope):
+    keras.utils.set_random_seed(0)
+    with scope:
+        layers = keras.layers
+        regularizer = keras.regularizers.L2(0.05)
+        gan = GAN(
+            keras.Sequential(
+                [
+                    keras.Input((2,)),
+                    layers.Dense(4, "tanh", bias_initializer="random_normal"),
+                    layers.Dense(3, kernel_regularizer=regularizer),
+                ]
+            ),
+            keras.Sequential(
+                [
+                    keras.Input((3,)),
+                    layers.Dense(4, "tanh", kernel_regularizer=regularizer),
+                    layers.Dense(1),
+                ]
+            ),
+            latent_dim=2,
+            latent_distribution="uniform",
+            latent_bounds=(0.5, 0.5),
+            value_range=None,
+            seed=1,
+        )
+        gan.compile(
+            keras.optimizers.SGD(0.3),
+            keras.optimizers.SGD(0.3),
+            penalty="r1",
+            generator_average=0.9,
+            jit_compile=False,
+        )
+    gan.fit(dataset, verbose=0)
+    return gan
+
+
+with strategy.scope():
+    gan = DCGAN((8, 8, 1), 4, 2, seed=1)
+    gan.compile("adam", "adam", generator_average=0.9)
+drawn = strategy.run(lambda: gan._latent(4, gan._step_seed(0))).values
+rows = np.concatenate(drawn)
+assert len(drawn) == 2 and len(np.unique(rows)) == rows.size
+print("latents")
+pixels = np.random.default_rng(0).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
+history = gan.fit(pixels, batch_size=4, epochs=2, verbose=0).history
+assert step_of(gan) == 4
+assert all(np.isfinite(v).all() for v in history.values())
+assert gan.generate(3, seed=1).shape == (3, 8, 8, 1)
+print("fit")
+# With one latent vector for all, two replicas must train as one device does.
+both = train(strategy.scope())
+one = train(tf.distribute.get_strategy().scope())
+assert step_of(one) == step_of(both) == 3
+for a, b in zip(one.get_weights(), both.get_weights(), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+print("weights")
+"""
+
+
+def test_the_generated_mean_moves_to_the_mean_of_the_data():
+    mean = np.array([2.0, -1.0])
+    data = np.random.default_rng(0).normal(mean, 0.5, (2048, 2)).astype("float32")
+    dense = keras.layers.Dense
+    gan = GAN(
+        keras.Sequential([keras.Input((2,)), dense(16, "relu"), dense(2)]),
+        keras.Sequential([keras.Input((2,)), dense(32, "relu"), dense(1)]),
+        latent_dim=2,
+        value_range=None,
+        seed=1,
+    )
+    gan.compile(
+        keras.optimizers.Adam(5e-3, beta_1=0.5),
+        keras.optimizers.Adam(5e-3, beta_1=0.5),
+        penalty=losses.R1(0.1),
+        generator_average=0.98,
+    )
+    before = np.linalg.norm(gan.generate(2000, seed=1).mean(axis=0) - mean)
+    gan.fit(data, batch_size=128, epochs=25, verbose=0)
+    samples = gan.generate(2000, seed=1)
+    assert before > 1.5
+    assert np.linalg.norm(samples.mean(axis=0) - mean) < 0.3
+    assert (samples.std(axis=0) > 0.1).all()

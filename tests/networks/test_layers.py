@@ -1,0 +1,68 @@
+"""The project's layers against numpy."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_gan.networks import ConcatenateLabel, Maxout
+
+RNG = np.random.default_rng(0)
+
+
+def test_maxout_is_the_largest_of_its_pieces():
+    layer = Maxout(3, 4, bias_initializer="random_normal")
+    x = RNG.normal(size=(5, 7)).astype("float32")
+    found = layer(x)
+    kernel, bias = layer.get_weights()
+    assert kernel.shape == (7, 12)
+    expected = np.empty((5, 3))
+    for unit in range(3):
+        pieces = slice(4 * unit, 4 * unit + 4)
+        expected[:, unit] = (x @ kernel[:, pieces] + bias[pieces]).max(axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert layer.compute_output_shape((None, 7)) == (None, 3)
+
+
+def test_maxout_acts_on_the_last_axis():
+    layer = Maxout(2, 3)
+    x = RNG.normal(size=(4, 5, 6)).astype("float32")
+    found = layer(x)
+    assert found.shape == layer.compute_output_shape(x.shape) == (4, 5, 2)
+    np.testing.assert_allclose(found[:, 3], layer(x[:, 3]), atol=1e-6)
+
+
+def test_maxout_configuration_round_trip():
+    layer = Maxout(3, 4, use_bias=False, kernel_constraint="max_norm", name="m")
+    copy = Maxout.from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    assert copy.compute_output_shape((None, 7)) == (None, 3)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 2, 3, 5)])
+def test_concatenate_label_appends_the_one_hot_label_everywhere(shape):
+    features = RNG.normal(size=shape).astype("float32")
+    label = np.array([2, 0, 1, 2])
+    layer = ConcatenateLabel(3)
+    one_hot = np.eye(3)[label].reshape(4, *[1] * (len(shape) - 2), 3)
+    one_hot = np.broadcast_to(one_hot, (*shape[:-1], 3))
+    expected = np.concatenate([features, one_hot], axis=-1)
+    found = layer([features, label])
+    np.testing.assert_array_equal(found, expected)
+    assert layer.compute_output_shape([shape, (4,)]) == expected.shape
+
+
+def test_concatenate_label_with_symbolic_batch_and_half_precision():
+    maps = keras.Input((2, 2, 5))
+    label = keras.Input((), dtype="int64")
+    outputs = ConcatenateLabel(3, dtype="mixed_float16")([maps, label])
+    assert outputs.shape == (None, 2, 2, 8)
+    assert outputs.dtype == "float16"
+    found = keras.Model([maps, label], outputs)(
+        [np.ones((4, 2, 2, 5), "float32"), np.array([0, 1, 2, 2])]
+    )
+    np.testing.assert_array_equal(found[3, 0, 1], [1, 1, 1, 1, 1, 0, 0, 1])
+
+
+def test_concatenate_label_configuration_round_trip():
+    layer = ConcatenateLabel(7, name="c")
+    assert ConcatenateLabel.from_config(layer.get_config()).num_classes == 7
