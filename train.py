@@ -93,6 +93,7 @@ def parse(arguments):
     setting("--initial-momentum", float, "2014: at the start")
     setting("--final-momentum", float, "2014: after its rise")
     setting("--momentum-steps", int, "2014: steps of the rise")
+    switch("--marginal-bias", "2014: start the generator's output at the mean image")
 
     given = vars(parser.parse_args(arguments))
     own = ("recipe", "list", "run_dir", "resume", "no_export")
