@@ -150,7 +150,7 @@ def train(options, settings) -> int:
 
     signal = fit(run, gan, images)
     if signal is not None:
-        print(f"stopped at step {int(gan.step.numpy())}; --resume goes on from there")
+        print(f"stopped at step {int(gan.step)}; --resume goes on from there")
         return SIGNAL_EXIT + signal
     evaluate(run, gan, images)
     return 0 if options.no_export else export(run)
@@ -189,7 +189,7 @@ def fit(run, gan, images) -> int | None:
     )
     if not checkpoint.restore(gan):
         recipe.initialize(gan, images)
-    step = int(gan.step.numpy())
+    step = int(gan.step)
     print(
         f"{run.recipe_name}: {len(images)} images of "
         f"{'x'.join(map(str, images.shape))}, {epoch_steps} steps an epoch, "

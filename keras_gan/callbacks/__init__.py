@@ -4,6 +4,7 @@ from keras_gan.callbacks.checkpoint import Checkpoint, restore_newest
 from keras_gan.callbacks.metrics_csv import MetricsCSV
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
+from keras_gan.callbacks.step_callback import steps_taken
 from keras_gan.callbacks.stop import StopAfter, StopOnSignal
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "StopAfter",
     "StopOnSignal",
     "restore_newest",
+    "steps_taken",
 ]

@@ -3,9 +3,10 @@
 import time
 import warnings
 
+import keras
 import tensorflow as tf
 
-from keras_gan.callbacks.step_callback import StepCallback
+from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 from keras_gan.errors import InputError
 
 
@@ -104,7 +105,7 @@ class Checkpoint(StepCallback):
         if restore_newest(model, self.directory, self.also) is None:
             return False
         self._interrupted_metrics = [
-            [variable.numpy() for variable in metric.variables]
+            [keras.ops.convert_to_numpy(variable) for variable in metric.variables]
             for metric in model.metrics
         ]
         return True
@@ -116,7 +117,7 @@ class Checkpoint(StepCallback):
             max_to_keep=self.keep,
             step_counter=self.model.step.value,
         )
-        self._saved_step = int(self.model.step.numpy())
+        self._saved_step = steps_taken(self.model)
         self._saved_time = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -151,7 +152,7 @@ class Checkpoint(StepCallback):
             self.model.stop_training = False
 
     def on_train_end(self, logs=None):
-        step = int(self.model.step.numpy())
+        step = steps_taken(self.model)
         if step > self._saved_step or not self._manager.checkpoints:
             self.save(step)
 

@@ -6,6 +6,8 @@ import pathlib
 
 import keras
 
+from keras_gan.callbacks.step_callback import steps_taken
+
 
 class MetricsCSV(keras.callbacks.CSVLogger):
     """Keras's CSV log, made for runs that are resumed and have no validation.
@@ -21,7 +23,7 @@ class MetricsCSV(keras.callbacks.CSVLogger):
         super().__init__(path, append=True)
 
     def on_train_begin(self, logs=None):
-        self._drop_from(int(self.model.step.numpy()) // self.params["steps"])
+        self._drop_from(steps_taken(self.model) // self.params["steps"])
         super().on_train_begin(logs)
 
     def on_epoch_end(self, epoch, logs=None):

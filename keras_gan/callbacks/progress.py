@@ -4,7 +4,7 @@ import time
 
 import tqdm
 
-from keras_gan.callbacks.step_callback import StepCallback
+from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 
 
 class Progress(StepCallback):
@@ -23,7 +23,7 @@ class Progress(StepCallback):
         self.minutes = minutes
 
     def on_train_begin(self, logs=None):
-        step = int(self.model.step.numpy())
+        step = steps_taken(self.model)
         self._begin = time.monotonic()
         self._bar = tqdm.tqdm(
             initial=step * self.images_per_step,

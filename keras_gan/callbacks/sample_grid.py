@@ -3,7 +3,7 @@
 import pathlib
 
 from keras_gan import pictures
-from keras_gan.callbacks.step_callback import StepCallback
+from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 
 
 class SampleGrid(StepCallback):
@@ -33,7 +33,7 @@ class SampleGrid(StepCallback):
         self.directory.mkdir(parents=True, exist_ok=True)
         self._drawn_step = None
         self._latent = self.model.sample_latent(self.count, self.seed)
-        self._draw(int(self.model.step.numpy()))
+        self._draw(steps_taken(self.model))
 
     def on_train_batch_end(self, batch, logs=None):
         if self.every_steps is not None:
@@ -43,10 +43,10 @@ class SampleGrid(StepCallback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self.every_steps is None:
-            self._draw(int(self.model.step.numpy()))
+            self._draw(steps_taken(self.model))
 
     def on_train_end(self, logs=None):
-        self._draw(int(self.model.step.numpy()))
+        self._draw(steps_taken(self.model))
         if self.animation is not None:
             frames = sorted(self.directory.glob("step_*.png"))
             pictures.save_animation(frames, self.animation)

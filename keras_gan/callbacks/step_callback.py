@@ -3,11 +3,17 @@
 import keras
 
 
+def steps_taken(model) -> int:
+    """Returns how many steps a `GAN` has taken."""
+    # Also right under a strategy, where the variable is one of several copies.
+    return int(keras.ops.convert_to_numpy(model.step))
+
+
 class StepCallback(keras.callbacks.Callback):
     """Knows the model's step without reading it back from the device at each batch."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._steps_before_epoch = int(self.model.step.numpy())
+        self._steps_before_epoch = steps_taken(self.model)
 
     def step_after(self, batch: int) -> int:
         """Returns how many steps the model has taken once this batch of `fit` ended."""

@@ -27,7 +27,7 @@ class Penalty:
         weight: factor of the term; must be above 0.
     """
 
-    def __init__(self, weight):
+    def __init__(self, weight=1.0):
         if not weight > 0:
             raise ValueError(f"weight is {weight}; it must be above 0.")
         self.weight = weight
@@ -58,9 +58,6 @@ class R1(Penalty):
     Source: Mescheder et al. 2018, arXiv 1801.04406, equation 9.
     """
 
-    def __init__(self, weight=1.0):
-        super().__init__(weight)
-
     def __call__(self, discriminate, real, fake, seed):
         norms = _squared_gradient_norms(discriminate, real)
         return self.weight / 2 * tf.reduce_mean(norms)
@@ -72,9 +69,6 @@ class R2(Penalty):
 
     Source: Mescheder et al. 2018, arXiv 1801.04406, equation 10.
     """
-
-    def __init__(self, weight=1.0):
-        super().__init__(weight)
 
     def __call__(self, discriminate, real, fake, seed):
         norms = _squared_gradient_norms(discriminate, fake)
@@ -88,12 +82,9 @@ class R1R2(Penalty):
     Source: Huang et al. 2024, arXiv 2501.05441, section 2.2.
     """
 
-    def __init__(self, weight=1.0):
-        super().__init__(weight)
-        self._terms = (R1(weight), R2(weight))
-
     def __call__(self, discriminate, real, fake, seed):
-        return sum(term(discriminate, real, fake, seed) for term in self._terms)
+        terms = R1(self.weight), R2(self.weight)
+        return sum(term(discriminate, real, fake, seed) for term in terms)
 
 
 @keras.saving.register_keras_serializable("keras_gan")
