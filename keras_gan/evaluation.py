@@ -31,6 +31,7 @@ def evaluate(gan, images, seed: int = 0) -> dict:
     def pixels(batch):
         return batch.reshape(len(batch), -1) / 255
 
+    normalized = any(w.name == "moving_mean" for w in gan.generator.weights)
     fake = pixels(gan.generate(count, seed=seed, labels=labels))
     real = pixels(images.array[first])
     return {
@@ -38,5 +39,5 @@ def evaluate(gan, images, seed: int = 0) -> dict:
         "frechet_pixels_real": frechet_distance(real, pixels(images.array[second])),
         "images": count,
         "protocol": f"raw pixels in [0, 1], {count} generated and {count} training "
-        "images, batch norm's moving averages",
+        f"images{', moving averages in batch norm' if normalized else ''}",
     }

@@ -68,6 +68,8 @@ class Checkpoint(StepCallback):
         keep: how many checkpoints stay.
         also: further named `tf.Variable` objects to save with the model.
 
+    Put it last in the list of callbacks, so that it saves what the others have done.
+
     Example:
 
     ```python
@@ -122,10 +124,10 @@ class Checkpoint(StepCallback):
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
-        self._cut_after = None
         done = self._steps_before_epoch % self.params["steps"]
-        if done and self._interrupted_metrics is not None:
-            self._cut_after = self.params["steps"] - done
+        self._cut = done > 0 and self._interrupted_metrics is not None
+        self._epoch_length = self.params["steps"] - (done if self._cut else 0)
+        if self._cut:
             # `fit` has just reset the means that this epoch had already gathered.
             for metric, values in zip(
                 self.model.metrics, self._interrupted_metrics, strict=True
@@ -136,17 +138,16 @@ class Checkpoint(StepCallback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.step_after(batch)
-        if self.every_steps is not None:
-            due = step - self._saved_step >= self.every_steps
-        else:
-            due = time.monotonic() - self._saved_time >= 60 * self.every_minutes
-        if due:
-            self.save(step)
-        if self._cut_after is not None and batch + 1 >= self._cut_after:
+        if batch + 1 < self._epoch_length:
+            self._save_if_due(step)
+        elif self._cut:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._cut_after is not None:
+        # Not at the epoch's last batch: a run killed between the two would go on with
+        # the next epoch and lack this one's metrics.
+        self._save_if_due(steps_taken(self.model))
+        if self._cut:
             # It ended the interrupted epoch only, not training. Who else asked to stop
             # asks again after the next batch.
             self.model.stop_training = False
@@ -154,6 +155,14 @@ class Checkpoint(StepCallback):
     def on_train_end(self, logs=None):
         step = steps_taken(self.model)
         if step > self._saved_step or not self._manager.checkpoints:
+            self.save(step)
+
+    def _save_if_due(self, step):
+        if self.every_steps is not None:
+            due = step - self._saved_step >= self.every_steps
+        else:
+            due = time.monotonic() - self._saved_time >= 60 * self.every_minutes
+        if due:
             self.save(step)
 
     def save(self, step: int) -> None:

@@ -78,6 +78,21 @@ def test_checkpoints_come_every_so_many_steps_and_the_oldest_go(images, tmp_path
     assert saved == {"ckpt-9", "ckpt-10"}
 
 
+def test_an_epochs_metrics_are_written_before_the_checkpoint_of_its_end(
+    images, tmp_path
+):
+    log, seen = tmp_path / "m.csv", {}
+
+    class Recorded(Checkpoint):
+        def save(self, step):
+            seen[step] = [row["epoch"] for row in rows(log)]
+            super().save(step)
+
+    callbacks = [MetricsCSV(log), Recorded(tmp_path / "c", every_steps=5)]
+    fit(make_gan(), images, 2, callbacks)
+    assert seen == {5: ["0"], 10: ["0", "1"]}
+
+
 def test_restore_says_that_there_is_nothing(tmp_path):
     assert not Checkpoint(tmp_path / "none").restore(make_gan())
 
