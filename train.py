@@ -235,6 +235,8 @@ def evaluate(run, gan, images) -> None:
     from keras_gan import evaluation
 
     gan.save(run.path / "model.keras")
+    if len(images) < 4:
+        return  # two halves of one image each have no covariance
     measures = evaluation.evaluate(gan, images)
     run.write_json("evaluation.json", measures)
     print(

@@ -35,3 +35,34 @@ def test_fewer_samples_than_dimensions():
     real = rng.normal(size=(20, 300))
     assert frechet_distance(real, real + 2.0) == pytest.approx(300 * 4.0, rel=1e-9)
     assert frechet_distance(real, real) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_singular_covariances_count_in_their_subspace():
+    rng = np.random.default_rng(3)
+    real = rng.normal(size=(90, 4)) @ rng.normal(size=(4, 4))
+    fake = rng.normal(size=(70, 4)) + 0.3
+    axes = np.linalg.qr(rng.normal(size=(30, 4)))[0].T
+    assert frechet_distance(real @ axes, fake @ axes) == pytest.approx(
+        by_square_root(real, fake), rel=1e-6
+    )
+
+
+def gaussian(rng, count, mean, variances):
+    """Samples whose mean and covariance are exactly these."""
+    white = rng.normal(size=(count, len(mean)))
+    white = np.linalg.qr(white - white.mean(axis=0))[0] * np.sqrt(count - 1)
+    return mean + white * np.sqrt(variances)
+
+
+def test_known_gaussians_have_a_closed_form():
+    rng = np.random.default_rng(4)
+    real = gaussian(rng, 50, np.array([1.0, 2, 3]), np.array([4.0, 9, 0]))
+    fake = gaussian(rng, 80, np.array([1.0, 0, 0]), np.array([1.0, 1, 16]))
+    assert frechet_distance(real, fake) == pytest.approx(4 + 9 + 1 + 4 + 16, rel=1e-9)
+
+
+@pytest.mark.parametrize(("count", "dimensions"), [(500, 20), (50, 300)])
+def test_is_never_below_zero(count, dimensions):
+    for seed in range(20):
+        real = np.random.default_rng(seed).normal(size=(count, dimensions))
+        assert 0 <= frechet_distance(real, real[::-1]) < 1e-9
