@@ -10,7 +10,6 @@ from keras_gan import InputError, datasets, recipes
 from keras_gan.optimizers import RisingMomentumSGD
 
 ROOT = pathlib.Path(__file__).parents[1]
-SHAPES = {"gan-mnist": (28, 28, 1), "dcgan-64": (64, 64, 3)}
 
 
 @pytest.mark.parametrize("name", ["digits", "dcgan-mnist", "dcgan-cifar10"])
@@ -26,7 +25,7 @@ def test_paper_recipes_are_the_papers_networks():
     assert gan.discriminator.count_params() == 1_231_441
     assert gan.value_range == (0.0, 1.0)
     assert gan.latent_bounds == pytest.approx((-(3**0.5), 3**0.5))
-    recipe = recipes.RECIPES["dcgan-64"]
+    recipe = recipes.RECIPES["dcgan-64-paper"]
     assert (recipe.base_filters, recipe.batch_size, recipe.beta_1) == (128, 128, 0.5)
     assert recipe.generator_learning_rate == recipe.discriminator_learning_rate == 2e-4
 
