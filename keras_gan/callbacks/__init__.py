@@ -1,6 +1,7 @@
 """Keras callbacks: what happens during `fit`."""
 
 from keras_gan.callbacks.checkpoint import Checkpoint, restore_newest
+from keras_gan.callbacks.diagnosis import Diagnosis, Finding
 from keras_gan.callbacks.metrics_csv import MetricsCSV
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
@@ -9,6 +10,8 @@ from keras_gan.callbacks.stop import StopAfter, StopOnSignal
 
 __all__ = [
     "Checkpoint",
+    "Diagnosis",
+    "Finding",
     "MetricsCSV",
     "Progress",
     "SampleGrid",
