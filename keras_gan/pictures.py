@@ -1,10 +1,13 @@
 """Grids and animations of images, as files."""
 
+import io
 import os
 import pathlib
 
 import numpy as np
 from PIL import Image
+
+from keras_gan.files import write_whole
 
 _SMALLEST_SIDE = 512
 _MOST_FRAMES = 120
@@ -41,11 +44,8 @@ def grid(images: np.ndarray, columns: int = 8) -> Image.Image:
 
 
 def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> None:
-    """Saves a `grid` as the kind of file that the path's ending says.
-
-    The file appears whole or not at all.
-    """
-    _save(path, lambda part, kind: grid(images, columns).save(part, kind))
+    """Saves a `grid` as the kind of file that the path's ending says."""
+    _save(grid(images, columns), path)
 
 
 def save_animation(frames: list[pathlib.Path], path: str | os.PathLike) -> None:
@@ -55,26 +55,12 @@ def save_animation(frames: list[pathlib.Path], path: str | os.PathLike) -> None:
     )
     first, *others = (Image.open(frames[i]).convert("RGB") for i in chosen)
     durations = [_FRAME_MILLISECONDS] * len(others) + [_LAST_FRAME_MILLISECONDS]
-    _save(
-        path,
-        lambda part, kind: first.save(
-            part,
-            kind,
-            save_all=True,
-            append_images=others,
-            duration=durations,
-            loop=0,
-        ),
-    )
+    _save(first, path, save_all=True, append_images=others, duration=durations, loop=0)
 
 
-def _save(path, write):
-    """Writes beside the target and renames, so that nobody reads half a picture."""
+def _save(picture, path, **options):
     path = pathlib.Path(path)
+    content = io.BytesIO()
     kind = Image.registered_extensions()[path.suffix.lower()]
-    part = path.with_name(path.name + ".part")
-    try:
-        write(part, kind)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    picture.save(content, kind, **options)
+    write_whole(path, content.getvalue())

@@ -17,7 +17,6 @@ export/          files to serve, with report.json
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 import platform
 from importlib import metadata
@@ -27,6 +26,7 @@ import numpy as np
 import keras_gan
 from keras_gan import recipes
 from keras_gan.errors import InputError
+from keras_gan.files import write_whole
 
 _LENGTHS = ("epochs", "steps", "minutes")
 _PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "numpy")
@@ -102,7 +102,7 @@ class Run:
         }
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            _write(self.path / "config.json", json.dumps(config, indent=2) + "\n")
+            write_whole(self.path / "config.json", json.dumps(config, indent=2) + "\n")
         except OSError as error:
             raise InputError(
                 f"{self.path} cannot be written: {error.strerror}; name another folder."
@@ -145,12 +145,12 @@ class Run:
 
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
-        _write(self.path / name, json.dumps(content, indent=2) + "\n")
+        write_whole(self.path / name, json.dumps(content, indent=2) + "\n")
 
     def write_skipped(self, skipped) -> None:
         """Lists the files that could not be read, and why, in `bad_images.txt`."""
         lines = (f"{file}: {reason}\n" for file, reason in skipped)
-        _write(self.path / "bad_images.txt", "".join(lines))
+        write_whole(self.path / "bad_images.txt", "".join(lines))
 
 
 def require_free(path: pathlib.Path) -> None:
@@ -195,9 +195,3 @@ def describe(images, conditional: bool) -> dict:
     if not isinstance(images.array, np.memmap):
         facts["sha256"] = hashlib.sha256(images.array).hexdigest()
     return facts
-
-
-def _write(path, text):
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    os.replace(part, path)

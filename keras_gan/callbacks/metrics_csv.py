@@ -1,12 +1,13 @@
 """One row of numbers for each epoch."""
 
 import csv
-import os
+import io
 import pathlib
 
 import keras
 
 from keras_gan.callbacks.step_callback import steps_taken
+from keras_gan.files import write_whole
 
 
 class MetricsCSV(keras.callbacks.CSVLogger):
@@ -37,10 +38,9 @@ class MetricsCSV(keras.callbacks.CSVLogger):
             return
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        part = path.with_name(path.name + ".part")
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0] if rows else [])
-            if rows:
-                writer.writeheader()
+        kept = io.StringIO(newline="")
+        if rows:
+            writer = csv.DictWriter(kept, rows[0])
+            writer.writeheader()
             writer.writerows(row for row in rows if int(row["epoch"]) < epoch)
-        os.replace(part, path)
+        write_whole(path, kept.getvalue())

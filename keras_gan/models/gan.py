@@ -412,7 +412,7 @@ class GAN(keras.Model):
         """Returns the images of given latent vectors.
 
         Args:
-            latent: float32 [count, latent_dim].
+            latent: tensor or array of floats, [count, latent_dim].
             labels: as in `generate`.
 
         Returns:
@@ -421,6 +421,8 @@ class GAN(keras.Model):
         Raises:
             InputError: for labels that the model does not have.
         """
+        # Keras takes no array beside the tensor of labels.
+        latent = tf.convert_to_tensor(latent, "float32")
         labels = self._checked_labels(labels, len(latent))
         parts = []
         for start in range(0, len(latent), _RENDER_BATCH):

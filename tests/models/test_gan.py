@@ -174,6 +174,12 @@ def test_calling_the_model_is_calling_the_generator(dense_networks):
     assert gan.image_shape == (3,)
 
 
+def test_render_takes_an_array_beside_labels():
+    images = label_painter().render(np.zeros((2, 2)), labels=np.array([0, 2]))
+    assert (images[0] == 0).all()
+    assert (images[1] == 255).all()
+
+
 def test_render_takes_given_latents():
     gan = small_dcgan(compiled=False)
     latent = gan.sample_latent(3, seed=1)

@@ -1,0 +1,21 @@
+"""The papers' experiments on one's own runs: `python -m keras_gan.experiments`.
+
+An experiment is a module with
+
+- a docstring, whose first line is its summary in the list of all;
+- `add_arguments(parser)`, which adds its options to those that all have;
+- `run(trained, options)`, which returns an `Outcome` from a `TrainedRun`.
+"""
+
+from keras_gan.experiments import arithmetic, interpolate, nearest, parzen
+from keras_gan.experiments.outcome import Outcome
+from keras_gan.experiments.trained_run import TrainedRun
+
+EXPERIMENTS = {
+    "parzen": parzen,
+    "nearest": nearest,
+    "interpolate": interpolate,
+    "arithmetic": arithmetic,
+}
+
+__all__ = ["EXPERIMENTS", "Outcome", "TrainedRun"]

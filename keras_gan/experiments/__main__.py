@@ -1,0 +1,59 @@
+"""Runs an experiment of the papers on a trained run, for a picture and a figure."""
+
+import argparse
+import inspect
+import pathlib
+import sys
+
+from keras_gan.errors import InputError
+from keras_gan.experiments import EXPERIMENTS, TrainedRun, arguments
+
+
+def main(argv=None) -> int:
+    """Runs the command line; returns its exit code."""
+    options = parser().parse_args(argv)
+    name, experiment = options.name, EXPERIMENTS[options.name]
+    folder = pathlib.Path(options.out or f"{options.run}/experiments/{name}")
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--out is {folder}, a file; a folder is accepted.")
+        outcome = experiment.run(TrainedRun.load(options.run), options)
+        files = outcome.write(folder)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(outcome.summary)
+    print(f"protocol: {outcome.report['protocol']}")
+    print(f"written: {', '.join(map(str, files))}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command line, with one command per experiment."""
+    everything = argparse.ArgumentParser(
+        prog="python -m keras_gan.experiments",
+        description=__doc__,
+        epilog="NAME --help shows the options of an experiment.",
+    )
+    commands = everything.add_subparsers(dest="name", metavar="NAME", required=True)
+    for name, experiment in EXPERIMENTS.items():
+        description = inspect.getdoc(experiment)
+        command = commands.add_parser(
+            name,
+            help=description.partition("\n")[0],
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument("run", metavar="RUN", help="run folder of train.py")
+        command.add_argument(
+            "--seed", type=arguments.seed, default=0, help="same seed, same files"
+        )
+        command.add_argument(
+            "--out", help=f"folder to write (default RUN/experiments/{name})"
+        )
+        experiment.add_arguments(command)
+    return everything
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Types of options that several experiments share."""
+
+import argparse
+
+
+def at_least(least: int):
+    """Returns a type of whole numbers from `least` up."""
+
+    def whole(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no whole number of at least {least}"
+            )
+        return int(text)
+
+    return whole
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to 2147483647."""
+    value = at_least(0)(text)
+    if value >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is greater than 2147483647")
+    return value
+
+
+def sample_numbers(text: str) -> list[int]:
+    """Numbers of samples, such as 3,7,9."""
+    return [at_least(0)(part.strip()) for part in text.split(",")]

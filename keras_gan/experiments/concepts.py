@@ -1,0 +1,140 @@
+"""Concepts: means of latent vectors of samples that a person chose by number."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_gan.errors import InputError
+
+NUMBERS = 10_000  # samples that have a number
+NEIGHBOURS = 8
+_TERM = r"(?:class:\d+|\d+(?:\s*,\s*\d+)*)"
+_EXPRESSION = rf"\s*[+-]?\s*{_TERM}(?:\s*[+-]\s*{_TERM})*\s*"
+
+
+class Term(NamedTuple):
+    """One concept in a sum: 1 or -1, and the numbers of its samples."""
+
+    sign: int
+    numbers: list[int]
+
+
+class NumberedSamples:
+    """The samples of one seed, by number.
+
+    In a conditional model sample n has class n modulo the number of classes.
+
+    Args:
+        gan: trained `GAN`.
+        seed: decides all samples.
+    """
+
+    def __init__(self, gan, seed: int):
+        self.gan = gan
+        # Always as many, so that a number means the same whatever else is asked for.
+        self._latent = np.asarray(gan.sample_latent(NUMBERS, seed))
+
+    def latent(self, numbers: Sequence[int]) -> np.ndarray:
+        """Returns latent vectors, float32 [N, latent_dim].
+
+        Raises:
+            InputError: for a number without a sample.
+        """
+        if max(numbers) >= NUMBERS:
+            raise InputError(
+                f"sample {max(numbers)} does not exist; 0 to {NUMBERS - 1} are "
+                "accepted."
+            )
+        return self._latent[np.asarray(numbers)]
+
+    def labels(self, numbers: Sequence[int]) -> np.ndarray | None:
+        """Returns classes, int [N], or None of a model without classes."""
+        if self.gan.num_classes is None:
+            return None
+        return np.asarray(numbers) % self.gan.num_classes
+
+    def images(self, numbers: Sequence[int]) -> np.ndarray:
+        """Returns pictures, uint8 [N, H, W, C]."""
+        return self.gan.render(self.latent(numbers), self.labels(numbers))
+
+    def of_class(self, label: int) -> list[int]:
+        """Returns the numbers of the first three samples of a class.
+
+        Raises:
+            InputError: where the model has no such class.
+        """
+        classes = self.gan.num_classes
+        if classes is None or label >= classes:
+            accepted = f"classes 0 to {classes - 1}" if classes else "sample numbers"
+            raise InputError(f"class:{label} does not exist; {accepted} are accepted.")
+        return [label, label + classes, label + 2 * classes]
+
+    def parse(self, expression: str) -> list[Term]:
+        """Returns the terms of an expression.
+
+        Args:
+            expression: such as "3,7,9 - 1,4,5 + class:2".
+
+        Raises:
+            InputError: where it has another form, or names what does not exist.
+        """
+        if not re.fullmatch(_EXPRESSION, expression):
+            raise InputError(
+                f"--expression is {expression!r}; sample numbers with commas, joined "
+                'by + and -, are accepted, such as "3,7,9 - 1,4,5 + 2,6,8".'
+            )
+        terms = []
+        for sign, term in re.findall(rf"([+-]?)\s*({_TERM})", expression):
+            numbers, _, label = term.partition(":")
+            terms.append(
+                Term(
+                    -1 if sign == "-" else 1,
+                    self.of_class(int(label))
+                    if label
+                    else [int(number) for number in numbers.split(",")],
+                )
+            )
+        return terms
+
+    def label(self, terms: list[Term]) -> int | None:
+        """Returns the class of a sum: its greatest component as one-hot vectors."""
+        if self.gan.num_classes is None:
+            return None
+        one_hot = np.eye(self.gan.num_classes)
+        return int(total(terms, lambda n: one_hot[self.labels(n)]).argmax())
+
+
+def total(terms: list[Term], values: Callable) -> np.ndarray:
+    """Returns the sum of the terms' means.
+
+    Args:
+        terms: concepts and their signs.
+        values: function from sample numbers to [N, ...], such as
+            `NumberedSamples.latent`.
+
+    Returns:
+        float64 [...].
+    """
+    return sum(
+        term.sign * values(term.numbers).mean(axis=0, dtype="float64") for term in terms
+    )
+
+
+def neighbours(latent: np.ndarray, noise: float, seed: int) -> np.ndarray:
+    """Returns a vector among eight others around it.
+
+    Args:
+        latent: float [D].
+        noise: bound of the uniform noise in each dimension, at least 0.
+        seed: decides the noise.
+
+    Returns:
+        float64 [9, D]; the vector itself is in the middle, row 4.
+
+    Source: Radford et al. 2015, arXiv 1511.06434, figure 7.
+    """
+    rng = np.random.default_rng(seed)
+    others = latent + rng.uniform(-noise, noise, (NEIGHBOURS, len(latent)))
+    return np.insert(others, NEIGHBOURS // 2, latent, axis=0)

@@ -1,0 +1,123 @@
+"""The command line of all experiments."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from keras_gan.experiments import EXPERIMENTS, Outcome
+from keras_gan.experiments import __main__ as command
+
+QUICK = {
+    "parzen": ["--samples", "50", "--validation", "20", "--test", "30"],
+    "nearest": ["--samples", "20", "--pairs", "4"],
+    "interpolate": ["--points", "3", "--steps", "3"],
+    "arithmetic": ["--catalogue", "12"],
+}
+
+
+def test_help_shows_every_experiment_with_its_summary(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--help"])
+    assert ended.value.code == 0
+    words = " ".join(capsys.readouterr().out.split())
+    for name, experiment in EXPERIMENTS.items():
+        assert f"{name} {experiment.__doc__.splitlines()[0]}" in words
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_writes_below_the_run_unless_told_otherwise(name, run_folder, tmp_path):
+    folder = shutil.copytree(run_folder, tmp_path / "run")
+    assert command.main([name, str(folder), *QUICK[name]]) == 0
+    written = sorted(path.suffix for path in folder.glob(f"experiments/{name}/*"))
+    assert written == [".json", ".png"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_same_seed_same_files(name, conditional_folder, tmp_path):
+    contents = []
+    for out, seed in (("a", 1), ("b", 1), ("c", 2)):
+        arguments = [*QUICK[name], "--seed", str(seed), "--out", str(tmp_path / out)]
+        assert command.main([name, str(conditional_folder), *arguments]) == 0
+        files = sorted((tmp_path / out).iterdir())
+        contents.append([path.read_bytes() for path in files])
+    assert contents[0] == contents[1]
+    assert all(a != c for a, c in zip(contents[0], contents[2], strict=True))
+
+
+def test_report_says_how_the_figures_came_about(run_folder, tmp_path):
+    argv = ["interpolate", str(run_folder), *QUICK["interpolate"], "--seed", "5"]
+    assert command.main([*argv, "--out", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / "interpolate.json").read_text())
+    assert report["step"] == 8
+    assert report["data"] == "digits"
+    # The digits recipe averages the generator, which has batch norm.
+    for part in ("averaged generator", "moving averages in batch norm", "seed 5"):
+        assert part in report["protocol"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("what", ["missing", "empty", "without checkpoint"])
+def test_a_folder_without_a_trained_run(name, what, run_folder, tmp_path, capsys):
+    folder = tmp_path / "run"
+    if what != "missing":
+        folder.mkdir()
+    if what == "without checkpoint":
+        shutil.copy(run_folder / "config.json", folder)
+    before = sorted(folder.glob("*"))
+    assert command.main([name, str(folder), *QUICK[name]]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert sorted(folder.glob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing", "RUN"],
+        ["parzen", "RUN", "--samples", "0"],
+        ["nearest", "RUN", "--pairs", "x"],
+        ["interpolate", "RUN", "--points", "1"],
+        ["interpolate", "RUN", "--seed", "-1"],
+        ["arithmetic", "RUN", "--from", "1,x", "--to", "2"],
+        ["arithmetic", "RUN", "--expression", "1", "--catalogue", "5"],
+    ],
+)
+def test_arguments_that_cannot_be(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        command.main(arguments)
+    assert ended.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_out_that_cannot_be_written(run_folder, tmp_path, capsys):
+    file = tmp_path / "file"
+    file.write_text("kept")
+    for out in (file, file / "below"):
+        argv = ["interpolate", str(run_folder), *QUICK["interpolate"]]
+        assert command.main([*argv, "--out", str(out)]) == 2
+        assert capsys.readouterr().err.startswith("error: ")
+    assert file.read_text() == "kept"
+
+
+def test_no_file_where_the_report_cannot_be_written(tmp_path):
+    picture = Image.new("L", (2, 2))
+    with pytest.raises(ValueError):
+        Outcome("x", "", picture, {"measured": float("nan")}).write(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_in_a_process_of_its_own(run_folder, tmp_path):
+    argv = ["interpolate", str(run_folder), *QUICK["interpolate"], "--out", tmp_path]
+    result = subprocess.run(
+        [sys.executable, "-m", "keras_gan.experiments", *map(str, argv)],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "protocol: " in result.stdout
+    assert (tmp_path / "interpolate.json").exists()

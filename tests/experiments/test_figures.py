@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from keras_gan.experiments import figures
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sheet_shows_every_pixel_as_a_square(channels):
+    images = np.random.default_rng(0).integers(0, 256, (3, 40, 36, channels))
+    images = images.astype("uint8")
+    if channels == 4:
+        images[..., 3] = 255
+    sheet = np.asarray(figures.sheet(images, 2))
+    assert sheet.shape == (2 * 80 + 4, 2 * 72 + 4, 3)
+    shown = np.broadcast_to(images[..., :3], (3, 40, 36, 3))
+    np.testing.assert_array_equal(sheet[:80:2, :72:2], shown[0])
+    np.testing.assert_array_equal(sheet[1:80:2, 77::2], shown[1])
+    np.testing.assert_array_equal(sheet[84::2, :72:2], shown[2])
+    assert (sheet[84:, 76:] == 255).all()
+
+
+def test_captions_and_titles_add_words():
+    images = np.zeros((2, 72, 72, 1), "uint8")
+    plain, worded = figures.sheet(images, 2), figures.sheet(images, 2, ["0", "1"])
+    assert worded.height > plain.height
+    under = np.asarray(worded)[72:]
+    assert under[:, :72].min() < 128
+    assert under[:, 76:].min() < 128
+    titled = figures.beside(("a title", plain), ("another", plain))
+    assert titled.width > 2 * plain.width
+    assert figures.below(titled, titled).height == 2 * titled.height
