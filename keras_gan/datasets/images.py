@@ -1,6 +1,7 @@
 """Images in one array, and training batches gathered from it by index."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import tensorflow as tf
@@ -81,11 +82,10 @@ class Images:
             batch_size: images per batch; an incomplete last batch is dropped.
             value_range: the values that 0 and 255 become; vectors stay as they are.
             labels: whether to yield (images, labels).
-            seed: integer that decides the order; without `first_step`, so does the
-                global `tf.random.set_seed`, if it is set.
-            first_step: None for a dataset of one epoch, in another order each time it
-                is iterated; a step counted from 0 for an endless dataset that
-                begins there.
+            seed: integer that decides the order.
+            first_step: None for a dataset of one epoch, which gives the next epoch's
+                order each time it is iterated; a step counted from 0 for an endless
+                dataset that begins there.
 
         Returns:
             A dataset of float32 [batch_size, H, W, C] in `value_range`, or of tuples
@@ -126,8 +126,16 @@ class Images:
             return (images, label_rows(indices)) if labels else images
 
         if first_step is None:
-            epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-            indices = epochs.take(1).flat_map(order)
+            # Not Dataset.random, which depends on TensorFlow's global seed too.
+            iterations = itertools.count()
+
+            def epoch(_):
+                drawn = tf.numpy_function(
+                    lambda: np.int64(next(iterations)), [], tf.int64
+                )
+                return tf.ensure_shape(drawn, [])
+
+            indices = tf.data.Dataset.from_tensors(0).map(epoch).flat_map(order)
             indices = indices.apply(tf.data.experimental.assert_cardinality(steps))
         else:
             epochs = tf.data.Dataset.counter(first_step // steps)

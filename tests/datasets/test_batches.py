@@ -204,3 +204,11 @@ def test_number_of_classes():
     assert Images(array).num_classes is None
     assert Images(array, np.array([0, 4, 1])).num_classes == 5
     assert Images(array, np.array([0, 0, 0]), ("a", "b")).num_classes == 2
+
+
+def test_order_does_not_depend_on_the_global_seed():
+    tf.random.set_seed(1)
+    first = order(positions(numbered(), seed=4))
+    tf.random.set_seed(2)
+    second = order(positions(numbered(), seed=4))
+    np.testing.assert_array_equal(first, second)
