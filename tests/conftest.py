@@ -29,3 +29,15 @@ def run_python():
         return result.stdout
 
     return run
+
+
+@pytest.fixture(scope="module")
+def deterministic():
+    """Makes a module's trainings repeat bit for bit, on a busy machine too."""
+    import tensorflow as tf
+    from tensorflow.python.framework import config
+
+    tf.config.experimental.enable_op_determinism()
+    yield
+    # The public interface can only turn it on.
+    config.disable_op_determinism()

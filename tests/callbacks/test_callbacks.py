@@ -11,6 +11,7 @@ from PIL import Image
 from keras_gan import DCGAN, InputError, datasets
 from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid, StopAfter
 
+pytestmark = pytest.mark.usefixtures("deterministic")
 STEPS_PER_EPOCH = 5
 
 

@@ -109,7 +109,7 @@ def test_mode_collapse_is_found_where_the_losses_look_like_equilibrium(ring):
     np.testing.assert_allclose(history["d_fake"][last], 0.5, atol=0.1)
 
 
-def test_it_changes_nothing_in_training(ring):
+def test_it_changes_nothing_in_training(ring, deterministic):
     alone, watched = make_gan(adam(1e-3), adam(1e-3)), make_gan(adam(1e-3), adam(1e-3))
     fit(alone, ring, 2)
     fit(watched, ring, 2, [Diagnosis(ring.array)])

@@ -397,7 +397,7 @@ def test_compile_takes_names(tiny_gan):
 # The DCGAN --------------------------------------------------------------------
 
 
-def test_dcgan_seed_decides_weights_and_training():
+def test_dcgan_seed_decides_weights_and_training(deterministic):
     results = []
     for seed in (1, 1, 2):
         gan = small_dcgan(seed=seed)

@@ -94,7 +94,7 @@ def assert_same_state(found, expected):
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
+def saved(tmp_path_factory, deterministic):
     """Returns name: (the trained GAN's later state, file, state and images then)."""
     folder, runs = tmp_path_factory.mktemp("saved"), {}
     for build in BUILDERS:
@@ -161,8 +161,9 @@ def test_random_layers_go_on_where_they_were(saved):
 def test_another_process_trains_on_alike(saved, run_python, tmp_path):
     code = """
 import sys
-import keras, numpy as np
+import keras, numpy as np, tensorflow as tf
 from keras_gan import GAN
+tf.config.experimental.enable_op_determinism()
 folder, out = sys.argv[1:]
 for name in ("mlp", "conditional", "dcgan", "conditional_dcgan"):
     gan = keras.models.load_model(f"{folder}/{name}.keras")
