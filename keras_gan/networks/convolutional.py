@@ -5,6 +5,7 @@ import keras
 from keras_gan import seeding
 from keras_gan.errors import InputError
 from keras_gan.networks.conditioning import label_input, with_label
+from keras_gan.networks.layers import spectrally_normalized
 
 _KERNEL_SIZE = 5
 _SMALLEST_START = 4
@@ -160,10 +161,7 @@ def dcgan_discriminator(
     use_bias = not batch_normalization
 
     def normalized(layer):
-        if spectral_normalization:
-            # Without its own policy the wrapper would round the float32 logit.
-            return keras.layers.SpectralNormalization(layer, dtype=layer.dtype_policy)
-        return layer
+        return spectrally_normalized(layer) if spectral_normalization else layer
 
     image = keras.Input(image_shape, name="image")
     label = label_input(num_classes)

@@ -66,3 +66,12 @@ class ConcatenateLabel(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes}
+
+
+def spectrally_normalized(layer):
+    """Returns the layer with its kernel divided by its largest singular value.
+
+    Source: Miyato et al. 2018, arXiv 1802.05957, section 2.1.
+    """
+    # Without the layer's own policy the wrapper would round a float32 logit.
+    return keras.layers.SpectralNormalization(layer, dtype=layer.dtype_policy)

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_gan import seeding
 from keras_gan.networks.conditioning import label_input, with_label
-from keras_gan.networks.layers import Maxout
+from keras_gan.networks.layers import Maxout, spectrally_normalized
 
 
 def mlp_generator(
@@ -93,10 +93,7 @@ def maxout_discriminator(
         return keras.layers.Dropout(rate, seed=seeding.draw(rng))
 
     def normalized(layer):
-        if spectral_normalization:
-            # Without its own policy the wrapper would round the float32 logit.
-            return keras.layers.SpectralNormalization(layer, dtype=layer.dtype_policy)
-        return layer
+        return spectrally_normalized(layer) if spectral_normalization else layer
 
     image = keras.Input(image_shape, name="image")
     label = label_input(num_classes)
