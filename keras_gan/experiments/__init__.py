@@ -3,8 +3,9 @@
 An experiment is a module with
 
 - a docstring, whose first line is its summary in the list of all;
-- `add_arguments(parser)`, which adds its options to those that all have;
-- `run(trained, options)`, which returns an `Outcome` from a `TrainedRun`.
+- `add_arguments(parser)`, which adds what it takes (most take `arguments.run`) to the
+  options that all have, `--seed` and `--out`;
+- `run(options)`, which returns an `Outcome`.
 """
 
 from keras_gan.experiments import arithmetic, interpolate, nearest, parzen

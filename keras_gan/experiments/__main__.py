@@ -6,18 +6,19 @@ import pathlib
 import sys
 
 from keras_gan.errors import InputError
-from keras_gan.experiments import EXPERIMENTS, TrainedRun, arguments
+from keras_gan.experiments import EXPERIMENTS, arguments
 
 
 def main(argv=None) -> int:
     """Runs the command line; returns its exit code."""
     options = parser().parse_args(argv)
     name, experiment = options.name, EXPERIMENTS[options.name]
-    folder = pathlib.Path(options.out or f"{options.run}/experiments/{name}")
+    beside = vars(options).get("run", ".")
+    folder = pathlib.Path(options.out or f"{beside}/experiments/{name}")
     try:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"--out is {folder}, a file; a folder is accepted.")
-        outcome = experiment.run(TrainedRun.load(options.run), options)
+        outcome = experiment.run(options)
         files = outcome.write(folder)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -44,12 +45,12 @@ def parser() -> argparse.ArgumentParser:
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.add_argument("run", metavar="RUN", help="run folder of train.py")
         command.add_argument(
             "--seed", type=arguments.seed, default=0, help="same seed, same files"
         )
         command.add_argument(
-            "--out", help=f"folder to write (default RUN/experiments/{name})"
+            "--out",
+            help=f"folder to write (default experiments/{name}, in RUN if given)",
         )
         experiment.add_arguments(command)
     return everything

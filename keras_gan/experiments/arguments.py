@@ -27,3 +27,8 @@ def seed(text: str) -> int:
 def sample_numbers(text: str) -> list[int]:
     """Numbers of samples, such as 3,7,9."""
     return [at_least(0)(part.strip()) for part in text.split(",")]
+
+
+def run(parser) -> None:
+    """Adds the trained run that an experiment is about."""
+    parser.add_argument("run", metavar="RUN", help="run folder of train.py")

@@ -24,6 +24,7 @@ from keras_gan.experiments.concepts import (
     total,
 )
 from keras_gan.experiments.outcome import Outcome
+from keras_gan.experiments.trained_run import TrainedRun
 
 _TURNED = 8
 _TURN_STEPS = 9
@@ -31,6 +32,7 @@ _TURN_STEPS = 9
 
 def add_arguments(parser) -> None:
     """Adds the options of this experiment."""
+    arguments.run(parser)
     numbers = arguments.sample_numbers
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -61,12 +63,13 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(trained, options) -> Outcome:
+def run(options) -> Outcome:
     """Returns a numbered sheet, the value of an expression, or turned samples.
 
     Raises:
         InputError: for numbers, classes or an expression that do not exist.
     """
+    trained = TrainedRun.load(options.run)
     if (options.start is None) != (options.end is None):
         raise InputError("--from and --to need each other; give both.")
     if options.on is not None and options.start is None:

@@ -14,11 +14,12 @@ import numpy as np
 from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.latent import linear, spherical
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import pixels
+from keras_gan.experiments.trained_run import TrainedRun, pixels
 
 
 def add_arguments(parser) -> None:
     """Adds the options of this experiment."""
+    arguments.run(parser)
     parser.add_argument(
         "--points", type=arguments.at_least(2), default=9, help="random points (9)"
     )
@@ -30,8 +31,9 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(trained, options) -> Outcome:
+def run(options) -> Outcome:
     """Returns how even the steps of walks in latent space are."""
+    trained = TrainedRun.load(options.run)
     gan = trained.gan
     points = np.asarray(gan.sample_latent(options.points, options.seed))
     measured, blocks = {}, []

@@ -12,7 +12,7 @@ from sklearn.metrics import pairwise_distances
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import pixels
+from keras_gan.experiments.trained_run import TrainedRun, pixels
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _BLOCK = 4096  # training images compared at a time, which bounds the memory
@@ -21,6 +21,7 @@ _PAIRS_IN_ROW = 4
 
 def add_arguments(parser) -> None:
     """Adds the options of this experiment."""
+    arguments.run(parser)
     count = arguments.at_least(1)
     parser.add_argument(
         "--samples", type=count, default=1000, help="samples to measure (1000)"
@@ -28,12 +29,13 @@ def add_arguments(parser) -> None:
     parser.add_argument("--pairs", type=count, default=24, help="pairs to show (24)")
 
 
-def run(trained, options) -> Outcome:
+def run(options) -> Outcome:
     """Returns distances to the nearest training image, of samples and of real images.
 
     Raises:
         InputError: where the run's images cannot be read or are no longer the same.
     """
+    trained = TrainedRun.load(options.run)
     training = trained.training_images
     samples = trained.gan.generate(options.samples, seed=options.seed)
     nearest, distances = nearest_training(samples, training)

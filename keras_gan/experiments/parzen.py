@@ -12,7 +12,7 @@ import numpy as np
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import pixels
+from keras_gan.experiments.trained_run import TrainedRun, pixels
 from keras_gan.metrics import parzen_log_likelihood, validate_sigma
 
 PAPER = {"data": "MNIST", "mean": 225, "standard_error": 2}
@@ -21,6 +21,7 @@ _SHOWN = 64
 
 def add_arguments(parser) -> None:
     """Adds the options of this experiment."""
+    arguments.run(parser)
     count = arguments.at_least(1)
     parser.add_argument(
         "--samples", type=count, default=10_000, help="generated images (10000)"
@@ -33,12 +34,13 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(trained, options) -> Outcome:
+def run(options) -> Outcome:
     """Returns the mean log-likelihood of test images in nats.
 
     Raises:
         InputError: where the run's images cannot be read or are fewer than two.
     """
+    trained = TrainedRun.load(options.run)
     validation, test, origin = real_images(trained, options.validation, options.test)
     generated = trained.gan.generate(options.samples, seed=options.seed)
     samples = pixels(generated)
