@@ -117,9 +117,8 @@ def list_choices() -> int:
 def train(options, settings) -> int:
     """Trains, evaluates and exports one run; returns the exit code."""
     import keras
-    import tensorflow as tf
 
-    from keras_gan import InputError, recipes, runs
+    from keras_gan import InputError, recipes, runs, seeding
 
     path = pathlib.Path(options.run_dir or f"runs/{options.recipe or 'digits'}")
     if options.resume:
@@ -136,7 +135,7 @@ def train(options, settings) -> int:
 
     keras.utils.set_random_seed(recipe.seed)
     if recipe.deterministic:
-        tf.config.experimental.enable_op_determinism()
+        seeding.make_deterministic()
     images = read_images(recipe)
     if options.resume:
         run.check_data(images)

@@ -3,6 +3,18 @@
 import random
 
 import numpy as np
+import tensorflow as tf
+
+
+def make_deterministic() -> None:
+    """Makes the training of this process repeat bit for bit, somewhat slower.
+
+    For the rest of the process, and before any model is trained.
+    """
+    tf.config.experimental.enable_op_determinism()
+    # It reorders products in the order of a hash table that differs from one tracing
+    # of the same function to the next, and with it the rounding (tensorflow 2.21).
+    tf.config.optimizer.set_experimental_options({"constant_folding": False})
 
 
 def generator(seed: int | None) -> np.random.Generator:

@@ -37,7 +37,10 @@ def deterministic():
     import tensorflow as tf
     from tensorflow.python.framework import config
 
-    tf.config.experimental.enable_op_determinism()
+    from keras_gan import seeding
+
+    seeding.make_deterministic()
     yield
     # The public interface can only turn it on.
     config.disable_op_determinism()
+    tf.config.optimizer.set_experimental_options({"constant_folding": True})
