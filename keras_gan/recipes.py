@@ -194,23 +194,52 @@ class Recipe:
 
 
 @dataclasses.dataclass(frozen=True)
-class DCGANRecipe(Recipe):
+class AdamRecipe(Recipe):
+    """Settings of a run whose players both use Adam.
+
+    Args:
+        beta_1: of Adam.
+        halving_steps: steps in which both learning rates halve, over and over; None
+            keeps them.
+    """
+
+    beta_1: float = 0.5
+    halving_steps: int | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require("beta_1", lambda value: 0 <= value < 1, "in [0, 1)")
+        self._require("halving_steps", lambda value: value >= 1, "at least 1")
+
+    def build_optimizers(self):
+        return tuple(
+            keras.optimizers.Adam(self._schedule(rate), beta_1=self.beta_1)
+            for rate in (self.generator_learning_rate, self.discriminator_learning_rate)
+        )
+
+    def _schedule(self, rate):
+        if self.halving_steps is None:
+            return rate
+        return keras.optimizers.schedules.ExponentialDecay(
+            rate, self.halving_steps, decay_rate=0.5
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class DCGANRecipe(AdamRecipe):
     """Settings of Radford et al. 2015 where nothing else is said.
 
     Args:
         base_filters: as in `DCGAN`.
         batch_normalization: in the discriminator.
-        beta_1: of Adam.
     """
 
     base_filters: int = 128
     batch_normalization: bool = True
-    beta_1: float = 0.5
 
     def __post_init__(self):
         super().__post_init__()
         self._require("base_filters", lambda value: value >= 1, "at least 1")
-        self._require("beta_1", lambda value: 0 <= value < 1, "in [0, 1)")
 
     def build_model(self, image_shape, num_classes):
         return DCGAN(
@@ -223,15 +252,43 @@ class DCGANRecipe(Recipe):
             seed=self.seed,
         )
 
-    def build_optimizers(self):
-        return tuple(
-            keras.optimizers.Adam(rate, beta_1=self.beta_1)
-            for rate in (self.generator_learning_rate, self.discriminator_learning_rate)
-        )
+
+def _build_mlp(recipe, image_shape, num_classes):
+    """Returns the `GAN` of Goodfellow et al. 2014 for MNIST."""
+    rng = seeding.generator(recipe.seed)
+    bound = 3**0.5
+    return GAN(
+        networks.mlp_generator(
+            image_shape,
+            recipe.latent_dim,
+            num_classes=num_classes,
+            seed=seeding.draw(rng),
+        ),
+        networks.maxout_discriminator(
+            image_shape,
+            num_classes=num_classes,
+            spectral_normalization=recipe.spectral_normalization,
+            seed=seeding.draw(rng),
+        ),
+        recipe.latent_dim,
+        latent_distribution="uniform",
+        latent_bounds=(-bound, bound),
+        value_range=(0.0, 1.0),
+        num_classes=num_classes,
+        seed=recipe.seed,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
-class MLPRecipe(Recipe):
+class MLPRecipe(AdamRecipe):
+    """Networks of Goodfellow et al. 2014 for MNIST, trained with Adam."""
+
+    def build_model(self, image_shape, num_classes):
+        return _build_mlp(self, image_shape, num_classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class PaperMLPRecipe(Recipe):
     """Networks and settings of Goodfellow et al. 2014 for MNIST.
 
     Learning rates decay by 1 / 1.000004 each step.
@@ -256,28 +313,7 @@ class MLPRecipe(Recipe):
         self._require("final_momentum", lambda value: 0 < value < 1, "in (0, 1)")
 
     def build_model(self, image_shape, num_classes):
-        rng = seeding.generator(self.seed)
-        bound = 3**0.5
-        return GAN(
-            networks.mlp_generator(
-                image_shape,
-                self.latent_dim,
-                num_classes=num_classes,
-                seed=seeding.draw(rng),
-            ),
-            networks.maxout_discriminator(
-                image_shape,
-                num_classes=num_classes,
-                spectral_normalization=self.spectral_normalization,
-                seed=seeding.draw(rng),
-            ),
-            self.latent_dim,
-            latent_distribution="uniform",
-            latent_bounds=(-bound, bound),
-            value_range=(0.0, 1.0),
-            num_classes=num_classes,
-            seed=self.seed,
-        )
+        return _build_mlp(self, image_shape, num_classes)
 
     def build_optimizers(self):
         return tuple(
@@ -317,6 +353,18 @@ RECIPES: dict[str, Recipe] = {
         generator_average=0.99,
     ),
     "gan-mnist": MLPRecipe(
+        "networks of Goodfellow et al. 2014 on MNIST, trained with Adam",
+        data="tfds:mnist",
+        batch_size=100,
+        epochs=60,
+        penalty="r1",
+        penalty_weight=0.1,
+        generator_learning_rate=1e-3,
+        discriminator_learning_rate=1e-3,
+        halving_steps=5000,
+        generator_average=0.999,
+    ),
+    "gan-mnist-paper": PaperMLPRecipe(
         "networks and settings of Goodfellow et al. 2014 on MNIST",
         data="tfds:mnist",
         batch_size=100,

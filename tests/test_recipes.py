@@ -20,7 +20,7 @@ def test_recipe_builds_the_size_that_it_names(name):
 
 
 def test_paper_recipes_are_the_papers_networks():
-    gan = recipes.RECIPES["gan-mnist"].build((28, 28, 1), None)
+    gan = recipes.RECIPES["gan-mnist-paper"].build((28, 28, 1), None)
     assert gan.generator.count_params() == 2_503_984
     assert gan.discriminator.count_params() == 1_231_441
     assert gan.value_range == (0.0, 1.0)
@@ -30,9 +30,19 @@ def test_paper_recipes_are_the_papers_networks():
     assert recipe.generator_learning_rate == recipe.discriminator_learning_rate == 2e-4
 
 
+def test_learning_rates_halve():
+    recipe = recipes.RECIPES["gan-mnist"].override(
+        {"halving_steps": 10, "discriminator_learning_rate": 0.4}
+    )
+    for optimizer, rate in zip(recipe.build_optimizers(), (1e-3, 0.4), strict=True):
+        for step, share in ((0, 1), (10, 0.5), (25, 2**-2.5)):
+            optimizer.iterations.assign(step)
+            assert optimizer.learning_rate.numpy() == pytest.approx(rate * share)
+
+
 def test_mlp_starts_at_the_mean_image():
     images = datasets.read("digits")
-    recipe = recipes.RECIPES["gan-mnist"].override({"marginal_bias": True})
+    recipe = recipes.RECIPES["gan-mnist-paper"].override({"marginal_bias": True})
     gan = recipe.build(images.shape, None)
     recipe.initialize(gan, images)
     output = gan.generator.get_layer("output")

@@ -21,7 +21,7 @@ EQUILIBRIUM_LOSSES = math.log(8)
 # their first epochs; five in a row were seen in failed ones only.
 PATIENCE = 5
 # D(x) above, D(G(z)) below 1 minus it. Healthy runs of the recipes stay under 0.95; the
-# run of `gan-mnist` that drew only ones went from 0.98 to 0.999.
+# run of `gan-mnist-paper` that drew only ones went from 0.98 to 0.999.
 AHEAD = 0.98
 # Nats of V below the coin's. At a healthy equilibrium V comes before D's update and was
 # 0.02 below it; discriminators that did not learn were soon 0.08 to 10 below.
