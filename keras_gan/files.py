@@ -1,6 +1,7 @@
 """Writing files so that nobody reads half of one."""
 
 import pathlib
+import tempfile
 
 
 def write_whole(path: pathlib.Path, content: bytes | str) -> None:
@@ -10,9 +11,8 @@ def write_whole(path: pathlib.Path, content: bytes | str) -> None:
         path: where it goes; what is there is replaced.
         content: bytes, or text that is written as UTF-8.
     """
-    part = path.with_name(path.name + ".part")
-    try:
+    # A folder of its own, so that two processes that write the same file do no harm.
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
+        part = pathlib.Path(folder) / path.name
         part.write_bytes(content if isinstance(content, bytes) else content.encode())
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""Features of images, which the measures of `keras_gan.metrics` compare."""
+
+import dataclasses
+from collections.abc import Callable
+
+from keras_gan.datasets import Images
+from keras_gan.errors import InputError
+from keras_gan.features.classifier import Classifier, can_learn
+from keras_gan.features.extractor import Extracted, Extractor
+from keras_gan.features.inception import Inception
+from keras_gan.features.pixels import Pixels
+
+__all__ = [
+    "EXTRACTORS",
+    "Classifier",
+    "Extracted",
+    "Extractor",
+    "Inception",
+    "Kind",
+    "Pixels",
+    "get",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One kind of features that `get` accepts.
+
+    Args:
+        usage: the form of the string.
+        description: one line for a list of all kinds.
+        make: function `(argument, images) -> Extractor`.
+    """
+
+    usage: str
+    description: str
+    make: Callable[[str, Images], Extractor]
+
+
+EXTRACTORS = {
+    "classifier": Kind(
+        "classifier",
+        "a small network trained on the labelled images themselves, once per data set",
+        Classifier.make,
+    ),
+    "inception": Kind(
+        "inception[:WEIGHTS]",
+        "InceptionV3 trained on ImageNet, downloaded or from a weights file",
+        Inception.make,
+    ),
+    "pixels": Kind("pixels", "raw pixels, or the coordinates of points", Pixels.make),
+}
+
+
+def get(name: str | None, images: Images) -> Extractor:
+    """Returns the extractor of a name, for images like these.
+
+    Args:
+        name: a string of one of the forms in `EXTRACTORS`; None takes `classifier`
+            where the images have labels of at least two classes, else `pixels`.
+        images: the training images; `classifier` learns from them.
+
+    Raises:
+        InputError: where the name is not known or the extractor cannot be made.
+    """
+    if name is None:
+        name = "classifier" if can_learn(images) else "pixels"
+    kind, colon, argument = name.partition(":")
+    usages = ", ".join(entry.usage for entry in EXTRACTORS.values())
+    if kind not in EXTRACTORS or (colon and "[:" not in EXTRACTORS[kind].usage):
+        raise InputError(f"Unknown features {name!r}; accepted are {usages}.")
+    return EXTRACTORS[kind].make(argument, images)

@@ -1,0 +1,263 @@
+"""Features of a small classifier that is trained on the user's own images."""
+
+import hashlib
+import json
+import math
+import os
+import pathlib
+import tempfile
+import warnings
+import zipfile
+
+import keras
+import numpy as np
+from sklearn.model_selection import train_test_split
+from tqdm import tqdm
+
+from keras_gan import seeding
+from keras_gan.errors import InputError
+from keras_gan.features.extractor import Extracted, Extractor, float32
+
+# Part of the name of a cached file: raise it with any change to network or training.
+_RECIPE = 1
+_SEED = 0
+_MOST_IMAGES = 60_000
+_HELD_OUT = (0.1, 2000)  # share, and at most so many
+_WIDTHS = (32, 64, 128, 128)
+_BATCH_SIZE = 128
+_PRESENTATIONS = 200_000  # images shown during training, each many times if few
+_MOST_EPOCHS = 40
+_LEARNING_RATE = 3e-3
+_WEIGHT_DECAY = 1e-3
+_RESULT = "held_out.json"  # in the .keras file, beside Keras's own parts
+
+
+class Classifier(Extractor):
+    """Last hidden layer of a convolutional network trained on labelled images.
+
+    Training takes a minute or two on two cores and happens once: the network is cached
+    in the folder `keras_gan` of Keras's home (`KERAS_HOME` or `~/.keras`), under a hash
+    of what it was trained on. Of more than 60,000 images a seeded choice of that many
+    is used. The same share of each class is held out, a tenth of the images and 2,000
+    at most, to tell how often the classifier is right.
+
+    Args:
+        images: labelled images, at least two classes of two or more images.
+
+    Attributes:
+        accuracy: share of the held-out images whose class it says, in [0, 1].
+
+    Raises:
+        InputError: where there are no labels, too few of them, or no images.
+    """
+
+    def __init__(self, images):
+        if images.array.ndim != 4:
+            raise InputError(
+                f"a classifier needs images, and these are points {list(images.shape)}."
+            )
+        if not can_learn(images):
+            raise InputError(
+                "a classifier needs labels of at least two classes with two or more "
+                "images each."
+            )
+        training, held_out = _split(images.labels)
+        path = _cached(images, np.sort(np.concatenate([training, held_out])))
+        found = _read(path)
+        if found is None:
+            found = _train(images, training, held_out)
+            _write(path, *found)
+        self._model, self.accuracy = found
+        self.class_names = images.class_names or tuple(
+            str(label) for label in range(images.num_classes)
+        )
+        self.name = (
+            f"features of a classifier trained on these images "
+            f"({self.accuracy:.1%} right on {len(held_out):,} held out)"
+        )
+
+    @classmethod
+    def make(cls, argument, images):
+        """Returns the extractor for `images`; there is no argument."""
+        return cls(images)
+
+    def extract(self, images):
+        features, logits = self._model(images, training=False)
+        probabilities = keras.ops.softmax(logits)
+        return Extracted(*map(keras.ops.convert_to_numpy, (features, probabilities)))
+
+    def check(self, images):
+        super().check(images)
+        shape = self._model.input_shape[1:]
+        if images.shape[1:] != shape:
+            raise InputError(
+                f"the classifier was trained on images {list(shape)}, not "
+                f"{list(images.shape[1:])}."
+            )
+
+
+def can_learn(images) -> bool:
+    """Returns whether at least two classes have two or more images [H, W, C]."""
+    if images.array.ndim != 4 or images.labels is None:
+        return False
+    return np.count_nonzero(np.bincount(images.labels) >= 2) >= 2
+
+
+def _split(labels):
+    """Returns sorted rows to train on and rows to hold out, each class in its share."""
+    rows = np.arange(len(labels))
+    single = np.bincount(labels)[labels] < 2  # cannot be in both parts
+    rows, alone = rows[~single], rows[single]
+    classes = len(np.unique(labels[rows]))
+    share, most = _HELD_OUT
+    held_out = max(min(math.ceil(share * len(rows)), most), classes)
+    training, held_out = train_test_split(
+        rows,
+        train_size=min(len(rows) - held_out, _MOST_IMAGES),
+        test_size=held_out,
+        stratify=labels[rows],
+        random_state=_SEED,
+    )
+    return np.sort(np.concatenate([training, alone])), np.sort(held_out)
+
+
+@float32()
+def _network(shape, num_classes):
+    """Returns the network, uint8 [B, H, W, C] to features [B, 128] and logits."""
+    rng = np.random.default_rng(_SEED)
+
+    def weights():
+        return keras.initializers.HeNormal(seed=seeding.draw(rng))
+
+    def stage(x, filters, strides=1):
+        x = keras.layers.Conv2D(
+            filters, 3, strides, "same", use_bias=False, kernel_initializer=weights()
+        )(x)
+        x = keras.layers.BatchNormalization(momentum=0.9)(x)
+        return keras.layers.ReLU()(x)
+
+    images = keras.Input(shape, dtype="uint8")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
+    # Halved until the shorter side has 4 pixels or so: 8 once, 32 three times.
+    halvings = max(1, round(math.log2(min(shape[:2]) / 4)))
+    for _ in range(halvings + 1 - len(_WIDTHS)):
+        x = stage(x, 16, strides=2)
+    for i, filters in enumerate(_WIDTHS[-halvings - 1 :]):
+        x = keras.layers.MaxPooling2D(padding="same")(x) if i else x
+        x = stage(x, filters)
+    features = keras.layers.GlobalAveragePooling2D()(x)
+    logits = keras.layers.Dense(num_classes, kernel_initializer=weights())(features)
+    return keras.Model(images, [features, logits])
+
+
+@float32()
+def _train(images, training, held_out):
+    """Returns a trained network and the share of held-out images that it gets right."""
+    model = _network(images.shape, images.num_classes)
+    epochs = min(_PRESENTATIONS / len(training), _MOST_EPOCHS)
+    steps = math.ceil(epochs * len(training) / _BATCH_SIZE)
+    learner = keras.Model(model.input, model.output[1])
+    learner.compile(
+        optimizer=keras.optimizers.AdamW(
+            keras.optimizers.schedules.CosineDecay(
+                0.0, steps, warmup_target=_LEARNING_RATE, warmup_steps=steps // 10
+            ),
+            weight_decay=_WEIGHT_DECAY,
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    # Else the step is traced twice, which for a small set is most of the time.
+    learner.optimizer.build(learner.trainable_variables)
+    rng = np.random.default_rng(_SEED)
+    order = _endless(training, rng)
+    with tqdm(
+        desc="training a classifier for features, once for this data set",
+        total=steps * _BATCH_SIZE,
+        unit=" images",
+        unit_scale=True,
+        disable=None,
+    ) as bar:
+        for _ in range(steps):
+            rows = np.sort([next(order) for _ in range(_BATCH_SIZE)])
+            learner.train_on_batch(
+                _shifted(np.asarray(images.array[rows]), rng), images.labels[rows]
+            )
+            bar.update(_BATCH_SIZE)
+    right = 0
+    for rows in np.array_split(held_out, math.ceil(len(held_out) / 256)):
+        logits = learner(np.asarray(images.array[rows]), training=False)
+        said = keras.ops.convert_to_numpy(logits).argmax(axis=1)
+        right += int(np.count_nonzero(said == images.labels[rows]))
+    return model, right / len(held_out)
+
+
+def _endless(rows, rng):
+    """Yields rows for ever, each once before any comes again."""
+    while True:
+        yield from rng.permutation(rows)
+
+
+def _shifted(images, rng):
+    """Returns the images moved by up to a twelfth, the same for a whole batch."""
+    height, width = images.shape[1:3]
+    margin = max(1, round(min(height, width) / 12))
+    padded = np.pad(images, [(0, 0), (margin,) * 2, (margin,) * 2, (0, 0)], "edge")
+    top, left = rng.integers(2 * margin + 1, size=2)
+    return padded[:, top : top + height, left : left + width]
+
+
+def _cached(images, rows):
+    """Returns where the network for these rows of the images is kept."""
+    digest = hashlib.sha256()
+    facts = [_RECIPE, images.num_classes, *images.shape]
+    digest.update(json.dumps(facts).encode())
+    digest.update(np.ascontiguousarray(images.labels[rows], "<i8"))
+    for block in np.array_split(rows, math.ceil(len(rows) / 1024)):
+        digest.update(np.ascontiguousarray(images.array[block]))
+    return _cache_folder() / f"classifier-{digest.hexdigest()[:32]}.keras"
+
+
+def _cache_folder():
+    # As Keras finds it, who has no public name for it.
+    home = pathlib.Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    for base in (home, pathlib.Path(tempfile.gettempdir()) / ".keras"):
+        folder = base / "keras_gan"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            break
+    return folder
+
+
+def _read(path):
+    """Returns the network and its held-out accuracy, None where there is no file."""
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            accuracy = json.loads(archive.read(_RESULT))["accuracy"]
+        return keras.saving.load_model(path, compile=False), accuracy
+    except Exception as error:  # Keras raises many kinds on a broken file
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        warnings.warn(
+            f"{path} cannot be read ({reason}); the classifier is trained again.",
+            stacklevel=3,
+        )
+        return None
+
+
+def _write(path, model, accuracy):
+    """Caches a network: whole or not at all, also where two processes do at once."""
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            part = pathlib.Path(folder) / path.name
+            model.save(part)
+            with zipfile.ZipFile(part, "a") as archive:
+                archive.writestr(_RESULT, json.dumps({"accuracy": accuracy}))
+            part.replace(path)
+    except OSError as error:
+        warnings.warn(
+            f"the classifier cannot be kept for the next time: {error}.", stacklevel=3
+        )

@@ -1,0 +1,84 @@
+"""What all extractors share: uint8 images in, one row of features per image out."""
+
+import abc
+import contextlib
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from keras_gan.errors import InputError
+
+
+class Extracted(NamedTuple):
+    """What one pass over the images gives.
+
+    Args:
+        features: float32 [N, D].
+        probabilities: float32 [N, num_classes], rows that sum to 1; None where the
+            extractor knows no classes.
+    """
+
+    features: np.ndarray
+    probabilities: np.ndarray | None
+
+
+class Extractor(abc.ABC):
+    """Turns images into features, to be called with all images of a measure at once.
+
+    Attributes:
+        name: a phrase for reports; distances on features of different names do not
+            compare.
+        class_names: one name per column of the probabilities, or None.
+        batch_size: images that are in work at a time, which bounds the memory.
+    """
+
+    name: str
+    class_names: tuple[str, ...] | None = None
+    batch_size = 256
+
+    def __call__(self, images: np.ndarray) -> Extracted:
+        """Returns features, and class probabilities where there are any.
+
+        Args:
+            images: uint8 [N, H, W, C], N at least 1, in memory or memory-mapped.
+
+        Raises:
+            InputError: where the images are not of that form.
+        """
+        self.check(images)
+        starts = range(0, len(images), self.batch_size)
+        bar = tqdm(starts, self.name, unit=" batches", delay=3, disable=None)
+        features, probabilities = [], []
+        for start in bar:
+            batch = self.extract(np.asarray(images[start : start + self.batch_size]))
+            features.append(batch.features)
+            probabilities.append(batch.probabilities)
+        known = probabilities[0] is not None
+        return Extracted(
+            np.concatenate(features), np.concatenate(probabilities) if known else None
+        )
+
+    @abc.abstractmethod
+    def extract(self, images: np.ndarray) -> Extracted:
+        """Returns the features of one batch."""
+
+    def check(self, images: np.ndarray) -> None:
+        """Raises InputError where the images are not uint8 [N, H, W, C]."""
+        if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
+            raise InputError(
+                f"features are of images, uint8 [N, H, W, C], not of {images.dtype} "
+                f"{list(images.shape)}."
+            )
+
+
+@contextlib.contextmanager
+def float32():
+    """Makes layers that compute in float32, whatever the precision of the GAN is."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,99 @@
+"""Features of InceptionV3 as trained on ImageNet."""
+
+import contextlib
+import pathlib
+import socket
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan.errors import InputError
+from keras_gan.features.extractor import Extracted, Extractor, float32
+
+_SIDE = 299
+_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
+_TIMEOUT = 20  # seconds without an answer
+
+
+class Inception(Extractor):
+    """Pool features (2,048) and ImageNet probabilities (1,000) of InceptionV3.
+
+    The network and weights are those of `keras.applications`, not the ones of 2015 that
+    published Fréchet inception distances use: figures come near those and are not the
+    same. Images are resized to 299x299 (bilinear, antialiased), grey ones get three
+    equal channels, an alpha channel is dropped.
+
+    Args:
+        weights: `.h5` or `.weights.h5` file of the whole network with its top; None
+            takes Keras's own, which are downloaded once.
+
+    Raises:
+        InputError: where the weights cannot be had.
+    """
+
+    batch_size = 32
+
+    @float32()
+    def __init__(self, weights: str | None = None):
+        model = _own_weights(weights) if weights else _imagenet()
+        pool = model.get_layer("avg_pool").output
+        self._model = keras.Model(model.input, [pool, model.output])
+        file = pathlib.Path(weights).name if weights else "keras.applications"
+        self.name = f"InceptionV3 pool features (weights of {file})"
+
+    @classmethod
+    def make(cls, argument, images):
+        """Returns the extractor with the weights file `argument`, "" for none."""
+        return cls(argument or None)
+
+    def extract(self, images):
+        images = images[..., :3] if images.shape[-1] != 1 else np.repeat(images, 3, -1)
+        resized = tf.image.resize(images, (_SIDE, _SIDE), antialias=True)
+        outputs = self._model(resized / 127.5 - 1.0, training=False)
+        return Extracted(*map(keras.ops.convert_to_numpy, outputs))
+
+
+def _own_weights(path):
+    if not pathlib.Path(path).is_file():
+        raise InputError(f"there is no weights file {path!r}.")
+    model = keras.applications.InceptionV3(weights=None)
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of each layer that is not there, before it refuses them all.
+            warnings.simplefilter("ignore")
+            model.load_weights(path)
+        return model
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path!r} is no weights file of keras.applications.InceptionV3 with its "
+            f"top: {_first_line(error)}"
+        ) from error
+
+
+def _imagenet():
+    try:
+        with _quickly():
+            return keras.applications.InceptionV3(weights="imagenet")
+    except Exception as error:  # Keras wraps what goes wrong in a bare Exception
+        raise InputError(
+            f"the weights of InceptionV3 cannot be downloaded "
+            f"({_first_line(error)}): give {_FILE} as inception:PATH or put it into "
+            "the folder models of Keras's home (KERAS_HOME or ~/.keras)."
+        ) from error
+
+
+@contextlib.contextmanager
+def _quickly():
+    """Gives up on a server that does not answer, which else takes minutes."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _first_line(error):
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".:")

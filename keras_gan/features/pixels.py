@@ -1,0 +1,35 @@
+"""Features that need no network: the values themselves."""
+
+from keras_gan.errors import InputError
+from keras_gan.features.extractor import Extracted, Extractor
+
+
+class Pixels(Extractor):
+    """Raw pixels in [0, 1], one after the other; of points, their coordinates.
+
+    They see where and how bright a thing is, not what it is.
+
+    Args:
+        points: whether the data are vectors, float32 [N, D].
+    """
+
+    batch_size = 4096
+
+    def __init__(self, points: bool = False):
+        self.points = points
+        self.name = "coordinates" if points else "raw pixels"
+
+    def extract(self, images):
+        features = images.reshape(len(images), -1).astype("float32")
+        return Extracted(features if self.points else features / 255, None)
+
+    def check(self, images):
+        if not self.points:
+            super().check(images)
+        elif images.ndim != 2 or 0 in images.shape:
+            raise InputError(f"points are [N, D], not {list(images.shape)}.")
+
+    @classmethod
+    def make(cls, argument, images):
+        """Returns the extractor for `images`; there is no argument."""
+        return cls(points=images.array.ndim == 2)
