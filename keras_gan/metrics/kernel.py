@@ -63,7 +63,8 @@ def kernel_distance(
 
 def _mmd2(x, y):
     def kernel(a, b):
-        return (a @ b.T / a.shape[1] + 1) ** 3
+        k = a @ b.T / a.shape[1] + 1
+        return k * k * k  # NumPy's ** 3 takes some sixty times as long
 
     def mean_of_distinct(k):
         return (k.sum() - np.trace(k)) / (len(k) * (len(k) - 1))
