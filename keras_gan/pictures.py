@@ -1,18 +1,51 @@
-"""Grids and animations of images, as files."""
+"""Pictures and animations of what a model makes, as files."""
 
+import dataclasses
+import functools
 import io
 import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from keras_gan.files import write_whole
 
 _SMALLEST_SIDE = 512
+_SCATTER_INCHES = (5.6, 6.0)
+_SCATTER_DPI = 100
+_REAL_POINTS = 5000
 _MOST_FRAMES = 120
 _FRAME_MILLISECONDS = 100
 _LAST_FRAME_MILLISECONDS = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """How samples of a model are shown.
+
+    Args:
+        count: samples in a picture where nothing else is asked for.
+        draw: function from samples, as `GAN.generate` gives them, to a picture.
+    """
+
+    count: int
+    draw: Callable[[np.ndarray], Image.Image]
+
+
+def drawing_of(model, real: np.ndarray | None = None) -> Drawing:
+    """Returns how samples of a model are shown: images in a grid, points in a plane.
+
+    Args:
+        model: a `GAN`.
+        real: real points, to be drawn beneath the generated ones.
+    """
+    if len(model.image_shape) == 1:
+        return Drawing(2000, functools.partial(scatter, real=real))
+    return Drawing(64, functools.partial(grid, columns=columns_for(model)))
 
 
 def columns_for(model) -> int:
@@ -43,9 +76,35 @@ def grid(images: np.ndarray, columns: int = 8) -> Image.Image:
     return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
 
 
+def scatter(points: np.ndarray, real: np.ndarray | None = None) -> Image.Image:
+    """Returns generated points, over real ones where there are any.
+
+    Args:
+        points: float [N, D], D at least 2; the first two dimensions are shown.
+        real: float [M, D]; with them the picture shows the same part of the plane each
+            time, of which they fill four fifths.
+    """
+    figure = Figure(_SCATTER_INCHES, dpi=_SCATTER_DPI, layout="constrained")
+    axes = figure.subplots()
+    axes.set_aspect("equal", adjustable="datalim" if real is None else "box")
+    style = {"s": 4, "linewidths": 0, "rasterized": True}
+    if real is not None:
+        low, high = real[:, :2].min(axis=0), real[:, :2].max(axis=0)
+        margin = (high - low).max() / 8
+        axes.set_xlim(low[0] - margin, high[0] + margin)
+        axes.set_ylim(low[1] - margin, high[1] + margin)
+        shown = real[:_REAL_POINTS]
+        axes.scatter(*shown[:, :2].T, color="0.7", label="real", **style)
+    axes.scatter(*points[:, :2].T, color="tab:blue", label="generated", **style)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, markerscale=3)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
 def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> None:
     """Saves a `grid` as the kind of file that the path's ending says."""
-    _save(grid(images, columns), path)
+    save(grid(images, columns), path)
 
 
 def save_animation(frames: list[pathlib.Path], path: str | os.PathLike) -> None:
@@ -55,10 +114,17 @@ def save_animation(frames: list[pathlib.Path], path: str | os.PathLike) -> None:
     )
     first, *others = (Image.open(frames[i]).convert("RGB") for i in chosen)
     durations = [_FRAME_MILLISECONDS] * len(others) + [_LAST_FRAME_MILLISECONDS]
-    _save(first, path, save_all=True, append_images=others, duration=durations, loop=0)
+    save(first, path, save_all=True, append_images=others, duration=durations, loop=0)
 
 
-def _save(picture, path, **options):
+def save(picture: Image.Image, path: str | os.PathLike, **options) -> None:
+    """Saves a picture, whole or not at all, as what the path's ending says.
+
+    Args:
+        picture: of any size.
+        path: the file, such as "samples.png".
+        **options: of Pillow, for that kind of file.
+    """
     path = pathlib.Path(path)
     content = io.BytesIO()
     kind = Image.registered_extensions()[path.suffix.lower()]

@@ -12,6 +12,30 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder of real images that is not part of the project."""
+    beside_project = _ROOT.parent / "shared" / "data"
+    folder = Path(os.environ.get("KERAS_GAN_TEST_DATA", beside_project))
+    if not (folder / "prepare_tfds.py").exists():
+        pytest.skip(f"no real images in {folder}; set KERAS_GAN_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tfds_dir(real_data, tmp_path_factory):
+    """Folder in which TensorFlow Datasets finds mnist and utkface64."""
+    folder = tmp_path_factory.mktemp("tfds")
+    script = [sys.executable, str(real_data / "prepare_tfds.py")]
+    subprocess.run(
+        [*script, "--data-dir", str(folder), "--datasets", "mnist", "faces"],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    return str(folder)
+
+
 @pytest.fixture
 def run_python():
     """Returns a function that runs code in a fresh process and gives its output."""

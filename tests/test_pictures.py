@@ -39,3 +39,38 @@ def test_animation_shows_every_grid_in_order(tmp_path):
             animation.seek(i)
             assert animation.convert("RGB").getpixel((9, 9)) == (60 * i,) * 3
     assert not list(tmp_path.glob("*.part"))
+
+
+def blue(picture):
+    """Pixels that are more blue than red, [height, width]."""
+    values = np.asarray(picture).astype(int)
+    return values[..., 2] - values[..., 0] > 60
+
+
+def test_scatter_shows_points_where_they_are_over_the_real_ones():
+    real = np.array([[-1.0, -1.0], [1.0, 1.0]])
+    left = pictures.scatter(np.array([[-1.0, 1.0]] * 9), real)
+    right = pictures.scatter(np.array([[1.0, -1.0]] * 9), real)
+    assert left.size == right.size
+    # Where only one of the two pictures is blue; the words and lines are in both.
+    rows, columns = np.nonzero(blue(left) & ~blue(right))
+    other_rows, other_columns = np.nonzero(blue(right) & ~blue(left))
+    assert rows.max() < other_rows.min()
+    assert columns.max() < other_columns.min()
+    # Both axes have one scale.
+    width = other_columns.mean() - columns.mean()
+    assert width == pytest.approx(other_rows.mean() - rows.mean(), rel=0.01)
+
+
+def test_drawing_suits_the_kind_of_samples():
+    class Model:
+        image_shape = (2,)
+        num_classes = None
+
+    points = pictures.drawing_of(Model())
+    assert points.count == 2000
+    assert points.draw(np.zeros((5, 2), "float32")).mode == "RGB"
+    Model.image_shape = (8, 8, 1)
+    images = pictures.drawing_of(Model())
+    assert images.count == 64
+    assert images.draw(np.zeros((16, 8, 8, 1), "uint8")).size == (71 * 31, 17 * 31)

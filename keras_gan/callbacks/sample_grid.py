@@ -7,32 +7,45 @@ from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 
 
 class SampleGrid(StepCallback):
-    """Saves a grid of images of the same latent vectors again and again.
+    """Saves a picture of samples from the same latent vectors again and again.
 
     Writes `step_00000000.png` and so on, one before training and then at each
-    interval. Of a conditional model each column is a class.
+    interval. Images stand in a grid, of a conditional model with a column for each
+    class; points in the plane.
 
     Args:
         directory: where the pictures go; made if it does not exist.
         every_steps: steps between pictures; None makes one after each epoch.
-        count: images in a grid.
+        count: samples in a picture; None makes 64 images or 2,000 points.
         seed: decides the latent vectors.
         animation: path of an animated GIF of all the grids in `directory`, written when
             training ends, or None.
+        real: real points to be drawn beneath the generated ones, float [N, D].
     """
 
-    def __init__(self, directory, every_steps=None, count=64, seed=0, animation=None):
+    def __init__(
+        self,
+        directory,
+        every_steps=None,
+        count=None,
+        seed=0,
+        animation=None,
+        real=None,
+    ):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self.every_steps = every_steps
         self.count = count
         self.seed = seed
         self.animation = animation
+        self.real = real
 
     def on_train_begin(self, logs=None):
         self.directory.mkdir(parents=True, exist_ok=True)
         self._drawn_step = None
-        self._latent = self.model.sample_latent(self.count, self.seed)
+        self._drawing = pictures.drawing_of(self.model, self.real)
+        count = self._drawing.count if self.count is None else self.count
+        self._latent = self.model.sample_latent(count, self.seed)
         self._draw(steps_taken(self.model))
 
     def on_train_batch_end(self, batch, logs=None):
@@ -56,5 +69,5 @@ class SampleGrid(StepCallback):
             return
         self._drawn_step = step
         path = self.directory / f"step_{step:08d}.png"
-        images = self.model.render(self._latent)
-        pictures.save_grid(images, path, pictures.columns_for(self.model))
+        samples = self.model.render(self._latent)
+        pictures.save(self._drawing.draw(samples), path)

@@ -6,7 +6,15 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.datasets import arrays, digits, folder, mixtures, npz, tfds_images
+from keras_gan.datasets import (
+    arrays,
+    digits,
+    folder,
+    mixtures,
+    npz,
+    stacked_mnist,
+    tfds_images,
+)
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
@@ -47,10 +55,15 @@ SOURCES = {
         "npz:PATH", "a NumPy .npz file with images and perhaps labels", npz.read
     ),
     "ring": Source(
-        "ring", "50,000 points of 8 Gaussians on a circle", mixtures.read_ring
+        "ring", "50,000 points of 8 Gaussians on a circle", mixtures.RING.read
     ),
     "grid": Source(
-        "grid", "50,000 points of 25 Gaussians on a square", mixtures.read_grid
+        "grid", "50,000 points of 25 Gaussians on a square", mixtures.GRID.read
+    ),
+    "stacked-mnist": Source(
+        "stacked-mnist",
+        "128,000 images of three MNIST digits in red, green and blue, 1,000 classes",
+        stacked_mnist.read,
     ),
 }
 
@@ -70,7 +83,8 @@ def read(
         image_size: side length or (height, width) in pixels; None keeps the
             source's own.
         channels: 1, 3 or 4; None keeps the source's own.
-        data_dir: where TensorFlow Datasets keeps its files; used by `tfds` only.
+        data_dir: where TensorFlow Datasets keeps its files; used by `tfds` and
+            `stacked-mnist`.
 
     Returns:
         The images, in a fixed order.

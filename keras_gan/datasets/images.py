@@ -68,7 +68,7 @@ class Images:
     def batches(
         self,
         batch_size: int,
-        value_range: tuple[float, float] = (-1.0, 1.0),
+        value_range: tuple[float, float] | None = (-1.0, 1.0),
         labels: bool = False,
         seed: int = 0,
         first_step: int | None = None,
@@ -80,7 +80,8 @@ class Images:
 
         Args:
             batch_size: images per batch; an incomplete last batch is dropped.
-            value_range: the values that 0 and 255 become; vectors stay as they are.
+            value_range: the values that 0 and 255 become; None for vectors, which stay
+                as they are.
             labels: whether to yield (images, labels).
             seed: integer that decides the order.
             first_step: None for a dataset of one epoch, which gives the next epoch's
@@ -96,7 +97,9 @@ class Images:
                 asked for and missing, or if a value is out of range.
         """
         steps = self.steps_per_epoch(batch_size)
-        low, high = value_range
+        if value_range is None and self.array.dtype == np.uint8:
+            raise InputError("value_range is None; images need (low, high).")
+        low, high = value_range or (0.0, 1.0)
         if not low < high:
             raise InputError(f"value_range must be (low, high), not {value_range!r}.")
         if labels and self.labels is None:

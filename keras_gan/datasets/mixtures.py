@@ -37,60 +37,35 @@ class Mixture:
         noise = random.normal(scale=self.std, size=(count, 2))
         return (self.centres[modes] + noise).astype(np.float32), modes
 
+    def read(
+        self,
+        argument: str,
+        size: tuple[int, int] | None,
+        channels: int | None,
+        data_dir: str | None,
+    ) -> Images:
+        """Read 50,000 points, the same each time.
+
+        Args:
+            argument, data_dir: not used.
+            size, channels: must be None, since points are not images.
+
+        Returns:
+            float32 [50000, 2] with the mode as label.
+
+        Raises:
+            InputError: if a size or a number of channels is given.
+        """
+        if size is not None or channels is not None:
+            raise InputError(
+                f"Points have no pixels, so image_size and channels must be None, not "
+                f"{size!r} and {channels!r}."
+            )
+        return Images(*self.sample(POINTS))
+
 
 _ANGLES = np.arange(8) * (2 * np.pi / 8)
 _TICKS = np.arange(-4.0, 5.0, 2.0)
 
 RING = Mixture(2 * np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1), std=0.02)
 GRID = Mixture(np.stack(np.meshgrid(_TICKS, _TICKS), axis=-1).reshape(-1, 2), std=0.05)
-
-
-def read_ring(
-    argument: str,
-    size: tuple[int, int] | None,
-    channels: int | None,
-    data_dir: str | None,
-) -> Images:
-    """Read 50,000 points of 8 Gaussians on a circle of radius 2.
-
-    Args:
-        argument, data_dir: not used.
-        size, channels: must be None, since points are not images.
-
-    Returns:
-        float32 [50000, 2] with the mode as label.
-
-    Raises:
-        InputError: if a size or a number of channels is given.
-    """
-    return _read("ring", RING, size, channels)
-
-
-def read_grid(
-    argument: str,
-    size: tuple[int, int] | None,
-    channels: int | None,
-    data_dir: str | None,
-) -> Images:
-    """Read 50,000 points of 25 Gaussians, 5 by 5, from -4 to 4.
-
-    Args:
-        argument, data_dir: not used.
-        size, channels: must be None, since points are not images.
-
-    Returns:
-        float32 [50000, 2] with the mode as label.
-
-    Raises:
-        InputError: if a size or a number of channels is given.
-    """
-    return _read("grid", GRID, size, channels)
-
-
-def _read(name, mixture, size, channels):
-    if size is not None or channels is not None:
-        raise InputError(
-            f"{name!r} gives points, so image_size and channels must be None, not "
-            f"{size!r} and {channels!r}."
-        )
-    return Images(*mixture.sample(POINTS))

@@ -11,6 +11,7 @@ from keras_gan.networks.mlp import (
     mlp_generator,
     set_output_bias,
 )
+from keras_gan.networks.points import points_discriminator, points_generator
 
 __all__ = [
     "ConcatenateLabel",
@@ -20,5 +21,7 @@ __all__ = [
     "dcgan_stages",
     "maxout_discriminator",
     "mlp_generator",
+    "points_discriminator",
+    "points_generator",
     "set_output_bias",
 ]

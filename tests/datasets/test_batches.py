@@ -155,8 +155,14 @@ def test_shapes_are_static(place, first_step):
 
 def test_vectors_are_not_scaled():
     vectors = np.array([[0.0, 300.0], [-7.0, 0.5]], np.float32)
-    (batch,) = Images(vectors).batches(2, value_range=(0, 1))
-    np.testing.assert_array_equal(np.sort(batch, axis=0), np.sort(vectors, axis=0))
+    for value_range in ((0, 1), None):
+        (batch,) = Images(vectors).batches(2, value_range)
+        np.testing.assert_array_equal(np.sort(batch, axis=0), np.sort(vectors, axis=0))
+
+
+def test_images_need_a_range():
+    with pytest.raises(InputError, match="value_range is None"):
+        numbered().batches(2, value_range=None)
 
 
 def test_images_are_not_copied_into_the_graph():

@@ -36,7 +36,9 @@ def test_size_and_channels():
 
 
 def test_every_source_is_listed_with_its_form():
-    assert set(datasets.SOURCES) == {"digits", "tfds", "folder", "npz", "ring", "grid"}
+    assert list(datasets.SOURCES) == [
+        *("digits", "tfds", "folder", "npz", "ring", "grid", "stacked-mnist"),
+    ]
     for kind, source in datasets.SOURCES.items():
         assert source.usage.partition(":")[0] == kind
         assert source.description

@@ -1,0 +1,53 @@
+"""Stacked-MNIST: three digits in three channels, whose 1,000 modes can be counted."""
+
+import numpy as np
+
+from keras_gan.datasets import storage, tfds_images
+from keras_gan.datasets.images import Images
+from keras_gan.errors import InputError
+
+IMAGES = 128_000
+MODES = 1000
+
+
+def mode_of(digits: np.ndarray) -> np.ndarray:
+    """Returns the mode 100 a + 10 b + c, 0 to 999, of digits [..., (a, b, c)]."""
+    return np.asarray(digits) @ [100, 10, 1]
+
+
+def read(
+    argument: str,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    data_dir: str | None,
+) -> Images:
+    """Read 128,000 images of three random training digits of MNIST each.
+
+    The images are the same each time.
+
+    Args:
+        argument: not used.
+        size: (height, width), or None for 28x28.
+        channels: must be None or 3.
+        data_dir: where TensorFlow Datasets keeps MNIST; None for its own default.
+
+    Returns:
+        The images, with the mode `mode_of` the digits in red, green and blue as label.
+
+    Raises:
+        InputError: if another number of channels is asked for, or there is no MNIST.
+
+    Source: Metz et al. 2017, arXiv 1611.02163, section 3.3.1; as many images as Lin et
+    al. 2018 (PacGAN), arXiv 1712.04086, section 4.2.
+    """
+    if channels not in (None, 3):
+        raise InputError(
+            f"'stacked-mnist' has a digit in each of 3 channels, not {channels!r}."
+        )
+    digits = tfds_images.read("mnist", size, 1, data_dir)
+    chosen = np.random.default_rng(0).integers(len(digits), size=(IMAGES, 3))
+    array = storage.allocate((IMAGES, *digits.shape[:2], 3))
+    for channel in range(3):
+        array[..., channel] = digits.array[chosen[:, channel], ..., 0]
+    names = tuple(f"{mode:03}" for mode in range(MODES))
+    return Images(array, mode_of(digits.labels[chosen]), names)
