@@ -6,6 +6,8 @@ import pathlib
 import sys
 
 SIGNAL_EXIT = 128
+MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
+MEASURED_IMAGES = 2000  # so many cost little, also where training goes on
 
 
 def main(arguments=None) -> int:
@@ -87,6 +89,8 @@ def parse(arguments):
     switch("--deterministic", "repeat bit for bit, somewhat slower")
     setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
+    setting("--evaluate-epochs", int, "epochs between measures of the images")
+    setting("--features", str, "what they compare: pixels, classifier, or inception")
     setting("--base-filters", int, "DCGAN: channels next to the image")
     switch("--batch-normalization", "DCGAN: in the discriminator")
     setting("--beta-1", float, "Adam: decay of its mean gradient")
@@ -143,16 +147,17 @@ def train(options, settings) -> int:
     else:
         run = runs.Run.new(path, options.recipe or "digits", recipe, images)
     gan = run.build()
+    real = real_images(recipe, images)
     run.write()
     if images.skipped:
         run.write_skipped(images.skipped)
         print(f"{len(images.skipped)} files left out: see {path / 'bad_images.txt'}")
 
-    signal = fit(run, gan, images)
+    signal = fit(run, gan, images, real)
     if signal is not None:
         print(f"stopped at step {int(gan.step)}; --resume goes on from there")
         return SIGNAL_EXIT + signal
-    evaluate(run, gan, images)
+    finish(run, gan, real)
     return 0 if options.no_export else export(run)
 
 
@@ -172,7 +177,22 @@ def read_images(recipe):
     return images
 
 
-def fit(run, gan, images) -> int | None:
+def real_images(recipe, images):
+    """Returns the images as measures want them, None where there are too few."""
+    from keras_gan import evaluate, features
+
+    if len(images) < 4:
+        return None  # two halves of one image each have no covariance
+    return evaluate.RealImages(
+        images,
+        features.get(recipe.features, images),
+        count=min(MEASURED_IMAGES, len(images) // 2),
+        source=recipe.data,
+        data_dir=recipe.data_dir,
+    )
+
+
+def fit(run, gan, images, real) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it."""
     import keras
 
@@ -199,6 +219,18 @@ def fit(run, gan, images) -> int | None:
     if stop.reached(step):
         return None
     signals = callbacks.StopOnSignal()
+    measures = []
+    if real is not None and recipe.evaluate_epochs is not None:
+        evaluate = callbacks.Evaluate(
+            real,
+            [name for name in MEASURES if name in real.names],
+            recipe.evaluate_epochs,
+            path=run.path / "measures.csv",
+            best_directory=run.path / "best",
+            also={"seconds": stop.seconds},
+            signals=signals,
+        )
+        measures.append(evaluate)
     gan.fit(
         images.batches(
             recipe.images_per_step,
@@ -214,13 +246,16 @@ def fit(run, gan, images) -> int | None:
         callbacks=[
             signals,
             stop,
+            *measures,
             callbacks.Progress(
-                recipe.images_per_step, total_steps, stop.minutes_left()
+                recipe.images_per_step, total_steps, stop.minutes_left(), MEASURES[0]
             ),
+            callbacks.Diagnosis(images.array, path=run.path / "findings.json"),
             callbacks.SampleGrid(
                 run.path / "samples",
                 recipe.sample_steps,
                 animation=run.path / "training.gif",
+                real=images.array,
             ),
             callbacks.MetricsCSV(run.path / "metrics.csv"),
             keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
@@ -230,19 +265,26 @@ def fit(run, gan, images) -> int | None:
     return signals.received
 
 
-def evaluate(run, gan, images) -> None:
+def finish(run, gan, real) -> None:
     """Saves the model and measures of its images."""
-    from keras_gan import evaluation
+    from keras_gan import evaluate
 
     gan.save(run.path / "model.keras")
-    if len(images) < 4:
-        return  # two halves of one image each have no covariance
-    measures = evaluation.evaluate(gan, images)
-    run.write_json("evaluation.json", measures)
-    print(
-        f"Fréchet distance on raw pixels {measures['frechet_pixels']:.2f} "
-        f"(between halves of the real images {measures['frechet_pixels_real']:.2f})"
+    if real is None:
+        return
+    names = [name for name in MEASURES if name in real.names]
+    ours, theirs = real.measure(gan, names), real.baseline.measure(names)
+    run.write_json(
+        "evaluation.json",
+        {"measures": ours, "between_halves": theirs, "protocol": real.protocol(gan)},
     )
+    for name in names:
+        print(
+            f"{evaluate.MEASURES[name].title} {ours[name]:.4g} "
+            f"(between halves of the real images {theirs[name]:.4g})"
+        )
+    print(f"on {real.protocol(gan)}")
+    print(f"more measures: python -m keras_gan.evaluate {run.path}")
 
 
 def export(run) -> int:

@@ -33,6 +33,7 @@ class Generator:
         class_names: their names, or None.
         weights: "averaged" or "trained".
         average_decay: decay of the average, or None.
+        batch_normalization_statistics: "moving averages", or None without batch norm.
         run: name of the run, or None.
         seed: seed of the training.
         step: steps trained.
@@ -48,6 +49,7 @@ class Generator:
     class_names: tuple[str, ...] | None
     weights: str
     average_decay: float | None
+    batch_normalization_statistics: str | None
     run: str | None
     seed: int
     step: int
@@ -94,10 +96,8 @@ class Generator:
             for field in dataclasses.fields(self)
             if field.name != "network"
         }
-        normalized = any(w.name == "moving_mean" for w in self.network.weights)
         return {
             **known,
-            "batch_normalization_statistics": "moving averages" if normalized else None,
             "keras_gan_version": keras_gan.__version__,
             "keras_version": keras.__version__,
             "tensorflow_version": tf.__version__,
@@ -145,6 +145,7 @@ def describe(model_or_run) -> Generator:
         class_names=tuple(class_names) if class_names else None,
         weights="averaged" if averaged else "trained",
         average_decay=gan.generator_average if averaged else None,
+        batch_normalization_statistics=gan.batch_norm_statistics,
         run=run,
         seed=gan.seed,
         step=int(keras.ops.convert_to_numpy(gan.step)),

@@ -5,6 +5,7 @@ also an option of `train.py`, and a run's `config.json` holds them all.
 """
 
 import dataclasses
+from typing import ClassVar
 
 import keras
 
@@ -12,6 +13,8 @@ from keras_gan import losses, networks, seeding
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.optimizers import RisingMomentumSGD
+
+_KINDS = {1: "points", 3: "images"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +42,15 @@ class Recipe:
         deterministic: repeat bit for bit, somewhat slower.
         checkpoint_steps: steps between checkpoints; None is every five minutes.
         sample_steps: steps between sample grids; None is every epoch.
+        evaluate_epochs: epochs between measures of the images; None takes them at the
+            end alone, and keeps no best model.
+        features: what the measures compare, as `features.get` takes it.
 
     Raises:
         InputError: for a value that no run can have.
     """
+
+    rank: ClassVar[int] = 3  # dimensions of the array of one example
 
     summary: str
     data: str = "digits"
@@ -70,12 +78,15 @@ class Recipe:
     deterministic: bool = False
     checkpoint_steps: int | None = None
     sample_steps: int | None = None
+    evaluate_epochs: int | None = None
+    features: str = "pixels"
 
     def __post_init__(self):
         for name in ("channels", "latent_dim", "batch_size", "epochs", "steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
+        self._require("evaluate_epochs", lambda value: value >= 1, "at least 1")
         for name in ("generator_learning_rate", "discriminator_learning_rate"):
             self._require(name, lambda value: value > 0, "above 0")
         self._require("minutes", lambda value: value > 0, "above 0")
@@ -147,10 +158,10 @@ class Recipe:
         Raises:
             InputError: for settings that the model does not accept.
         """
-        if len(image_shape) != 3:
+        if len(image_shape) != self.rank:
             raise InputError(
-                f"{self.data!r} gives points of {image_shape[0]} dimensions; the "
-                "recipes take images."
+                f"{self.data!r} gives {_KINDS[len(image_shape)]}; this recipe takes "
+                f"{_KINDS[self.rank]}."
             )
         penalty = losses.get_penalty(self.penalty)
         if self.penalty_weight is not None:
@@ -253,6 +264,35 @@ class DCGANRecipe(AdamRecipe):
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class PointsRecipe(AdamRecipe):
+    """Small fully connected networks for points in a plane, trained with Adam."""
+
+    rank: ClassVar[int] = 1
+
+    def build_model(self, image_shape, num_classes):
+        rng = seeding.generator(self.seed)
+        (dimensions,) = image_shape
+        return GAN(
+            networks.points_generator(
+                dimensions,
+                self.latent_dim,
+                num_classes=num_classes,
+                seed=seeding.draw(rng),
+            ),
+            networks.points_discriminator(
+                dimensions,
+                num_classes=num_classes,
+                spectral_normalization=self.spectral_normalization,
+                seed=seeding.draw(rng),
+            ),
+            self.latent_dim,
+            value_range=None,
+            num_classes=num_classes,
+            seed=self.seed,
+        )
+
+
 def _build_mlp(recipe, image_shape, num_classes):
     """Returns the `GAN` of Goodfellow et al. 2014 for MNIST."""
     rng = seeding.generator(recipe.seed)
@@ -335,6 +375,20 @@ class PaperMLPRecipe(Recipe):
             networks.set_output_bias(gan.generator, mean_image)
 
 
+_POINTS = {
+    "latent_dim": 2,
+    "batch_size": 256,
+    "steps": 15_000,
+    "sample_steps": 250,
+    "penalty": "r1",
+    "penalty_weight": 0.1,
+    "generator_learning_rate": 4e-3,
+    "discriminator_learning_rate": 4e-3,
+    "beta_1": 0.0,
+    "halving_steps": 2500,
+    "generator_average": 0.999,
+}
+
 RECIPES: dict[str, Recipe] = {
     "digits": DCGANRecipe(
         "small DCGAN on the 1,797 digits that come with scikit-learn",
@@ -344,6 +398,7 @@ RECIPES: dict[str, Recipe] = {
         batch_size=64,
         epochs=200,
         sample_steps=100,
+        evaluate_epochs=10,
         # So few images are soon learned by heart by a discriminator without a penalty.
         penalty="r1",
         penalty_weight=0.3,
@@ -392,6 +447,33 @@ RECIPES: dict[str, Recipe] = {
         base_filters=64,
         epochs=100,
         generator_average=0.999,
+    ),
+    "stacked-mnist": DCGANRecipe(
+        "DCGAN on three MNIST digits in three channels, whose 1,000 modes it finds",
+        data="stacked-mnist",
+        base_filters=32,
+        latent_dim=64,
+        batch_size=64,
+        epochs=5,
+        objective="relativistic",
+        penalty="r1r2",
+        penalty_weight=1.0,
+        batch_normalization=False,
+        generator_learning_rate=5e-4,
+        discriminator_learning_rate=5e-4,
+        beta_1=0.0,
+        generator_average=0.999,
+        sample_steps=500,
+    ),
+    "ring": PointsRecipe(
+        "points of 8 Gaussians on a circle, all of which it finds",
+        data="ring",
+        **_POINTS,
+    ),
+    "grid": PointsRecipe(
+        "points of 25 Gaussians on a square, all of which it finds",
+        data="grid",
+        **_POINTS,
     ),
     "dcgan-64": DCGANRecipe(
         "DCGAN with half the paper's channels at 64x64, for a folder of images",

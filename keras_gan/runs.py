@@ -4,12 +4,15 @@
 config.json      recipe, settings, facts of the data, versions
 bad_images.txt   files that could not be read, where there are any
 metrics.csv      means of each epoch
+measures.csv     measures of the images, where they are taken during training
+findings.json    failures that were seen during training
 tensorboard/     the same for TensorBoard
 samples/         grids of the same latent vectors through time
 training.gif     those grids as an animation
 checkpoints/     all state of training
+best/            the same of the best model by a measure, with best.json
 model.keras      the model at the end, for `keras.models.load_model`
-evaluation.json  measures at the end
+evaluation.json  a measure at the end
 export/          files to serve, with report.json
 ```
 """
@@ -166,8 +169,12 @@ def require_free(path: pathlib.Path) -> None:
         )
 
 
-def load(path):
+def load(path, best: bool = False):
     """Returns the `GAN` of a run folder, compiled, with its newest checkpoint.
+
+    Args:
+        path: run folder.
+        best: take the best model by the run's measure instead.
 
     Raises:
         InputError: where there is no run or it has no checkpoint yet.
@@ -176,10 +183,14 @@ def load(path):
 
     run = Run.open(path)
     gan = run.build()
-    if restore_newest(gan, run.path / "checkpoints") is None:
-        raise InputError(
-            f"{run.path} has no checkpoint yet; train.py --resume goes on with it."
+    folder = run.path / ("best" if best else "checkpoints")
+    if restore_newest(gan, folder) is None:
+        advice = (
+            "a run that was begun with --evaluate-epochs keeps its best model there"
+            if best
+            else "train.py --resume goes on with it"
         )
+        raise InputError(f"{folder} has no checkpoint yet; {advice}.")
     return gan
 
 

@@ -1,4 +1,4 @@
-"""`python -m keras_gan.sample RUN`: a picture of images that a trained run makes."""
+"""`python -m keras_gan.sample RUN`: a picture of samples that a trained run makes."""
 
 import argparse
 import os
@@ -14,7 +14,9 @@ def main(arguments=None) -> int:
         prog="python -m keras_gan.sample", description=__doc__
     )
     parser.add_argument("run", help="run folder that train.py wrote")
-    parser.add_argument("--count", type=int, default=64, help="images (default 64)")
+    parser.add_argument(
+        "--count", type=int, help="samples (default 64 images or 2,000 points)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same images")
     parser.add_argument(
         "--labels",
@@ -22,18 +24,22 @@ def main(arguments=None) -> int:
         nargs="+",
         help="classes of a conditional run, repeated over the images; default all",
     )
+    parser.add_argument(
+        "--best", action="store_true", help="of the best model, not of the newest"
+    )
     parser.add_argument("--out", default="samples.png", help="picture to write")
     options = parser.parse_args(arguments)
     try:
-        sample(options)
+        count = sample(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{options.count} images in {options.out}")
+    print(f"{count} samples in {options.out}")
     return 0
 
 
-def sample(options) -> None:
+def sample(options) -> int:
+    """Writes the picture; returns the number of samples in it."""
     out = pathlib.Path(options.out)
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise InputError(
@@ -47,10 +53,13 @@ def sample(options) -> None:
 
     from keras_gan import pictures, runs
 
-    gan = runs.load(options.run)
-    labels = options.labels and np.resize(options.labels, options.count)
-    images = gan.generate(options.count, seed=options.seed, labels=labels)
-    pictures.save_grid(images, out, pictures.columns_for(gan))
+    gan = runs.load(options.run, options.best)
+    drawing = pictures.drawing_of(gan)
+    count = drawing.count if options.count is None else options.count
+    labels = options.labels and np.resize(options.labels, count)
+    samples = gan.generate(count, seed=options.seed, labels=labels)
+    pictures.save(drawing.draw(samples), out)
+    return count
 
 
 if __name__ == "__main__":

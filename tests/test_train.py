@@ -62,6 +62,9 @@ def test_run_folder_holds_all_that_a_run_leaves(finished):
     assert names == {
         "config.json",
         "metrics.csv",
+        "measures.csv",
+        "findings.json",
+        "best",
         "tensorboard",
         "samples",
         "training.gif",
@@ -77,6 +80,17 @@ def test_run_folder_holds_all_that_a_run_leaves(finished):
     with (finished / "metrics.csv").open(newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
     assert list((finished / "tensorboard").rglob("events.*"))
+    # Measured at the last epoch, which ended early, and again at the end.
+    with (finished / "measures.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    evaluation = json.loads((finished / "evaluation.json").read_text())
+    assert row["epoch"] == "1"
+    assert float(row["frechet_distance"]) == pytest.approx(
+        evaluation["measures"]["frechet_distance"]
+    )
+    best = json.loads((finished / "best" / "best.json").read_text())
+    assert (best["step"], best["protocol"]) == (40, evaluation["protocol"])
+    assert json.loads((finished / "findings.json").read_text()) == []
     grid = Image.open(finished / "samples" / "step_00000040.png")
     assert grid.width > grid.height  # ten classes beside each other
     report = json.loads((finished / "export" / "report.json").read_text())
@@ -106,6 +120,22 @@ def test_sample_writes_the_classes_asked_for(finished, tmp_path):
         *("--labels", 3),
     )
     assert third.read_bytes() != first.read_bytes()
+
+
+def test_the_best_model_can_be_sampled(finished, tmp_path, capsys):
+    from keras_gan import runs, sample
+
+    best, newest = runs.load(finished, best=True), runs.load(finished)
+    step = json.loads((finished / "best" / "best.json").read_text())["step"]
+    assert int(best.step) == step
+    if step == int(newest.step):
+        np.testing.assert_array_equal(best.generate(3, 1), newest.generate(3, 1))
+    assert sample.main([str(finished), "--best", "--out", f"{tmp_path}/s.png"]) == 0
+    config = (finished / "config.json").read_text()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(config)
+    assert sample.main([f"{tmp_path}/run", "--best", "--out", f"{tmp_path}/s.png"]) == 2
+    assert "--evaluate-epochs" in capsys.readouterr().err
 
 
 def test_export_of_a_run_from_the_command_line(finished, tmp_path):
@@ -172,9 +202,8 @@ def assert_same_end(path, uninterrupted):
     assert state.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(state[name], value, err_msg=name)
-    assert (path / "metrics.csv").read_bytes() == (
-        uninterrupted / "metrics.csv"
-    ).read_bytes()
+    for name in ("metrics.csv", "measures.csv", "best/best.json"):
+        assert (path / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
 def test_killed_at_random_steps_and_resumed_ends_bit_identical(uninterrupted, tmp_path):
@@ -253,6 +282,12 @@ BAD = {
     "penalty weight": (["--penalty", "none", "--penalty-weight", "3"], "3"),
     "average": (["--generator-average", "2"], "2"),
     "jit": (["--jit", "maybe"], "maybe"),
+    "evaluate epochs": (["--evaluate-epochs", "0"], "0"),
+    "features": (["--features", "taste"], "taste"),
+    "features of labels where there are none": (
+        ["--features", "classifier", "--data", "npz:{tmp}/grey.npz"],
+        "labels",
+    ),
     "seed": (["--seed", "-1"], "-1"),
 }
 
@@ -337,6 +372,15 @@ def test_unreadable_files_are_left_out_and_listed(train, tmp_path, capsys):
     assert train.main([*tiny, "--run-dir", str(tmp_path / "run")]) == 0
     assert "1 files left out" in capsys.readouterr().out
     assert "a.png" in (tmp_path / "run" / "bad_images.txt").read_text()
+
+
+def test_images_that_are_all_alike_train(train, bad_data):
+    path = bad_data / "run"
+    tiny = [*TINY, "--data", f"npz:{bad_data}/grey.npz", "--epochs", "1"]
+    assert train.main([*tiny, "--no-export", "--run-dir", str(path)]) == 0
+    measures = json.loads((path / "evaluation.json").read_text())
+    assert measures["between_halves"] == {"frechet_distance": 0.0}
+    assert measures["measures"]["frechet_distance"] > 0
 
 
 def test_help_does_not_wait_for_tensorflow():

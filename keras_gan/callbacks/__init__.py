@@ -2,6 +2,7 @@
 
 from keras_gan.callbacks.checkpoint import Checkpoint, restore_newest
 from keras_gan.callbacks.diagnosis import Diagnosis, Finding
+from keras_gan.callbacks.evaluate import Evaluate
 from keras_gan.callbacks.metrics_csv import MetricsCSV
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
@@ -11,6 +12,7 @@ from keras_gan.callbacks.stop import StopAfter, StopOnSignal
 __all__ = [
     "Checkpoint",
     "Diagnosis",
+    "Evaluate",
     "Finding",
     "MetricsCSV",
     "Progress",

@@ -10,6 +10,23 @@ from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 from keras_gan.errors import InputError
 
 
+def checkpoint_manager(model, directory, also, keep) -> tf.train.CheckpointManager:
+    """Returns what saves the whole training state of a compiled `GAN`.
+
+    Args:
+        model: `GAN`, compiled.
+        directory: where the checkpoints lie.
+        also: further named `tf.Variable` objects to save with the model, or None.
+        keep: how many checkpoints stay; None keeps all.
+    """
+    return tf.train.CheckpointManager(
+        tf.train.Checkpoint(**model.training_state(), **(also or {})),
+        str(directory),
+        max_to_keep=keep,
+        step_counter=model.step.value,
+    )
+
+
 def restore_newest(model, directory, also=None) -> str | None:
     """Gives a compiled model the state of the newest checkpoint that can be read.
 
@@ -25,8 +42,8 @@ def restore_newest(model, directory, also=None) -> str | None:
         InputError: where no checkpoint can be read, or the newest belongs to another
             model.
     """
-    checkpoint = tf.train.Checkpoint(**model.training_state(), **(also or {}))
-    manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=None)
+    manager = checkpoint_manager(model, directory, also, keep=None)
+    checkpoint = manager.checkpoint
     problems = []
     for path in reversed(manager.checkpoints):
         try:
@@ -94,7 +111,7 @@ class Checkpoint(StepCallback):
         self.every_steps = every_steps
         self.every_minutes = every_minutes
         self.keep = keep
-        self.also = also or {}
+        self.also = also
         self._interrupted_metrics = None
 
     def restore(self, model) -> bool:
@@ -113,11 +130,8 @@ class Checkpoint(StepCallback):
         return True
 
     def on_train_begin(self, logs=None):
-        self._manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(**self.model.training_state(), **self.also),
-            self.directory,
-            max_to_keep=self.keep,
-            step_counter=self.model.step.value,
+        self._manager = checkpoint_manager(
+            self.model, self.directory, self.also, self.keep
         )
         self._saved_step = steps_taken(self.model)
         self._saved_time = time.monotonic()

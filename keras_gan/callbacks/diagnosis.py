@@ -2,7 +2,9 @@
 
 import collections
 import dataclasses
+import json
 import math
+import pathlib
 import sys
 
 import keras
@@ -10,7 +12,9 @@ import numpy as np
 import tqdm
 
 from keras_gan import losses
+from keras_gan.callbacks.step_callback import steps_taken
 from keras_gan.errors import InputError
+from keras_gan.files import write_whole
 
 # V of a discriminator that says 1/2 of everything, and the sum of both players' losses
 # at the equilibrium, log 4 + log 2, in nats.
@@ -246,17 +250,19 @@ class Diagnosis(keras.callbacks.Callback):
 
     Writes each warning to stderr, above a progress bar, and keeps it in `findings`, a
     list of `Finding`. Training is not touched, its random state included. A run that
-    is resumed is watched anew.
+    is resumed is watched anew, and its file goes on.
 
     Args:
         real: images of the data as `GAN.generate` gives them: uint8 [N, *image_shape]
-            (`Images.array`), or floats where `value_range` is None. N at least 2.
+            (`Images.array`), or floats where `value_range` is None. Where they are all
+            alike, mode collapse is not looked for.
         count: generated images at the end of each epoch, at least 2.
         seed: decides their latent vectors.
+        path: JSON file with the list of all findings of the run, or None.
 
     Raises:
         InputError: for a count below 2; when training begins, for real images that
-            the model could not have made, or that are all alike.
+            the model could not have made.
 
     Example:
 
@@ -274,13 +280,14 @@ class Diagnosis(keras.callbacks.Callback):
     Mescheder et al. 2018, arXiv 1801.04406 (circling, r1).
     """
 
-    def __init__(self, real, count=64, seed=0):
+    def __init__(self, real, count=64, seed=0, path=None):
         super().__init__()
         if count < 2:
             raise InputError(f"count is {count}; it must be at least 2.")
         self.real = real
         self.count = count
         self.seed = seed
+        self.path = path and pathlib.Path(path)
         self.findings = []
 
     def on_train_begin(self, logs=None):
@@ -290,6 +297,9 @@ class Diagnosis(keras.callbacks.Callback):
         self._epochs = collections.deque(maxlen=max(s.window for s in SYMPTOMS))
         self._since = {}
         self.findings = []
+        if self.path:
+            self._earlier = self._findings_before_resume()
+            self._write()
 
     def on_epoch_end(self, epoch, logs=None):
         names = [metric.name for metric in self.model.metrics]
@@ -321,7 +331,21 @@ class Diagnosis(keras.callbacks.Callback):
             return
         finding = Finding(symptom.kind, epochs[-1].number, message, ended=not present)
         self.findings.append(finding)
+        if self.path:
+            self._write()
         tqdm.tqdm.write(f"epoch {finding.epoch}: {message}", file=sys.stderr)
+
+    def _findings_before_resume(self):
+        epochs = steps_taken(self.model) // self.params["steps"]
+        if not epochs or not self.path.exists():
+            return []
+        found = json.loads(self.path.read_text())
+        # A run that died had gone on after the checkpoint from which it is resumed.
+        return [finding for finding in found if finding["epoch"] <= epochs]
+
+    def _write(self):
+        found = [*self._earlier, *map(dataclasses.asdict, self.findings)]
+        write_whole(self.path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
     def _variance_of_real_images(self):
         dtype = "float" if self.model.value_range is None else "uint8"
@@ -335,12 +359,7 @@ class Diagnosis(keras.callbacks.Callback):
         # Sorted, for an array that is read from a file.
         order = np.random.default_rng(0).permutation(len(self.real))
         variance = _variance(self.real[np.sort(order[:_REAL_IMAGES])])
-        if not variance > 0:
-            raise InputError(
-                f"the variance of {len(self.real)} real images is {variance:g}; at "
-                "least 2 that differ are accepted."
-            )
-        return variance
+        return variance or math.nan  # a share of nothing shows nothing
 
 
 def _variance(images):

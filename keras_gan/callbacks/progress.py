@@ -5,6 +5,7 @@ import time
 import tqdm
 
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
+from keras_gan.evaluate import MEASURES
 
 
 class Progress(StepCallback):
@@ -14,13 +15,16 @@ class Progress(StepCallback):
         images_per_step: images of the data that one step uses.
         total_steps: steps of the whole run, or None.
         minutes: minutes that are left for training; used where `total_steps` is None.
+        measure: measure of `Evaluate` whose newest value is shown too, or None.
     """
 
-    def __init__(self, images_per_step, total_steps=None, minutes=None):
+    def __init__(self, images_per_step, total_steps=None, minutes=None, measure=None):
         super().__init__()
         self.images_per_step = images_per_step
         self.total_steps = total_steps
         self.minutes = minutes
+        self.measure = measure
+        self._measured = {}
 
     def on_train_begin(self, logs=None):
         step = steps_taken(self.model)
@@ -47,12 +51,16 @@ class Progress(StepCallback):
         self._bar.update(images - self._bar.n)
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.measure in logs:
+            title = MEASURES[self.measure].title
+            self._measured = {title: f"{logs[self.measure]:.4g}"}
         self._bar.set_postfix(
             {
                 "D loss": f"{logs['discriminator_loss']:.3f}",
                 "G loss": f"{logs['generator_loss']:.3f}",
                 "D(x)": f"{logs['d_real']:.2f}",
                 "D(G(z))": f"{logs['d_fake']:.2f}",
+                **self._measured,
             }
         )
 

@@ -361,6 +361,15 @@ class GAN(keras.Model):
             return self.averaged_generator
         return self.generator
 
+    @property
+    def batch_norm_statistics(self) -> str | None:
+        """What batch norm normalizes by when images are made; None without any.
+
+        Moving averages: an image must not depend on its neighbours in the batch.
+        """
+        names = {weight.name for weight in self.inference_generator.weights}
+        return "moving averages" if "moving_mean" in names else None
+
     def call(self, inputs, training=False):
         """Returns images, float32 [batch, *image_shape] in `value_range`.
 

@@ -1,0 +1,50 @@
+"""Rows of numbers for epochs, in a file that a resumed run goes on with."""
+
+import csv
+import io
+import pathlib
+
+from keras_gan.files import write_whole
+
+
+class EpochTable:
+    """A CSV file with a row for each epoch, counted from 0 as Keras does.
+
+    Args:
+        path: file to write or to go on with.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self._columns = None
+
+    def drop_from(self, epoch: int) -> None:
+        """Drops rows of that epoch and later ones, from a run that died after them."""
+        rows = [row for row in self._read() if int(row["epoch"]) < epoch]
+        if self.path.exists():
+            self._write(rows)
+
+    def add(self, epoch: int, values: dict) -> None:
+        """Writes the row of an epoch; columns that it lacks stay empty."""
+        row = {"epoch": epoch, **values}
+        if self._columns is None or not row.keys() <= set(self._columns):
+            self._write([*self._read(), row])
+        else:
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, self._columns).writerow(row)
+
+    def _read(self):
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _write(self, rows):
+        # Those of earlier rows first: a run may go on with other measures.
+        self._columns = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO(newline="")
+        if rows:
+            writer = csv.DictWriter(text, self._columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        write_whole(self.path, text.getvalue())

@@ -1,0 +1,164 @@
+"""How good the images are while the model trains, and the best model so far."""
+
+import json
+import math
+import pathlib
+import sys
+
+import keras
+import tqdm
+
+from keras_gan.callbacks.checkpoint import checkpoint_manager
+from keras_gan.callbacks.epoch_table import EpochTable
+from keras_gan.callbacks.step_callback import steps_taken
+from keras_gan.errors import InputError
+from keras_gan.evaluate import MEASURES, Diverged
+from keras_gan.files import write_whole
+
+
+class Evaluate(keras.callbacks.Callback):
+    """Measures generated images every so many epochs, and where training ends.
+
+    The values join the epoch's logs, so that callbacks after this one have them, such
+    as Keras's TensorBoard. Put it before those, and before `Checkpoint`.
+
+    The best model by one measure is kept with all its training state in
+    `best_directory`, as `Checkpoint` keeps the newest ones, beside `best.json`: the
+    measure, its value and protocol, the epoch counted from 1, and the step. A resumed
+    run replaces it by a better one only. A run whose weights are no longer finite is
+    told of once, measures NaN, and is never the best.
+
+    Training is not touched, its random state included.
+
+    Args:
+        real: `evaluate.RealImages`.
+        names: measures to take, keys of `evaluate.MEASURES`.
+        every_epochs: epochs from one measurement to the next.
+        path: CSV file with a row for each measurement, or None. Epochs count from 0
+            in it, as Keras counts them.
+        best_directory: where the best model is kept, or None.
+        best: measure that decides; None takes the first of `names`.
+        also: further named `tf.Variable` objects to save with the best model.
+        signals: `StopOnSignal` of the same training, which then ends at once, without
+            a measurement in the middle of an epoch.
+
+    Raises:
+        InputError: for `every_epochs` below 1, a measure that is not known or, when
+            training begins, cannot be taken with these features.
+
+    Example:
+
+    ```python
+    images = datasets.read("digits", image_size=16)
+    real = RealImages(images, features.get("classifier", images))
+    gan.fit(
+        images.batches(64),
+        epochs=50,
+        callbacks=[
+            Evaluate(
+                real,
+                ["frechet_distance", "precision", "recall"],
+                every_epochs=5,
+                path="measures.csv",
+                best_directory="best",
+            )
+        ],
+    )
+    restore_newest(gan, "best")
+    ```
+    """
+
+    def __init__(
+        self,
+        real,
+        names=("frechet_distance",),
+        every_epochs=1,
+        path=None,
+        best_directory=None,
+        best=None,
+        also=None,
+        signals=None,
+    ):
+        super().__init__()
+        if every_epochs < 1:
+            raise InputError(f"every_epochs is {every_epochs}; it must be at least 1.")
+        self.real = real
+        self.names = list(names)
+        self.every_epochs = every_epochs
+        self.best = self.names[0] if best is None else best
+        comparable = [n for n in self.names if n in MEASURES and MEASURES[n].better]
+        if self.best not in comparable:
+            raise InputError(
+                f"best is {self.best!r}; a measure that is taken is accepted: "
+                f"{', '.join(comparable) or 'none of names is one'}."
+            )
+        self.best_directory = best_directory and pathlib.Path(best_directory)
+        self.also = also
+        self.signals = signals
+        self._table = path and EpochTable(path)
+
+    def on_train_begin(self, logs=None):
+        self.real.check(self.names)
+        self._told = False
+        self._protocol = self.real.protocol(self.model)
+        step = steps_taken(self.model)
+        if self._table:
+            self._table.drop_from(step // self.params["steps"])
+        if self.best_directory:
+            self._manager = checkpoint_manager(
+                self.model, self.best_directory, self.also, keep=1
+            )
+            self._best_value = self._value_before() if step else None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self._is_due(epoch):
+            return
+        try:
+            values = self.real.measure(self.model, self.names)
+        except Diverged as error:
+            values = dict.fromkeys(self.names, math.nan)
+            self._tell(epoch, error)
+        logs.update(values)
+        if self._table:
+            self._table.add(epoch, values)
+        if self.best_directory:
+            self._keep_if_best(epoch, values[self.best])
+
+    def _is_due(self, epoch):
+        steps = self.params["steps"]
+        if self.model.stop_training and steps and steps_taken(self.model) % steps:
+            # Training ends here, in the middle of an epoch.
+            return self.signals is None or self.signals.received is None
+        last = epoch + 1 == self.params["epochs"]
+        return last or (epoch + 1) % self.every_epochs == 0
+
+    def _tell(self, epoch, error):
+        if not self._told:
+            text = f"epoch {epoch + 1}: the run has diverged: {error}"
+            tqdm.tqdm.write(text, file=sys.stderr)
+        self._told = True
+
+    def _keep_if_best(self, epoch, value):
+        if not MEASURES[self.best].improves(value, self._best_value):
+            return
+        self._best_value = value
+        step = steps_taken(self.model)
+        self._manager.save(checkpoint_number=step)
+        facts = {
+            "measure": self.best,
+            "value": value,
+            "epoch": epoch + 1,
+            "step": step,
+            "protocol": self._protocol,
+        }
+        path = self.best_directory / "best.json"
+        write_whole(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+    def _value_before(self):
+        """Returns the best value of the run so far, None where none compares."""
+        try:
+            facts = json.loads((self.best_directory / "best.json").read_text())
+        except FileNotFoundError:
+            return None
+        same = (facts["measure"], facts["protocol"]) == (self.best, self._protocol)
+        return facts["value"] if same else None

@@ -1,0 +1,11 @@
+"""How good generated images are: measures against real ones, and a report."""
+
+from keras_gan.evaluate.measures import (
+    MEASURES,
+    Comparison,
+    Diverged,
+    Measure,
+    RealImages,
+)
+
+__all__ = ["MEASURES", "Comparison", "Diverged", "Measure", "RealImages"]

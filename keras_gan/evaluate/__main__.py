@@ -1,0 +1,149 @@
+"""Measures of a trained run, and a page about it: `python -m keras_gan.evaluate`."""
+
+import argparse
+import json
+import pathlib
+import sys
+
+from keras_gan import features, pictures
+from keras_gan.errors import InputError
+from keras_gan.evaluate import RealImages, report
+from keras_gan.experiments import TrainedRun, arguments, nearest
+from keras_gan.files import write_whole
+
+_NEIGHBOURS = {"samples": 1000, "pairs": 24}
+
+
+def main(argv=None) -> int:
+    """Runs the command line; returns its exit code."""
+    options = parser().parse_args(argv)
+    folder = pathlib.Path(options.out or options.run)
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; a folder is accepted.")
+        metrics, page = evaluate(options)
+        files = _write(
+            folder, {"report.html": page, "metrics.json": _json(metrics) + "\n"}
+        )
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(table(metrics))
+    print(f"protocol: {metrics['protocol']}")
+    print(f"written: {', '.join(map(str, files))}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command line."""
+    command = argparse.ArgumentParser(
+        prog="python -m keras_gan.evaluate", description=__doc__
+    )
+    arguments.run(command)
+    command.add_argument(
+        "--features",
+        help=f"{', '.join(kind.usage for kind in features.EXTRACTORS.values())} "
+        "(default classifier where the data has labels, else pixels)",
+    )
+    command.add_argument(
+        "--samples",
+        type=arguments.at_least(2),
+        help="generated images, real ones beside them, and as many in the other half "
+        "of the real ones (default 10000, or half the images where they are fewer)",
+    )
+    command.add_argument(
+        "--seed", type=arguments.seed, default=0, help="same seed, same files"
+    )
+    command.add_argument(
+        "--out", help="folder for metrics.json and report.html (default RUN)"
+    )
+    return command
+
+
+def evaluate(options) -> tuple[dict, str]:
+    """Returns the content of `metrics.json`, and the page.
+
+    Args:
+        options: what `parser` gives.
+
+    Raises:
+        InputError: where the run or its images cannot be used.
+    """
+    trained = TrainedRun.load(options.run)
+    run, gan, images = trained.run, trained.gan, trained.training_set
+    extractor = features.get(options.features, images)
+    real = RealImages(
+        images,
+        extractor,
+        options.samples,
+        options.seed,
+        source=run.recipe.data,
+        data_dir=run.recipe.data_dir,
+    )
+    comparison = real.compare(gan)
+    neighbours = _neighbours(options) if images.array.ndim == 4 else None
+    metrics = {
+        "run": run.path.resolve().name,
+        "recipe": run.recipe_name,
+        "data": run.recipe.data,
+        "step": int(gan.step),
+        "seed": options.seed,
+        "samples": real.count,
+        "features": extractor.name,
+        "measures": comparison.measure(),
+        "between_halves": real.baseline.measure(),
+        "classes": comparison.classes(),
+        "nearest": neighbours and neighbours.report,
+        "protocol": real.protocol(gan),
+    }
+    # The page shows what a reader of the file will find.
+    metrics = json.loads(_json(metrics))
+    page = report.render(
+        metrics,
+        run.path,
+        _samples(gan, images, options.seed),
+        neighbours and neighbours.picture,
+    )
+    return metrics, page
+
+
+def table(metrics: dict) -> str:
+    """Returns the measures as lines of text in columns."""
+    lines = [("measure", "this run", "between halves of the real ones", "better")]
+    for row in report.rows(metrics):
+        ours, real = report.number(row["ours"]), report.number(row["real"])
+        lines.append((row["title"], ours, real, row["better"] or ""))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _neighbours(options):
+    asked = argparse.Namespace(run=options.run, seed=options.seed, **_NEIGHBOURS)
+    return nearest.run(asked)
+
+
+def _samples(gan, images, seed):
+    drawing = pictures.drawing_of(gan, images.array)
+    return drawing.draw(gan.generate(drawing.count, seed=seed))
+
+
+def _json(content):
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _write(folder, contents):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / name for name in contents]
+        for path, content in zip(paths, contents.values(), strict=True):
+            write_whole(path, content)
+        return paths
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written: {error.strerror}; name another folder with "
+            "--out."
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

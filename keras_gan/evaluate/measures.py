@@ -1,0 +1,372 @@
+"""The measures of a GAN: generated images against real ones, all on the same features.
+
+Features are taken once, of the real images for all models and of the generated ones for
+all measures.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterable
+
+import keras
+import numpy as np
+
+from keras_gan import metrics
+from keras_gan.coverage import coverage_of
+from keras_gan.errors import InputError
+
+# On each side, by default. All measures of MNIST then take about 15 s on two cores;
+# raw pixels of large images are compared for fewer, at the same cost.
+_MOST_IMAGES = 10_000
+_MOST_VALUES = 25_000_000
+_RENDERED = 1024  # images at a time, whose floats take four times the room
+
+
+class Diverged(InputError):
+    """The generator's weights or its samples are not finite."""
+
+
+class Comparison:
+    """Features of generated images beside those of real ones.
+
+    What several measures share is computed once, and nothing that none asks for.
+
+    Args:
+        real: `features.Extracted` of real images.
+        fake: `features.Extracted` of generated images, or of other real ones.
+        count_modes: function without arguments that returns the `metrics.ModeCoverage`
+            of the generated images; None where the data have no known modes.
+        class_names: one name per column of the probabilities, or None.
+    """
+
+    def __init__(self, real, fake, count_modes=None, class_names=None):
+        self.real = real
+        self.fake = fake
+        self.count_modes = count_modes
+        self.class_names = class_names
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the measures that can be taken."""
+        return [name for name, m in MEASURES.items() if m.available(self)]
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises InputError for a measure that is not known or cannot be taken."""
+        for name in names:
+            if name not in MEASURES:
+                known = ", ".join(MEASURES)
+                raise InputError(
+                    f"measure {name!r} is not known; accepted are {known}."
+                )
+            if name not in self.names:
+                raise InputError(
+                    f"{name} cannot be measured with these features on this data; "
+                    f"{', '.join(self.names)} can."
+                )
+
+    def measure(self, names: Iterable[str] | None = None) -> dict[str, float]:
+        """Returns the value of each measure.
+
+        Args:
+            names: keys of `MEASURES`; None takes all that these features allow.
+
+        Raises:
+            InputError: for a measure that is not known or cannot be taken, or too few
+                images for it.
+        """
+        names = self.names if names is None else list(names)
+        self.check(names)
+        return {name: MEASURES[name].compute(self) for name in names}
+
+    def classes(self) -> dict | None:
+        """Returns how often each class is the most probable one.
+
+        Returns:
+            `names`, and the shares `generated` and `real`, a list each; None where the
+            features know no classes.
+        """
+        if self.class_names is None or self.fake.probabilities is None:
+            return None
+
+        def shares(extracted):
+            said = extracted.probabilities.argmax(axis=1)
+            counts = np.bincount(said, minlength=len(self.class_names))
+            return (counts / len(said)).tolist()
+
+        return {
+            "names": list(self.class_names),
+            "generated": shares(self.fake),
+            "real": shares(self.real),
+        }
+
+    @functools.cached_property
+    def kernel_distance(self) -> metrics.KernelDistance:
+        return metrics.kernel_distance(self.real.features, self.fake.features)
+
+    @functools.cached_property
+    def precision_recall(self) -> metrics.PrecisionRecall:
+        return metrics.precision_recall(self.real.features, self.fake.features)
+
+    @functools.cached_property
+    def density_coverage(self) -> metrics.DensityCoverage:
+        return metrics.density_coverage(self.real.features, self.fake.features)
+
+    @functools.cached_property
+    def mode_coverage(self) -> metrics.ModeCoverage:
+        return self.count_modes()
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """One number about generated images.
+
+    Args:
+        title: what it is called in a report.
+        better: "lower" or "higher"; None for what only says how exact another is.
+        meaning: what it tells, in a sentence.
+        compute: function of a `Comparison`.
+        available: function of a `Comparison` that says whether it can be taken.
+    """
+
+    title: str
+    better: str | None
+    meaning: str
+    compute: Callable[[Comparison], float]
+    available: Callable[[Comparison], bool] = lambda comparison: True
+
+    def improves(self, value: float, best: float | None) -> bool:
+        """Returns whether `value` is better than `best`; a NaN never is."""
+        if math.isnan(value):
+            return False
+        if best is None:
+            return True
+        return value < best if self.better == "lower" else value > best
+
+
+def _knows_classes(comparison):
+    return comparison.fake.probabilities is not None
+
+
+def _knows_modes(comparison):
+    return comparison.count_modes is not None
+
+
+MEASURES: dict[str, Measure] = {
+    "frechet_distance": Measure(
+        "Fréchet distance",
+        "lower",
+        "How far apart two Gaussians are that fit the features; sees both quality and "
+        "variety.",
+        lambda c: metrics.frechet_distance(c.real.features, c.fake.features),
+    ),
+    "kernel_distance": Measure(
+        "Kernel distance (KID)",
+        "lower",
+        "Difference of the two sets under a polynomial kernel, without bias by their "
+        "size; near 0, also below, where they do not differ.",
+        lambda c: c.kernel_distance.mean,
+    ),
+    "kernel_distance_std": Measure(
+        "its standard deviation",
+        None,
+        "Of the kernel distance, over the subsets that it is the mean of.",
+        lambda c: c.kernel_distance.std,
+    ),
+    "precision": Measure(
+        "Precision",
+        "higher",
+        "Share of generated samples that lie among real ones.",
+        lambda c: c.precision_recall.precision,
+    ),
+    "recall": Measure(
+        "Recall",
+        "higher",
+        "Share of real samples that lie among generated ones.",
+        lambda c: c.precision_recall.recall,
+    ),
+    "density": Measure(
+        "Density",
+        "higher",
+        "How many real neighbourhoods hold a generated sample, over the number "
+        "expected.",
+        lambda c: c.density_coverage.density,
+    ),
+    "coverage": Measure(
+        "Coverage",
+        "higher",
+        "Share of real samples that have a generated one nearby.",
+        lambda c: c.density_coverage.coverage,
+    ),
+    "class_score": Measure(
+        "Class score",
+        "higher",
+        "The Inception score of this classifier: 1 where all samples look alike to it, "
+        "up to the number of classes where each is surely of one and all are as "
+        "frequent.",
+        lambda c: metrics.inception_score(c.fake.probabilities),
+        _knows_classes,
+    ),
+    "modes": Measure(
+        "Modes hit",
+        "higher",
+        "Modes of the data with at least one generated sample.",
+        lambda c: c.mode_coverage.modes,
+        _knows_modes,
+    ),
+    "high_quality": Measure(
+        "High-quality samples",
+        "higher",
+        "Share of generated samples that lie at a mode.",
+        lambda c: c.mode_coverage.high_quality,
+        _knows_modes,
+    ),
+}
+
+
+class RealImages:
+    """Real images in two disjoint halves, ready to compare with those of any model.
+
+    Generated images are compared with the first half. The same measures between the
+    two halves (`baseline`) tell what no generator is expected to beat.
+
+    Args:
+        images: `datasets.Images`, at least 4; in memory or memory-mapped.
+        extractor: from `features.get`.
+        count: images in each half, and generated ones; None takes 10,000, or as many
+            as have 25 million features, or half the images, whichever is least.
+        seed: decides which images are taken, and the latent vectors.
+        source: the string that `datasets.read` took, for the protocol and to find the
+            modes of `ring`, `grid` and `stacked-mnist`; None where there is none.
+        data_dir: where TensorFlow Datasets keeps its files.
+
+    Raises:
+        InputError: for a count below 2 or above half the images.
+
+    Example:
+
+    ```python
+    images = datasets.read("digits", image_size=16)
+    real = RealImages(images, features.get("classifier", images))
+    real.measure(gan)  # {"frechet_distance": ..., ...}
+    real.baseline.measure()
+    real.protocol(gan)
+    ```
+    """
+
+    def __init__(
+        self, images, extractor, count=None, seed=0, source=None, data_dir=None
+    ):
+        half = len(images) // 2
+        if not 2 <= (half if count is None else count) <= half:
+            raise InputError(
+                f"count is {count} and there are {len(images)} images; 2 up to half of "
+                "them are accepted."
+            )
+        if count is None:
+            _, width = extractor(images.array[:1]).features.shape
+            count = min(_MOST_IMAGES, max(2, _MOST_VALUES // width), half)
+        self.images = images
+        self.extractor = extractor
+        self.count = count
+        self.seed = seed
+        self.source = source
+        self.data_dir = data_dir
+        chosen = np.random.default_rng(seed).permutation(len(images))
+        # Sorted, for an array that is read from a file.
+        self._first = np.sort(chosen[: self.count])
+        self._second = np.sort(chosen[self.count : 2 * self.count])
+        self._coverage = None if source is None else coverage_of(source)
+
+    @functools.cached_property
+    def extracted(self):
+        """`features.Extracted` of the first half."""
+        return self.extractor(self.images.array[self._first])
+
+    @functools.cached_property
+    def baseline(self) -> Comparison:
+        """The second half of the real images beside the first."""
+        return self._compare(self.images.array[self._second])
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the measures that can be taken with these features and images."""
+        return self._with_itself.names
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises InputError for a measure that is not known or cannot be taken."""
+        self._with_itself.check(names)
+
+    @property
+    def _with_itself(self):
+        return Comparison(self.extracted, self.extracted, self._coverage)
+
+    def compare(self, gan) -> Comparison:
+        """Generates as many images as there are in a half, and takes their features.
+
+        A conditional model is asked for the labels that the first half has.
+
+        Raises:
+            Diverged: where weights or samples of the generator are not finite.
+        """
+        return self._compare(self._generate(gan))
+
+    def measure(self, gan, names: Iterable[str] | None = None) -> dict[str, float]:
+        """Returns the value of each measure, as `Comparison.measure`."""
+        return self.compare(gan).measure(names)
+
+    def protocol(self, gan) -> str:
+        """Returns in one sentence how the measures of a model come about."""
+        origin = "real images" if self.source is None else f"images of {self.source}"
+        parts = [
+            self.extractor.name,
+            f"{self.count:,} generated images against {self.count:,} of the "
+            f"{len(self.images):,} {origin} (real: another {self.count:,} of them "
+            "against the same)",
+        ]
+        if gan.num_classes is not None:
+            alike = self.images.labels is not None
+            parts.append("labels as theirs" if alike else "classes in turn")
+        if self._coverage is not None:
+            parts.append(f"modes: {self._coverage.protocol}")
+        return ", ".join([*parts, sampling(gan), f"seed {self.seed}"])
+
+    def _generate(self, gan):
+        for weight in gan.inference_generator.weights:
+            if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+                raise Diverged(
+                    f"the generator's weight {weight.path} holds NaN or infinite "
+                    "values; only finite ones make images."
+                )
+        latent = gan.sample_latent(self.count, self.seed)
+        labels = None if gan.num_classes is None else self.images.labels
+        parts = []
+        for start in range(0, self.count, _RENDERED):
+            rows = slice(start, start + _RENDERED)
+            label = None if labels is None else labels[self._first[rows]]
+            parts.append(gan.render(latent[rows], label))
+        samples = np.concatenate(parts)
+        if not np.isfinite(samples).all():
+            raise Diverged("the generator makes NaN or infinite values.")
+        return samples
+
+    def _compare(self, samples):
+        count_modes = self._coverage and functools.partial(
+            self._coverage, samples, self.data_dir
+        )
+        return Comparison(
+            self.extracted,
+            self.extractor(samples),
+            count_modes,
+            self.extractor.class_names,
+        )
+
+
+def sampling(gan) -> str:
+    """Returns how a model makes images, as part of a protocol."""
+    averaged = gan.averaged_generator is not None
+    statistics = gan.batch_norm_statistics
+    return (
+        f"{'averaged generator' if averaged else 'generator as trained'}, "
+        f"{f'{statistics} in batch norm' if statistics else 'no batch norm'}"
+    )

@@ -1,0 +1,283 @@
+"""One page that shows how good a run is: no script, and nothing from outside."""
+
+import base64
+import csv
+import io
+import json
+import math
+import pathlib
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from keras_gan import losses
+from keras_gan.errors import InputError
+from keras_gan.evaluate import charts
+from keras_gan.evaluate.measures import MEASURES
+
+_WIDTH = 1600  # pixels of the widest picture; a sheet with words stays readable
+_SMALL_WIDTH = 400  # of a grid among those through time
+_MOST_HEIGHT = 16_383  # of WebP
+_GRIDS = 6
+_LOSSLESS_BYTES = 200_000
+_LONGEST_LIST = 6  # of measured values that are written out
+_NONE = "–"
+
+# Games in which the discriminator's logit is the log-odds of a real image.
+_LOG_ODDS = losses.Minimax | losses.NonSaturating
+
+
+def render(
+    metrics: dict,
+    folder: pathlib.Path,
+    samples: Image.Image,
+    nearest: Image.Image | None = None,
+) -> str:
+    """Returns the page about a run.
+
+    Sections are left out where the run has nothing for them.
+
+    Args:
+        metrics: what `metrics.json` holds.
+        folder: run folder; its curves, grids, findings, experiments and exports are
+            shown too.
+        samples: picture of generated ones.
+        nearest: picture of samples, each with its nearest training image.
+
+    Returns:
+        HTML, the same for the same arguments.
+
+    Raises:
+        InputError: where a JSON file of the run cannot be read.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("keras_gan.evaluate", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "beside": _beside,
+        "number": number,
+        "percent": "{:.1%}".format,
+        "picture": picture,
+        "values": values,
+    }
+    config = _read_json(folder / "config.json")
+    objective = losses.get_objective(config["settings"]["objective"])
+    return environment.get_template("report.html.jinja").render(
+        metrics=metrics,
+        config=config,
+        kind="images" if len(config["data"]["image_shape"]) == 3 else "points",
+        rows=rows(metrics),
+        samples=samples,
+        nearest=nearest,
+        curves=_training_curves(folder, objective),
+        landmarks=isinstance(objective, _LOG_ODDS),
+        measure_curves=_measure_curves(folder),
+        grids=_grids(folder),
+        small=_SMALL_WIDTH,
+        findings=_read_json(folder / "findings.json") or [],
+        experiments=_experiments(folder),
+        exports=_read_json(folder / "export" / "report.json") or [],
+    )
+
+
+def rows(metrics: dict) -> list[dict]:
+    """Returns the rows of the table of measures.
+
+    Args:
+        metrics: what `metrics.json` holds.
+
+    Returns:
+        For each measure its `title`, `meaning`, `better` ("lower", "higher" or None),
+        and its values `ours` and `real`, between halves of the real images.
+    """
+    return [
+        {
+            "title": MEASURES[name].title,
+            "meaning": MEASURES[name].meaning,
+            "better": MEASURES[name].better,
+            "ours": value,
+            "real": metrics["between_halves"][name],
+        }
+        for name, value in metrics["measures"].items()
+    ]
+
+
+def number(value) -> str:
+    """Returns a value as a person reads it: numbers with four digits."""
+    if value is None:
+        return _NONE
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def values(measured, name: str = "") -> list[tuple[str, str]]:
+    """Returns the names and values of a JSON object, those within others too.
+
+    Args:
+        measured: what JSON can hold.
+        name: what it is called.
+    """
+    if isinstance(measured, dict):
+        return [
+            row
+            for key, value in measured.items()
+            for row in values(value, _words(f"{name} {key}"))
+        ]
+    if isinstance(measured, list):
+        return [(name, _list(measured))]
+    return [(name, number(measured))]
+
+
+def _list(found):
+    """Returns a list's values, or what is to be said of it where it is long."""
+    nested = any(isinstance(value, dict | list) for value in found)
+    if len(found) <= _LONGEST_LIST and not nested:
+        return ", ".join(map(number, found))
+    if all(isinstance(value, int | float) for value in found):
+        return f"{number(min(found))} to {number(max(found))}"
+    return f"{len(found)} values"
+
+
+def _beside(report):
+    """Rows of a figure's name, what was measured, and what the paper has."""
+    measured, paper = (dict(values(report[key])) for key in ("measured", "paper"))
+    rows = [
+        (name or "result", measured.get(name, _NONE), paper.get(name, _NONE))
+        for name in {**measured, **paper}
+    ]
+    return [row for row in rows if row[1:] != (_NONE, _NONE)]
+
+
+def _words(name):
+    return name.replace("_", " ").strip()
+
+
+def picture(image: Image.Image | pathlib.Path | str, width: int = _WIDTH) -> str:
+    """Returns a picture as a data URI.
+
+    Args:
+        image: picture, path of one, or the text of an SVG.
+        width: pixels; wider pictures are made smaller.
+    """
+    if isinstance(image, str):
+        return _data_uri("image/svg+xml", image.encode())
+    if isinstance(image, pathlib.Path):
+        image = Image.open(image)
+    image = image.convert("RGB")
+    image.thumbnail((width, _MOST_HEIGHT), Image.Resampling.LANCZOS)
+    # Without loss where that is small: artefacts would look like the generator's.
+    for options in ({"lossless": True}, {"quality": 90}):
+        file = io.BytesIO()
+        image.save(file, "WebP", **options)
+        if file.tell() <= _LOSSLESS_BYTES:
+            break
+    return _data_uri("image/webp", file.getvalue())
+
+
+def _data_uri(kind, content):
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _training_curves(folder, objective):
+    """Titles, charts and descriptions of the columns of `metrics.csv`."""
+    columns = _read_csv(folder / "metrics.csv")
+    if not columns:
+        return []
+    of_losses, of_probabilities, of_value = _landmarks(objective)
+
+    def chart(title, names, landmarks, limits=None):
+        series = {name: columns[column] for name, column in names.items()}
+        last = ", ".join(f"{name} {number(y[-1])}" for name, (_, y) in series.items())
+        return title, charts.curves(series, landmarks, limits), f"at the end {last}"
+
+    players = {"discriminator": "discriminator_loss", "generator": "generator_loss"}
+    probabilities = {"D(x)": "d_real", "D(G(z))": "d_fake"}
+    return [
+        chart("Losses", players, of_losses),
+        chart(
+            "Probability of being real", probabilities, of_probabilities, (-0.02, 1.02)
+        ),
+        chart("Value V of the game, in nats", {"V": "value"}, of_value),
+    ]
+
+
+def _landmarks(objective):
+    """Lines for losses, probabilities and V: where D says 1/2 of every image."""
+    if not isinstance(objective, _LOG_ODDS):
+        return {}, {}, {}
+    coin = np.zeros(1, "float32")
+    players = objective.discriminator_loss, objective.generator_loss
+    of_players = [player(coin, coin) for player in players]
+    return (
+        {_log(float(loss)): float(loss) for loss in of_players},
+        {"1/2": 0.5},
+        {_log(-math.log(4)): -math.log(4)},
+    )
+
+
+def _log(value):
+    """Returns "log 4" for 1.386."""
+    return f"{'−' if value < 0 else ''}log {math.exp(abs(value)):.0f}"
+
+
+def _measure_curves(folder):
+    """Titles, charts and descriptions of the columns of `measures.csv`."""
+    found = []
+    for name, (epochs, column) in _read_csv(folder / "measures.csv").items():
+        title = MEASURES[name].title if name in MEASURES else _words(name)
+        last = f"at the end {number(column[-1])}"
+        found.append((title, charts.curves({title: (epochs, column)}), last))
+    return found
+
+
+def _grids(folder):
+    """Steps and paths of grids, evenly spaced from the first to the last."""
+    paths = sorted(folder.glob("samples/step_*.png"))
+    chosen = np.linspace(0, len(paths) - 1, min(_GRIDS, len(paths))).round().astype(int)
+    return [(int(paths[i].stem.removeprefix("step_")), paths[i]) for i in chosen]
+
+
+def _experiments(folder):
+    """Name, report and picture of each experiment that was run."""
+    found = []
+    for path in sorted(folder.glob("experiments/*/*.json")):
+        report, image = _read_json(path), path.with_suffix(".png")
+        if {"measured", "paper", "protocol"} <= report.keys():
+            # Some experiments write several reports into their folder.
+            names = dict.fromkeys((path.parent.name, path.stem))
+            found.append((": ".join(names), report, image if image.exists() else None))
+    return found
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as JSON: {error}.") from error
+
+
+def _read_csv(path):
+    """Returns epochs, from 1, and values of each column, none without a file."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        # A run that goes on may be writing its last row.
+        rows = [row for row in csv.DictReader(file) if all(row.values())]
+    if not rows:
+        return {}
+    epochs = [int(row["epoch"]) + 1 for row in rows]
+    return {
+        name: (epochs, [float(row[name]) for row in rows])
+        for name in rows[0]
+        if name != "epoch"
+    }

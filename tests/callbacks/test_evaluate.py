@@ -1,0 +1,333 @@
+"""Measures during training, and the best model kept."""
+
+import csv
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.summary.summary_iterator import summary_iterator
+
+from keras_gan import DCGAN, InputError, datasets
+from keras_gan.callbacks import (
+    Checkpoint,
+    Evaluate,
+    MetricsCSV,
+    Progress,
+    StopAfter,
+    StopOnSignal,
+    restore_newest,
+)
+from keras_gan.evaluate import RealImages
+from keras_gan.features import Pixels
+
+pytestmark = pytest.mark.usefixtures("deterministic")
+STEPS = 5
+
+
+@pytest.fixture(scope="module")
+def images():
+    digits = datasets.read("digits")
+    return datasets.read((digits.array[:40], digits.labels[:40]))
+
+
+@pytest.fixture(scope="module")
+def real(images):
+    return RealImages(images, Pixels())
+
+
+class Scripted(RealImages):
+    """Real images of which one measure goes through given values."""
+
+    def script(self, values, name="frechet_distance"):
+        self.name, self.values = name, iter(values)
+        return self
+
+    def measure(self, gan, names=None):
+        return {**super().measure(gan, names), self.name: next(self.values)}
+
+
+@pytest.fixture
+def scripted(images):
+    return Scripted(images, Pixels())
+
+
+def make_gan(seed=3):
+    gan = DCGAN((8, 8, 1), 4, 2, seed=seed)
+    gan.compile(
+        keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2), generator_average=0.9
+    )
+    return gan
+
+
+def fit(gan, images, epochs, callbacks):
+    step = int(gan.step.numpy())
+    return gan.fit(
+        images.batches(8, first_step=step),
+        steps_per_epoch=STEPS,
+        initial_epoch=step // STEPS,
+        epochs=epochs,
+        callbacks=callbacks,
+        verbose=0,
+    )
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def state(gan):
+    return {
+        name: [variable.numpy() for variable in variables]
+        for name, variables in gan.training_state().items()
+    }
+
+
+def assert_same(a, b):
+    for name, values in a.items():
+        for x, y in zip(values, b[name], strict=True):
+            np.testing.assert_array_equal(x, y, err_msg=name)
+
+
+def test_values_are_those_of_the_model_at_that_epoch(images, real, tmp_path):
+    names = ["frechet_distance", "recall"]
+    expected = {}
+
+    class ByHand(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            expected[epoch] = real.measure(self.model, names)
+
+    gan, path = make_gan(), tmp_path / "m.csv"
+    evaluate = Evaluate(real, names, every_epochs=3, path=path)
+    history = fit(gan, images, 8, [evaluate, ByHand()]).history
+    table = rows(path)
+    assert [row["epoch"] for row in table] == ["2", "5", "7"]  # the last one too
+    for row in table:
+        values = expected[int(row["epoch"])]
+        assert {name: float(row[name]) for name in names} == values
+    assert history["frechet_distance"] == [
+        expected[epoch]["frechet_distance"] for epoch in (2, 5, 7)
+    ]
+
+
+def test_it_changes_nothing_in_training(images, real, tmp_path):
+    alone, watched = make_gan(), make_gan()
+    fit(alone, images, 3, [MetricsCSV(tmp_path / "alone.csv")])
+    evaluate = Evaluate(real, path=tmp_path / "m.csv", best_directory=tmp_path / "best")
+    fit(watched, images, 3, [evaluate, MetricsCSV(tmp_path / "watched.csv")])
+    alone.generate(1), watched.generate(1)  # draws from the model's own sequence
+    assert_same(state(alone), state(watched))
+    np.testing.assert_array_equal(alone.generate(4), watched.generate(4))
+    assert (tmp_path / "alone.csv").read_text() == (
+        tmp_path / "watched.csv"
+    ).read_text()
+
+
+def test_callbacks_after_it_see_the_values(images, real, tmp_path, capsys):
+    callbacks = [
+        Evaluate(real, every_epochs=2, path=tmp_path / "m.csv"),
+        Progress(8, 4 * STEPS, measure="frechet_distance"),
+        keras.callbacks.TensorBoard(tmp_path / "tb", write_graph=False),
+        keras.callbacks.CSVLogger(tmp_path / "keras.csv"),
+    ]
+    fit(make_gan(), images, 4, callbacks)
+    values = [float(row["frechet_distance"]) for row in rows(tmp_path / "m.csv")]
+    written = {
+        event.step: float(tf.make_ndarray(value.tensor))
+        for path in (tmp_path / "tb").rglob("events.*")
+        for event in summary_iterator(str(path))
+        for value in event.summary.value
+        if value.tag == "epoch_frechet_distance"
+    }
+    assert written == pytest.approx({1: values[0], 3: values[1]})
+    assert f"Fréchet distance={values[1]:.4g}" in capsys.readouterr().err
+    assert len(rows(tmp_path / "keras.csv")) == 4
+
+
+def test_progress_keeps_the_newest_value(capsys):
+    gan = make_gan()
+    progress = Progress(8, 99, measure="frechet_distance")
+    progress.set_model(gan)
+    progress.on_train_begin()
+    metrics = dict.fromkeys((metric.name for metric in gan.metrics), 0.5)
+    for epoch, more in enumerate([{"frechet_distance": 12.345678}, {}]):
+        progress.on_epoch_begin(epoch)
+        progress.on_epoch_end(epoch, {**metrics, **more})
+    progress.on_train_end()
+    line = capsys.readouterr().err.replace("\n", "\r").rstrip("\r").split("\r")[-1]
+    assert "epoch 2" in line and "Fréchet distance=12.35" in line
+
+
+def best_step(folder):
+    (path,) = folder.glob("ckpt-*.index")
+    return int(path.stem[5:])
+
+
+def test_the_best_model_is_kept_whole(images, scripted, tmp_path):
+    states = {}
+
+    class Recorded(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            states[epoch] = state(self.model)
+
+    seconds = tf.Variable(7.5, dtype="float64")
+    evaluate = Evaluate(
+        scripted.script([5.0, 3.0, 4.0, 3.0]),
+        best_directory=tmp_path,
+        also={"seconds": seconds},
+    )
+    fit(make_gan(), images, 4, [evaluate, Recorded()])
+    assert best_step(tmp_path) == 2 * STEPS
+    facts = json.loads((tmp_path / "best.json").read_text())
+    protocol = facts.pop("protocol")
+    assert facts == {
+        "measure": "frechet_distance",
+        "value": 3.0,
+        "epoch": 2,
+        "step": 2 * STEPS,
+    }
+    assert "20 generated images against 20 of the 40" in protocol
+
+    restored = make_gan(seed=99)
+    seconds.assign(0.0)
+    assert restore_newest(restored, tmp_path, {"seconds": seconds})
+    assert seconds.numpy() == 7.5
+    assert_same(state(restored), states[1])
+    # Training goes on from it as it did from there.
+    restored.seed = 3
+    fit(restored, images, 4, [])
+    assert_same(state(restored), states[3])
+
+
+def test_the_highest_is_best_where_higher_is_better(images, scripted, tmp_path):
+    evaluate = Evaluate(
+        scripted.script([0.5, 0.7, 0.6], "recall"),
+        ["frechet_distance", "recall"],
+        best_directory=tmp_path,
+        best="recall",
+    )
+    fit(make_gan(), images, 3, [evaluate])
+    facts = json.loads((tmp_path / "best.json").read_text())
+    assert (facts["measure"], facts["value"], facts["epoch"]) == ("recall", 0.7, 2)
+
+
+def test_a_resumed_run_replaces_the_best_by_a_better_one_only(
+    images, scripted, tmp_path
+):
+    def run(values, epochs, again=False):
+        gan = make_gan()
+        checkpoint = Checkpoint(tmp_path / "checkpoints")
+        assert checkpoint.restore(gan) is again
+        evaluate = Evaluate(
+            scripted.script(values), path=tmp_path / "m.csv", best_directory=best
+        )
+        fit(gan, images, epochs, [evaluate, checkpoint])
+        return json.loads((best / "best.json").read_text())["value"], best_step(best)
+
+    best = tmp_path / "best"
+    assert run([3.0, 5.0], 2) == (3.0, STEPS)
+    assert run([4.0, 3.5], 4, again=True) == (3.0, STEPS)
+    assert run([2.0], 5, again=True) == (2.0, 5 * STEPS)
+    values = [
+        (row["epoch"], row["frechet_distance"]) for row in rows(tmp_path / "m.csv")
+    ]
+    assert values == [
+        ("0", "3.0"),
+        ("1", "5.0"),
+        ("2", "4.0"),
+        ("3", "3.5"),
+        ("4", "2.0"),
+    ]
+    # Measured in another way, the old value does not compare.
+    scripted.seed = 1
+    assert run([9.0], 6, again=True) == (9.0, 6 * STEPS)
+
+
+def test_a_new_run_in_the_folder_begins_anew(images, scripted, tmp_path):
+    for values in ([1.0, 2.0], [7.0]):
+        evaluate = Evaluate(
+            scripted.script(values), path=tmp_path / "m.csv", best_directory=tmp_path
+        )
+        fit(make_gan(), images, len(values), [evaluate])
+    assert json.loads((tmp_path / "best.json").read_text())["value"] == 7.0
+    assert [row["epoch"] for row in rows(tmp_path / "m.csv")] == ["0"]
+
+
+def test_resumed_in_the_middle_of_an_epoch_it_ends_the_same(images, real, tmp_path):
+    def run(path, gan, epochs, *callbacks):
+        evaluate = Evaluate(
+            real, every_epochs=2, path=path / "m.csv", best_directory=path / "best"
+        )
+        fit(gan, images, epochs, [*callbacks[:-1], evaluate, callbacks[-1]])
+
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    run(tmp_path / "a", make_gan(), 5, Checkpoint(tmp_path / "a" / "c"))
+    checkpoints = tmp_path / "b" / "c"
+    first, second = make_gan(), make_gan()
+    run(tmp_path / "b", first, 5, StopAfter(12), Checkpoint(checkpoints))
+    # Stopped in the third epoch, it was measured there: training had ended.
+    assert [row["epoch"] for row in rows(tmp_path / "b" / "m.csv")] == ["1", "2"]
+    checkpoint = Checkpoint(checkpoints)
+    assert checkpoint.restore(second)
+    run(tmp_path / "b", second, 5, checkpoint)
+    whole, resumed = (tmp_path / run / "m.csv" for run in "ab")
+    assert [row["epoch"] for row in rows(whole)] == ["1", "3", "4"]
+    assert whole.read_text() == resumed.read_text()
+
+
+def test_a_signal_is_obeyed_without_a_measurement(images, real, tmp_path):
+    signals = StopOnSignal()
+
+    class Signalled(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.step.numpy()) == STEPS + 2:
+                signals._receive(15, None)
+
+    evaluate = Evaluate(real, path=tmp_path / "m.csv", signals=signals)
+    gan = make_gan()
+    fit(gan, images, 4, [Signalled(), signals, evaluate])
+    assert int(gan.step.numpy()) == STEPS + 2
+    assert [row["epoch"] for row in rows(tmp_path / "m.csv")] == ["0"]
+
+
+def test_a_run_that_diverged_is_told_of_once_and_never_best(
+    images, real, tmp_path, capsys
+):
+    class Poisoned(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                weight = self.model.generator.trainable_weights[0]
+                weight.assign(np.full(weight.shape, np.nan))
+
+    evaluate = Evaluate(real, path=tmp_path / "m.csv", best_directory=tmp_path)
+    fit(make_gan(), images, 4, [Poisoned(), evaluate])
+    values = [float(row["frechet_distance"]) for row in rows(tmp_path / "m.csv")]
+    assert math.isfinite(values[0]) and all(map(math.isnan, values[1:]))
+    assert best_step(tmp_path) == STEPS
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("epoch 2: the run has diverged: ")
+
+
+def test_other_measures_after_a_resume_get_columns_of_their_own(images, real, tmp_path):
+    gan, path = make_gan(), tmp_path / "m.csv"
+    for epochs, names in ((1, ["frechet_distance"]), (2, ["recall"])):
+        fit(gan, images, epochs, [Evaluate(real, names, path=path)])
+    first, second = rows(path)
+    assert list(first) == ["epoch", "frechet_distance", "recall"]
+    assert first["recall"] == second["frechet_distance"] == ""
+    assert float(second["recall"]) == real.measure(gan, ["recall"])["recall"]
+
+
+def test_what_cannot_be_measured_is_refused(images, real):
+    with pytest.raises(InputError, match="every_epochs is 0"):
+        Evaluate(real, every_epochs=0)
+    with pytest.raises(InputError, match=r"best is 'recall'.*frechet_distance"):
+        Evaluate(real, best="recall")
+    with pytest.raises(InputError, match="best is 'kernel_distance_std'"):
+        Evaluate(real, ["kernel_distance_std"])
+    with pytest.raises(InputError, match="class_score cannot be measured"):
+        fit(make_gan(), images, 1, [Evaluate(real, ["class_score"])])

@@ -1,0 +1,236 @@
+"""Measures of a GAN against the same functions called by hand."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import linalg
+
+from keras_gan import DCGAN, GAN, InputError, datasets, features, metrics
+from keras_gan.datasets import Images
+from keras_gan.evaluate import MEASURES, Comparison, Diverged, RealImages
+from keras_gan.features import Extracted, Extractor, Pixels
+
+
+class Brightness(Extractor):
+    """Features and classes that a test can tell by hand; counts what it was shown."""
+
+    name = "brightness"
+    class_names = ("dark", "bright")
+
+    def __init__(self):
+        self.shown = []
+
+    def __call__(self, images):
+        self.shown.append(images)
+        return super().__call__(images)
+
+    def extract(self, images):
+        values = images.reshape(len(images), -1).astype("float32") / 255
+        bright = values.mean(axis=1)
+        return Extracted(
+            np.stack([bright, values.std(axis=1), values[:, 0]], axis=1),
+            np.stack([1 - bright, bright], axis=1),
+        )
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (60, 8, 8, 1), "uint8")
+    return Images(
+        pixels // rng.integers(1, 4, (60, 1, 1, 1), "uint8"), np.arange(60) % 3
+    )
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return DCGAN((8, 8, 1), 4, 2, seed=3)
+
+
+def halves(images, count, seed=0):
+    """The two halves that the documentation promises: seeded, sorted, disjoint."""
+    order = np.random.default_rng(seed).permutation(len(images))
+    return np.sort(order[:count]), np.sort(order[count : 2 * count])
+
+
+def test_measures_are_those_of_the_same_features_by_hand(images, gan):
+    real = RealImages(images, Brightness(), seed=5)
+    measured = real.measure(gan)
+
+    first, second = halves(images, 30, seed=5)
+    extract = Brightness()
+    x = extract(images.array[first])
+    for values, y in (
+        (measured, extract(gan.generate(30, seed=5))),
+        (real.baseline.measure(), extract(images.array[second])),
+    ):
+        distance = metrics.kernel_distance(x.features, y.features)
+        precision, recall = metrics.precision_recall(x.features, y.features)
+        density, coverage = metrics.density_coverage(x.features, y.features)
+        assert values == {
+            "frechet_distance": metrics.frechet_distance(x.features, y.features),
+            "kernel_distance": distance.mean,
+            "kernel_distance_std": distance.std,
+            "precision": precision,
+            "recall": recall,
+            "density": density,
+            "coverage": coverage,
+            "class_score": metrics.inception_score(y.probabilities),
+        }
+        # And from outside: scipy's matrix root.
+        a, b = np.cov(x.features.T), np.cov(y.features.T)
+        shift = x.features.mean(axis=0, dtype=float) - y.features.mean(
+            axis=0, dtype=float
+        )
+        expected = shift @ shift + np.trace(a + b - 2 * linalg.sqrtm(a @ b).real)
+        assert values["frechet_distance"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_features_are_taken_once(images, gan):
+    extractor = Brightness()
+    real = RealImages(images, extractor, count=20)
+    real.measure(gan, ["frechet_distance", "precision", "recall"])
+    assert [len(shown) for shown in extractor.shown] == [20, 20]
+    real.measure(gan, ["density"])
+    assert [len(shown) for shown in extractor.shown] == [20, 20, 20]
+    assert np.array_equal(extractor.shown[1], extractor.shown[2])  # the same latents
+
+
+def test_what_none_asks_for_is_not_computed(monkeypatch):
+    calls = []
+
+    def counted(name):
+        function = getattr(metrics, name)
+        return lambda *args: calls.append(name) or function(*args)
+
+    for name in ("precision_recall", "density_coverage", "kernel_distance"):
+        monkeypatch.setattr(metrics, name, counted(name))
+    features = np.random.default_rng(0).normal(size=(2, 20, 3))
+    comparison = Comparison(*(Extracted(part, None) for part in features))
+    comparison.measure(["frechet_distance"])
+    assert calls == []
+    comparison.measure()
+    assert sorted(calls) == ["density_coverage", "kernel_distance", "precision_recall"]
+
+
+def test_labels_of_a_conditional_model_are_those_of_the_real_half(images):
+    gan = DCGAN((8, 8, 1), 4, 2, num_classes=3, seed=3)
+    extractor = Brightness()
+    RealImages(images, extractor, count=25, seed=1).compare(gan)
+    labels = images.labels[halves(images, 25, seed=1)[0]]
+    assert len(set(np.bincount(labels))) > 1  # not simply in turn
+    expected = gan.generate(25, seed=1, labels=labels)
+    assert any(np.array_equal(shown, expected) for shown in extractor.shown)
+
+
+def test_more_images_than_are_made_at_once_are_the_same(gan, monkeypatch):
+    images = Images(np.zeros((60, 8, 8, 1), "uint8"))
+    extractor = Brightness()
+    monkeypatch.setattr("keras_gan.evaluate.measures._RENDERED", 7)
+    RealImages(images, extractor, count=30, seed=2).compare(gan)
+    assert np.array_equal(extractor.shown[1], gan.generate(30, seed=2))
+
+
+def test_memory_mapped_images_measure_alike(images, gan, tmp_path):
+    array = np.memmap(tmp_path / "images", "uint8", "w+", shape=images.array.shape)
+    array[:] = images.array
+    mapped = RealImages(Images(array), Pixels())
+    assert mapped.measure(gan) == RealImages(images, Pixels()).measure(gan)
+
+
+def test_classes_are_counted_where_they_are_most_probable():
+    def extracted(bright):
+        bright = np.array(bright)
+        return Extracted(bright[:, None], np.stack([1 - bright, bright], axis=1))
+
+    real, fake = extracted([0.2, 0.4, 0.9, 0.8]), extracted([0.6, 0.9, 0.7, 0.1])
+    comparison = Comparison(real, fake, class_names=("dark", "bright"))
+    assert comparison.classes() == {
+        "names": ["dark", "bright"],
+        "generated": [0.25, 0.75],
+        "real": [0.5, 0.5],
+    }
+    assert Comparison(real, Extracted(fake.features, None)).classes() is None
+
+
+def test_measures_that_the_features_do_not_allow_are_refused(images):
+    real = RealImages(images, Pixels())
+    assert real.names == list(MEASURES)[:7]
+    assert RealImages(images, Brightness()).names == list(MEASURES)[:8]
+    with pytest.raises(InputError, match=r"class_score cannot be measured.* recall"):
+        real.check(["class_score"])
+    with pytest.raises(InputError, match=r"'fid' is not known.*frechet_distance"):
+        real.check(["fid"])
+
+
+@pytest.mark.parametrize("count", [0, 1, 31])
+def test_a_count_that_there_is_not_is_refused(images, count):
+    with pytest.raises(InputError, match=f"count is {count} and there are 60 images"):
+        RealImages(images, Pixels(), count)
+
+
+def test_the_default_count_is_bounded_by_what_it_costs(images):
+    assert RealImages(images, Pixels()).count == 30
+    many = Images(np.broadcast_to(np.uint8(0), (60_000, 28, 28, 1)))
+    assert RealImages(many, Pixels()).count == 10_000
+    large = Images(np.broadcast_to(np.uint8(0), (60_000, 128, 128, 3)))
+    assert RealImages(large, Pixels()).count == 25_000_000 // (128 * 128 * 3)
+
+
+def test_no_number_of_a_model_that_diverged(images):
+    gan = DCGAN((8, 8, 1), 4, 2, seed=3)
+    real = RealImages(images, Pixels())
+    weight = gan.generator.trainable_weights[0]
+    weight.assign(np.full(weight.shape, np.nan))
+    with pytest.raises(Diverged, match="NaN"):
+        real.measure(gan)
+
+
+def test_points_that_overflow_have_diverged():
+    network = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(2, "exponential")]
+    )
+    gan = GAN(network, keras.Sequential([keras.layers.Dense(1)]), 1, value_range=None)
+    points = Images(np.random.default_rng(0).normal(size=(40, 2)).astype("float32"))
+    real = RealImages(points, Pixels(points=True))
+    assert np.isfinite(list(real.measure(gan).values())).all()
+    network.layers[0].bias.assign([1e4, 0])
+    with pytest.raises(Diverged, match="infinite"):
+        real.measure(gan)
+
+
+def test_modes_are_counted_where_the_source_has_them():
+    ring = datasets.read("ring")
+    real = RealImages(ring, features.get(None, ring), count=2500, source="ring")
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, None)])
+    gan = GAN(network, keras.Sequential([keras.layers.Dense(1)]), 1, value_range=None)
+    network.layers[0].set_weights([np.zeros((1, 2)), np.array([0.0, 2.0])])
+    names = ["modes", "high_quality"]
+    assert real.measure(gan, names) == {"modes": 1, "high_quality": 1.0}
+    halves = real.baseline.measure(names)
+    assert halves["modes"] == 8
+    assert halves["high_quality"] == pytest.approx(1 - np.exp(-4.5), abs=0.01)
+    assert "three standard deviations" in real.protocol(gan)
+    assert not set(names) & set(RealImages(ring, Pixels(points=True)).names)
+
+
+def test_protocol_says_how_the_figures_came_about(images, gan):
+    real = RealImages(images, Brightness(), count=20, seed=4, source="npz:x.npz")
+    assert real.protocol(gan) == (
+        "brightness, 20 generated images against 20 of the 60 images of npz:x.npz "
+        "(real: another 20 of them against the same), generator as trained, moving "
+        "averages in batch norm, seed 4"
+    )
+    averaged = DCGAN((8, 8, 1), 4, 2, num_classes=3, seed=3)
+    averaged.compile("adam", "adam", generator_average=0.9)
+    assert "labels as theirs, averaged generator, moving" in real.protocol(averaged)
+
+
+def test_better_is_lower_for_distances_and_higher_for_shares():
+    distance, share = MEASURES["frechet_distance"], MEASURES["recall"]
+    assert distance.improves(1.0, 2.0) and not distance.improves(2.0, 1.0)
+    assert share.improves(0.9, 0.8) and not share.improves(0.8, 0.9)
+    for measure in (distance, share):
+        assert measure.improves(5.0, None)
+        assert not measure.improves(1.0, 1.0)
+        assert not measure.improves(float("nan"), None)
