@@ -8,7 +8,18 @@ An experiment is a module with
 - `run(options)`, which returns an `Outcome`.
 """
 
-from keras_gan.experiments import arithmetic, interpolate, nearest, parzen
+from keras_gan.experiments import (
+    arithmetic,
+    deduplicate,
+    features_svm,
+    figure1,
+    forget_object,
+    guided_backprop,
+    interpolate,
+    nearest,
+    one_nn,
+    parzen,
+)
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
 
@@ -17,6 +28,12 @@ EXPERIMENTS = {
     "nearest": nearest,
     "interpolate": interpolate,
     "arithmetic": arithmetic,
+    "features-svm": features_svm,
+    "guided-backprop": guided_backprop,
+    "forget-object": forget_object,
+    "one-nn": one_nn,
+    "figure1": figure1,
+    "deduplicate": deduplicate,
 }
 
 __all__ = ["EXPERIMENTS", "Outcome", "TrainedRun"]

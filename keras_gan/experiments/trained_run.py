@@ -9,6 +9,7 @@ import numpy as np
 from keras_gan import datasets, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
+from keras_gan.evaluate.measures import sampling
 from keras_gan.models import GAN
 
 
@@ -29,18 +30,23 @@ class TrainedRun:
         return cls(runs.Run.open(path), runs.load(path))
 
     @functools.cached_property
-    def training_images(self) -> np.ndarray:
-        """The images that the run was trained on, uint8 [N, H, W, C].
+    def training_set(self) -> datasets.Images:
+        """What the run was trained on, with labels where the data has them.
 
         Raises:
-            InputError: where they cannot be read or are no longer the same.
+            InputError: where it cannot be read or is no longer the same.
         """
         images = self._read(self.run.recipe.data)
         self.run.check_data(images)
-        return images.array
+        return images
 
-    def test_images(self) -> np.ndarray | None:
-        """Returns the split `test` of the run's set, uint8 [N, H, W, C].
+    @property
+    def training_images(self) -> np.ndarray:
+        """The images of `training_set`, uint8 [N, H, W, C]."""
+        return self.training_set.array
+
+    def test_set(self) -> datasets.Images | None:
+        """Returns the split `test` of the run's set, labelled where the set is.
 
         None where the source has no splits or the run may have trained on that one.
         """
@@ -49,8 +55,13 @@ class TrainedRun:
             return None
         return self._read_if_there(f"tfds:{name}:test")
 
-    def rest_of_split(self) -> np.ndarray | None:
-        """Returns the images that `train[:NUMBER]` left out, uint8 [N, H, W, C].
+    def test_images(self) -> np.ndarray | None:
+        """Returns the images of `test_set`, uint8 [N, H, W, C], or None."""
+        images = self.test_set()
+        return None if images is None else images.array
+
+    def rest_set(self) -> datasets.Images | None:
+        """Returns what `train[:NUMBER]` left out, labelled where the set is.
 
         None where the run trained on another kind of split.
         """
@@ -59,6 +70,11 @@ class TrainedRun:
         if not part:
             return None
         return self._read_if_there(f"tfds:{name}:{part[1]}[{part[2]}:]")
+
+    def rest_of_split(self) -> np.ndarray | None:
+        """Returns the images of `rest_set`, uint8 [N, H, W, C], or None."""
+        images = self.rest_set()
+        return None if images is None else images.array
 
     def tfds_name(self) -> str:
         """Returns `mnist` for `tfds:mnist:3.0.1:train`, "" for other sources."""
@@ -81,23 +97,24 @@ class TrainedRun:
             *protocol: how the figures came about, in parts of one sentence.
             classes: of the pictures, for the protocol of a conditional model.
         """
-        weights = self.gan.inference_generator.weights
-        normalized = any(weight.name == "moving_mean" for weight in weights)
-        averaged = self.gan.averaged_generator is not None
         parts = [
             *protocol,
             *([classes] if self.gan.num_classes is not None else []),
-            "averaged generator" if averaged else "generator as trained",
-            "moving averages in batch norm" if normalized else "no batch norm",
-            f"seed {seed}",
+            sampling(self.gan),
         ]
+        return self.discriminator_report(measured, paper, seed, *parts)
+
+    def discriminator_report(
+        self, measured: dict, paper, seed: int, *protocol: str
+    ) -> dict:
+        """Returns the same for figures in which no sample has a part."""
         return {
             "recipe": self.run.recipe_name,
             "data": self.run.recipe.data,
             "step": int(self.gan.step),
             "measured": measured,
             "paper": paper,
-            "protocol": ", ".join(parts),
+            "protocol": ", ".join([*protocol, f"seed {seed}"]),
         }
 
     def _tfds_split(self):
@@ -116,7 +133,7 @@ class TrainedRun:
     def _read_if_there(self, source):
         # The run's own split could be read, so that this one's absence is the reason.
         try:
-            return self._read(source).array
+            return self._read(source)
         except InputError:
             return None
 

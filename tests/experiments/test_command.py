@@ -16,7 +16,20 @@ QUICK = {
     "nearest": ["--samples", "20", "--pairs", "4"],
     "interpolate": ["--points", "3", "--steps", "3"],
     "arithmetic": ["--catalogue", "12"],
+    "features-svm": ["--per-class", "5"],
+    "guided-backprop": ["--samples", "40", "--features", "2"],
+    "forget-object": ["--catalogue", "12"],
+    "one-nn": ["--samples", "50"],
 }
+
+# These take one kind of run; the others take both.
+CONDITIONAL, UNCONDITIONAL = {"one-nn"}, {"features-svm"}
+
+WITHOUT_RUN = {
+    "figure1": ["--steps", "20"],
+    "deduplicate": ["digits", "--steps", "20"],
+}
+ON_A_RUN = [name for name in EXPERIMENTS if name not in WITHOUT_RUN]
 
 
 def test_help_shows_every_experiment_with_its_summary(capsys):
@@ -28,21 +41,41 @@ def test_help_shows_every_experiment_with_its_summary(capsys):
         assert f"{name} {experiment.__doc__.splitlines()[0]}" in words
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_writes_below_the_run_unless_told_otherwise(name, run_folder, tmp_path):
-    folder = shutil.copytree(run_folder, tmp_path / "run")
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_writes_below_the_run_unless_told_otherwise(
+    name, run_folder, conditional_folder, tmp_path
+):
+    folder = conditional_folder if name in CONDITIONAL else run_folder
+    folder = shutil.copytree(folder, tmp_path / "run")
     assert command.main([name, str(folder), *QUICK[name]]) == 0
     written = sorted(path.suffix for path in folder.glob(f"experiments/{name}/*"))
     assert written == [".json", ".png"]
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_same_seed_same_files(name, conditional_folder, tmp_path):
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_same_seed_same_files(name, run_folder, conditional_folder, tmp_path):
+    folder = run_folder if name in UNCONDITIONAL else conditional_folder
     contents = []
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         arguments = [*QUICK[name], "--seed", str(seed), "--out", str(tmp_path / out)]
-        assert command.main([name, str(conditional_folder), *arguments]) == 0
+        assert command.main([name, str(folder), *arguments]) == 0
         files = sorted((tmp_path / out).iterdir())
+        contents.append([path.read_bytes() for path in files])
+    assert contents[0] == contents[1]
+    assert all(a != c for a, c in zip(contents[0], contents[2], strict=True))
+
+
+@pytest.mark.parametrize("name", WITHOUT_RUN)
+def test_without_a_run_same_seed_same_files_in_this_folder(
+    name, tmp_path, monkeypatch, deterministic
+):
+    contents = []
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        assert command.main([name, *WITHOUT_RUN[name], "--seed", str(seed)]) == 0
+        files = sorted((tmp_path / folder).glob(f"experiments/{name}/*"))
+        assert {".json", ".png"} <= {path.suffix for path in files}
         contents.append([path.read_bytes() for path in files])
     assert contents[0] == contents[1]
     assert all(a != c for a, c in zip(contents[0], contents[2], strict=True))
@@ -59,7 +92,7 @@ def test_report_says_how_the_figures_came_about(run_folder, tmp_path):
         assert part in report["protocol"]
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", ON_A_RUN)
 @pytest.mark.parametrize("what", ["missing", "empty", "without checkpoint"])
 def test_a_folder_without_a_trained_run(name, what, run_folder, tmp_path, capsys):
     folder = tmp_path / "run"
@@ -83,6 +116,8 @@ def test_a_folder_without_a_trained_run(name, what, run_folder, tmp_path, capsys
         ["nearest", "RUN", "--pairs", "x"],
         ["interpolate", "RUN", "--points", "1"],
         ["interpolate", "RUN", "--seed", "-1"],
+        ["figure1", "--steps", "19"],
+        ["deduplicate", "digits", "--radius", "-1"],
         ["arithmetic", "RUN", "--from", "1,x", "--to", "2"],
         ["arithmetic", "RUN", "--expression", "1", "--catalogue", "5"],
     ],

@@ -1,0 +1,188 @@
+"""Error of a 1-nearest-neighbour classifier that knows samples only (2015, appendix).
+
+Samples of a conditional model, each with the class it was asked for, classify real
+images that the model has not seen; the training images themselves do it for comparison.
+The error is low where samples have the right class and no kind of image is missing.
+
+Source: Radford et al. 2015, arXiv 1511.06434, appendix.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from keras_gan import seeding
+from keras_gan.errors import InputError
+from keras_gan.experiments import arguments, figures, labelled
+from keras_gan.experiments.outcome import Outcome
+from keras_gan.experiments.trained_run import TrainedRun, pixels
+from keras_gan.metrics import nearest_neighbours
+from keras_gan.models import DCGAN
+
+# Test errors in percent, with 50,000 and with 10 million samples.
+PAPER = {"data": "MNIST", "unit": "percent", "training_images": 3.1}
+PAPER_DCGAN = {"samples_50000": 2.98, "samples_10000000": 1.48}
+PAPER_GAN = {"samples_50000": 6.28, "samples_10000000": 5.65}
+_BLOCK = 10_000  # known images compared at a time, which bounds the memory
+_CLASSES_SHOWN = 10
+_IN_CLASS = 10
+_PAIRS, _PAIRS_IN_ROW = 32, 4
+
+
+class Nearest(NamedTuple):
+    """The nearest of the known images to each query.
+
+    Args:
+        labels: int [N], its class, which is the query's predicted one.
+        images: uint8 [N, H, W, C].
+    """
+
+    labels: np.ndarray
+    images: np.ndarray
+
+
+def add_arguments(parser) -> None:
+    """Adds the options of this experiment."""
+    arguments.run(parser)
+    parser.add_argument(
+        "--samples",
+        type=arguments.at_least(1),
+        default=50_000,
+        help="generated images, classes in turn (50000)",
+    )
+    labelled.add_arguments(parser)
+
+
+def run(options) -> Outcome:
+    """Returns the error of samples, and of the training images, as a classifier.
+
+    Raises:
+        InputError: where the run is unconditional, or its images cannot be read.
+    """
+    trained = TrainedRun.load(options.run)
+    gan = trained.gan
+    if gan.num_classes is None:
+        raise InputError(
+            f"the run in {options.run} is unconditional and its samples have no class; "
+            "a run of train.py --conditional is accepted."
+        )
+    teaching, scored, origin = sets = labelled.read(
+        trained, options.validation, options.seed
+    )
+    nearest = nearest_known(
+        scored.array, samples(gan, options.samples, options.seed), "samples"
+    )
+    nearest_real = nearest_known(
+        scored.array, _blocks(teaching.array, teaching.labels), "training images"
+    )
+    measured = {
+        "unit": "percent",
+        "samples": labelled.scores(scored.labels, nearest.labels, sets.names),
+        "training_images": labelled.scores(
+            scored.labels, nearest_real.labels, sets.names
+        ),
+    }
+    error, real_error = (measured[x]["error"] for x in ("samples", "training_images"))
+    paper = paper_figures(trained)
+    return Outcome(
+        "one-nn",
+        f"error {error:.2f} ± {measured['samples']['standard_error']:.2f} % by "
+        f"{options.samples} samples, {real_error:.2f} % by {len(teaching)} training "
+        "images"
+        + (
+            f"; the paper: {paper['samples_50000']} % by 50000 samples, "
+            f"{paper['training_images']} % by training images"
+            if paper
+            else ""
+        ),
+        figures.beside(
+            ("samples of each class", _by_class(gan, options.seed)),
+            (
+                "scored images, each with its nearest sample; errors first",
+                _pairs(scored, nearest, sets.names),
+            ),
+        ),
+        trained.report(
+            measured,
+            paper,
+            options.seed,
+            "1-nearest neighbour by Euclidean distance of 8-bit pixels in [0, 1]",
+            f"{options.samples} samples and {len(teaching)} training images",
+            origin,
+            "± binomial standard error",
+        ),
+    )
+
+
+def paper_figures(trained) -> dict | None:
+    """Returns the paper's errors for that kind of model, or None where not on MNIST."""
+    if trained.tfds_name() != "mnist" or trained.gan.image_shape != (28, 28, 1):
+        return None
+    return PAPER | (PAPER_DCGAN if isinstance(trained.gan, DCGAN) else PAPER_GAN)
+
+
+def samples(gan, count: int, seed: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    """Yields blocks of images, uint8 [n, H, W, C], and labels, int [n].
+
+    Args:
+        gan: trained conditional `GAN`.
+        count: images in all; each class has as many, or one more than others.
+        seed: decides all of them.
+    """
+    rng = seeding.generator(seed)
+    for start in range(0, count, _BLOCK):
+        labels = np.arange(start, min(start + _BLOCK, count)) % gan.num_classes
+        yield gan.generate(len(labels), seeding.draw(rng), labels), labels
+
+
+def nearest_known(
+    queries: np.ndarray,
+    known: Iterable[tuple[np.ndarray, np.ndarray]],
+    description: str | None = None,
+) -> Nearest:
+    """Returns the nearest known image to each query; of equally near ones the first.
+
+    Args:
+        queries: uint8 [N, H, W, C].
+        known: blocks of images, uint8 [n, H, W, C], and labels, int [n].
+        description: of the progress bar.
+    """
+    rows = pixels(queries)
+    shortest = np.full(len(queries), np.inf)
+    nearest = Nearest(np.zeros(len(queries), int), np.zeros_like(queries))
+    with tqdm(desc=description, unit=" images", disable=None) as bar:
+        for images, labels in known:
+            found, distances = nearest_neighbours(rows, pixels(images))
+            closer = distances < shortest
+            shortest[closer] = distances[closer]
+            nearest.labels[closer] = labels[found[closer]]
+            nearest.images[closer] = images[found[closer]]
+            bar.update(len(images))
+    return nearest
+
+
+def _blocks(images, labels):
+    for start in range(0, len(images), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        yield np.asarray(images[rows]), labels[rows]
+
+
+def _by_class(gan, seed):
+    labels = np.repeat(np.arange(min(gan.num_classes, _CLASSES_SHOWN)), _IN_CLASS)
+    return figures.sheet(gan.generate(len(labels), seed, labels), _IN_CLASS)
+
+
+def _pairs(scored, nearest, names):
+    wrong = scored.labels != nearest.labels
+    shown = np.argsort(~wrong, kind="stable")[:_PAIRS]
+    height, width, channels = scored.shape
+    space = np.full((len(shown), height, width // 4, channels), 255, "uint8")
+    line = np.full((len(shown), height, 1, channels), 255, "uint8")
+    pairs = [space, scored.array[shown], line, nearest.images[shown], space]
+    return figures.sheet(
+        np.concatenate(pairs, axis=2),
+        _PAIRS_IN_ROW,
+        [f"{names[scored.labels[i]]} as {names[nearest.labels[i]]}" for i in shown],
+    )
