@@ -5,14 +5,17 @@ config.json      recipe, settings, facts of the data, versions
 bad_images.txt   files that could not be read, where there are any
 metrics.csv      means of each epoch
 measures.csv     measures of the images, where they are taken during training
-findings.json    failures that were seen during training
 tensorboard/     the same for TensorBoard
+findings.json    failures that were seen during training
 samples/         grids of the same latent vectors through time
 training.gif     those grids as an animation
 checkpoints/     all state of training
 best/            the same of the best model by a measure, with best.json
 model.keras      the model at the end, for `keras.models.load_model`
-evaluation.json  a measure at the end
+evaluation.json  a few measures at the end
+metrics.json     all measures, and
+report.html      a page of all that is known, both by `python -m keras_gan.evaluate`
+experiments/     pictures and figures of `python -m keras_gan.experiments`
 export/          files to serve, with report.json
 ```
 """

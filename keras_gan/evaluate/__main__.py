@@ -11,7 +11,7 @@ from keras_gan.evaluate import RealImages, report
 from keras_gan.experiments import TrainedRun, arguments, nearest
 from keras_gan.files import write_whole
 
-_NEIGHBOURS = {"samples": 1000, "pairs": 24}
+_NEIGHBOURS = {"count": 1000, "shown": 24}
 
 
 def main(argv=None) -> int:
@@ -81,7 +81,9 @@ def evaluate(options) -> tuple[dict, str]:
         data_dir=run.recipe.data_dir,
     )
     comparison = real.compare(gan)
-    neighbours = _neighbours(options) if images.array.ndim == 4 else None
+    neighbours = None
+    if images.array.ndim == 4:
+        neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
     metrics = {
         "run": run.path.resolve().name,
         "recipe": run.recipe_name,
@@ -115,11 +117,6 @@ def table(metrics: dict) -> str:
         lines.append((row["title"], ours, real, row["better"] or ""))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-
-
-def _neighbours(options):
-    asked = argparse.Namespace(run=options.run, seed=options.seed, **_NEIGHBOURS)
-    return nearest.run(asked)
 
 
 def _samples(gan, images, seed):

@@ -36,10 +36,25 @@ def run(options) -> Outcome:
         InputError: where the run's images cannot be read or are no longer the same.
     """
     trained = TrainedRun.load(options.run)
+    return compare(trained, options.samples, options.pairs, options.seed)
+
+
+def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
+    """Returns the outcome of this experiment for a run that is loaded.
+
+    Args:
+        trained: the run.
+        count: samples to measure.
+        shown: pairs in the picture.
+        seed: decides the samples.
+
+    Raises:
+        InputError: where the run's images cannot be read or are no longer the same.
+    """
     training = trained.training_images
-    samples = trained.gan.generate(options.samples, seed=options.seed)
+    samples = trained.gan.generate(count, seed=seed)
     nearest, distances = nearest_training(samples, training)
-    real_distances, origin = _real_distances(trained, options)
+    real_distances, origin = _real_distances(trained, count, seed)
     measured = {
         "samples": _quantiles(distances),
         "real": _quantiles(real_distances),
@@ -49,8 +64,8 @@ def run(options) -> Outcome:
             distances < np.quantile(real_distances, 0.05)
         ).mean(),
     }
-    first = np.arange(min(options.pairs, len(samples)))
-    closest = distances.argsort(kind="stable")[: options.pairs]
+    first = np.arange(min(shown, len(samples)))
+    closest = distances.argsort(kind="stable")[:shown]
 
     def pairs(rows):
         return _pairs(samples[rows], training[nearest[rows]])
@@ -67,7 +82,7 @@ def run(options) -> Outcome:
         trained.report(
             measured,
             None,
-            options.seed,
+            seed,
             "Euclidean distance of raw pixels in [0, 1]",
             f"{len(samples)} samples to all {len(training)} training images",
             f"beside {origin}",
@@ -106,18 +121,18 @@ def nearest_training(
     return nearest, np.linalg.norm(queries - pixels(training[nearest]), axis=1)
 
 
-def _real_distances(trained, options):
+def _real_distances(trained, count, seed):
     training, test = trained.training_images, trained.test_images()
     if test is not None:
-        _, distances = nearest_training(test[: options.samples], training)
+        _, distances = nearest_training(test[:count], training)
         origin = f"the first {len(distances)} of {len(test)} images of the test split"
         return distances, origin
     if len(training) < 2:
         raise InputError(
             f"the run in {trained.run.path} has 1 training image; 2 are needed."
         )
-    rng = np.random.default_rng(options.seed)
-    own = rng.permutation(len(training))[: options.samples]
+    rng = np.random.default_rng(seed)
+    own = rng.permutation(len(training))[:count]
     _, distances = nearest_training(training[own], training, own)
     return distances, f"{len(own)} training images to all others (leave-one-out)"
 

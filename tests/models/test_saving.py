@@ -161,9 +161,9 @@ def test_random_layers_go_on_where_they_were(saved):
 def test_another_process_trains_on_alike(saved, run_python, tmp_path):
     code = """
 import sys
-import keras, numpy as np, tensorflow as tf
-from keras_gan import GAN
-tf.config.experimental.enable_op_determinism()
+import keras, numpy as np
+from keras_gan import seeding
+seeding.make_deterministic()
 folder, out = sys.argv[1:]
 for name in ("mlp", "conditional", "dcgan", "conditional_dcgan"):
     gan = keras.models.load_model(f"{folder}/{name}.keras")
