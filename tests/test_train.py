@@ -277,7 +277,7 @@ BAD = {
         ["--conditional", "--data", "npz:{tmp}/grey.npz"],
         "grey.npz",
     ),
-    "points": (["--data", "ring"], "ring"),
+    "points": (["--data", "ring"], "Points have no pixels"),
     "data set": (["--data", "tfds:no_such_set"], "no_such_set"),
     "penalty weight": (["--penalty", "none", "--penalty-weight", "3"], "3"),
     "average": (["--generator-average", "2"], "2"),
