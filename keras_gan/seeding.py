@@ -12,9 +12,9 @@ def make_deterministic() -> None:
     For the rest of the process, and before any model is trained.
     """
     tf.config.experimental.enable_op_determinism()
-    # It reorders products in the order of a hash table that differs from one tracing
-    # of the same function to the next, and with it the rounding (tensorflow 2.21).
-    tf.config.optimizer.set_experimental_options({"constant_folding": False})
+    # Grappler orders terms by hash tables that differ from one tracing of the same
+    # function to the next, and with them the rounding (tensorflow 2.21).
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def generator(seed: int | None) -> np.random.Generator:

@@ -67,4 +67,4 @@ def deterministic():
     yield
     # The public interface can only turn it on.
     config.disable_op_determinism()
-    tf.config.optimizer.set_experimental_options({"constant_folding": True})
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
