@@ -192,6 +192,11 @@ def real_images(recipe, images):
     )
 
 
+def measures_of(real) -> list[str]:
+    """Returns the names of the measures that these images allow."""
+    return [name for name in MEASURES if name in real.names]
+
+
 def fit(run, gan, images, real) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it."""
     import keras
@@ -223,7 +228,7 @@ def fit(run, gan, images, real) -> int | None:
     if real is not None and recipe.evaluate_epochs is not None:
         evaluate = callbacks.Evaluate(
             real,
-            [name for name in MEASURES if name in real.names],
+            measures_of(real),
             recipe.evaluate_epochs,
             path=run.path / "measures.csv",
             best_directory=run.path / "best",
@@ -272,7 +277,7 @@ def finish(run, gan, real) -> None:
     gan.save(run.path / "model.keras")
     if real is None:
         return
-    names = [name for name in MEASURES if name in real.names]
+    names = measures_of(real)
     ours, theirs = real.measure(gan, names), real.baseline.measure(names)
     run.write_json(
         "evaluation.json",

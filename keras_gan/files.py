@@ -3,6 +3,8 @@
 import pathlib
 import tempfile
 
+from keras_gan.errors import InputError
+
 
 def write_whole(path: pathlib.Path, content: bytes | str) -> None:
     """Writes a file beside its place and renames it: it appears whole or not at all.
@@ -16,3 +18,31 @@ def write_whole(path: pathlib.Path, content: bytes | str) -> None:
         part = pathlib.Path(folder) / path.name
         part.write_bytes(content if isinstance(content, bytes) else content.encode())
         part.replace(path)
+
+
+def write_all(
+    folder: pathlib.Path, contents: dict[str, bytes | str]
+) -> list[pathlib.Path]:
+    """Writes files into a folder that a user named by --out, one after the other.
+
+    Args:
+        folder: it is made if it is not there.
+        contents: by the file's name; each is written as by `write_whole`.
+
+    Returns:
+        Paths of the files.
+
+    Raises:
+        InputError: where the folder cannot be written.
+    """
+    paths = [folder / name for name in contents]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in zip(paths, contents.values(), strict=True):
+            write_whole(path, content)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written: {error.strerror}; name another folder with "
+            "--out."
+        ) from error
+    return paths

@@ -5,7 +5,7 @@ import functools
 import io
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -97,6 +97,11 @@ def scatter(points: np.ndarray, real: np.ndarray | None = None) -> Image.Image:
         axes.scatter(*shown[:, :2].T, color="0.7", label="real", **style)
     axes.scatter(*points[:, :2].T, color="tab:blue", label="generated", **style)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, markerscale=3)
+    return rendered(figure)
+
+
+def rendered(figure: Figure) -> Image.Image:
+    """Returns a figure of Matplotlib as a picture in RGB."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
@@ -113,8 +118,23 @@ def save_animation(frames: list[pathlib.Path], path: str | os.PathLike) -> None:
         np.linspace(0, len(frames) - 1, _MOST_FRAMES).round().astype(int)
     )
     first, *others = (Image.open(frames[i]).convert("RGB") for i in chosen)
-    durations = [_FRAME_MILLISECONDS] * len(others) + [_LAST_FRAME_MILLISECONDS]
-    save(first, path, save_all=True, append_images=others, duration=durations, loop=0)
+    save(first, path, **endless(others, _FRAME_MILLISECONDS))
+
+
+def endless(others: Sequence[Image.Image], milliseconds: int) -> dict:
+    """Returns options of Pillow that save a picture as the first of an animation.
+
+    Args:
+        others: the frames after it, of the same size.
+        milliseconds: that each frame is shown; the last one stays for two seconds.
+    """
+    durations = [milliseconds] * len(others) + [_LAST_FRAME_MILLISECONDS]
+    return {
+        "save_all": True,
+        "append_images": others,
+        "duration": durations,
+        "loop": 0,
+    }
 
 
 def save(picture: Image.Image, path: str | os.PathLike, **options) -> None:
@@ -126,7 +146,17 @@ def save(picture: Image.Image, path: str | os.PathLike, **options) -> None:
         **options: of Pillow, for that kind of file.
     """
     path = pathlib.Path(path)
+    write_whole(path, encoded(picture, path.suffix, **options))
+
+
+def encoded(picture: Image.Image, ending: str, **options) -> bytes:
+    """Returns a picture as the content of a file.
+
+    Args:
+        picture: of any size.
+        ending: of the file's name, such as ".png".
+        **options: of Pillow, for that kind of file.
+    """
     content = io.BytesIO()
-    kind = Image.registered_extensions()[path.suffix.lower()]
-    picture.save(content, kind, **options)
-    write_whole(path, content.getvalue())
+    picture.save(content, Image.registered_extensions()[ending.lower()], **options)
+    return content.getvalue()

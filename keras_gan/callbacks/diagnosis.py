@@ -122,7 +122,7 @@ class _Probabilities(Symptom):
     """Of games in which the discriminator's logit is the log-odds of a real image."""
 
     def suits(self, objective):
-        return isinstance(objective, losses.Minimax | losses.NonSaturating)
+        return objective.logit_is_log_odds
 
     def describe(self, epochs):
         return (

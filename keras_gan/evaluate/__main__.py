@@ -9,7 +9,7 @@ from keras_gan import features, pictures
 from keras_gan.errors import InputError
 from keras_gan.evaluate import RealImages, report
 from keras_gan.experiments import TrainedRun, arguments, nearest
-from keras_gan.files import write_whole
+from keras_gan.files import write_all
 
 _NEIGHBOURS = {"count": 1000, "shown": 24}
 
@@ -22,7 +22,7 @@ def main(argv=None) -> int:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file; a folder is accepted.")
         metrics, page = evaluate(options)
-        files = _write(
+        files = write_all(
             folder, {"report.html": page, "metrics.json": _json(metrics) + "\n"}
         )
     except InputError as error:
@@ -126,20 +126,6 @@ def _samples(gan, images, seed):
 
 def _json(content):
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def _write(folder, contents):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / name for name in contents]
-        for path, content in zip(paths, contents.values(), strict=True):
-            write_whole(path, content)
-        return paths
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written: {error.strerror}; name another folder with "
-            "--out."
-        ) from error
 
 
 if __name__ == "__main__":

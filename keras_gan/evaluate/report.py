@@ -24,9 +24,6 @@ _LOSSLESS_BYTES = 200_000
 _LONGEST_LIST = 6  # of measured values that are written out
 _NONE = "–"
 
-# Games in which the discriminator's logit is the log-odds of a real image.
-_LOG_ODDS = losses.Minimax | losses.NonSaturating
-
 
 def render(
     metrics: dict,
@@ -75,7 +72,7 @@ def render(
         samples=samples,
         nearest=nearest,
         curves=_training_curves(folder, objective),
-        landmarks=isinstance(objective, _LOG_ODDS),
+        landmarks=objective.logit_is_log_odds,
         measure_curves=_measure_curves(folder),
         grids=_grids(folder),
         small=_SMALL_WIDTH,
@@ -211,7 +208,7 @@ def _training_curves(folder, objective):
 
 def _landmarks(objective):
     """Lines for losses, probabilities and V: where D says 1/2 of every image."""
-    if not isinstance(objective, _LOG_ODDS):
+    if not objective.logit_is_log_odds:
         return {}, {}, {}
     coin = np.zeros(1, "float32")
     players = objective.discriminator_loss, objective.generator_loss

@@ -12,19 +12,18 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 5.1.
 
 import keras
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, labelled
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import TrainedRun
+from keras_gan.experiments.trained_run import TrainedRun, scaled
 
 C_VALUES = tuple(np.logspace(-4, -2, 5).tolist())
 # Accuracies in percent; with 400 labels of each class mean and standard deviation.
@@ -183,7 +182,7 @@ def normalize(
     for i, part in enumerate(np.array_split(rows, -(-len(rows) // _BATCH))):
         for layer in layers:
             layer.momentum = i / (i + 1)  # makes the moving average a mean
-        model(_scaled(images[np.sort(part)], value_range), training=True)
+        model(scaled(images[np.sort(part)], value_range), training=True)
     return f"averages of {len(rows)} training images in batch norm"
 
 
@@ -204,7 +203,7 @@ def extract(
     )
     for start in bar:
         rows = slice(start, start + _BATCH)
-        features[rows] = model(_scaled(images[rows], value_range), training=False)
+        features[rows] = model(scaled(images[rows], value_range), training=False)
     return features
 
 
@@ -294,11 +293,6 @@ def _subsets(sets, per_class, seed):
     return [np.concatenate([some(x) for x in classes]) for _ in range(_SUBSETS)]
 
 
-def _scaled(images, value_range):
-    low, high = value_range
-    return images.astype("float32") * ((high - low) / 255) + low
-
-
 def _labels(per_class, count):
     if per_class is None:
         return f"all {count} labels, ± binomial standard error"
@@ -355,6 +349,4 @@ def _picture(measured, others, names):
     matrix.set_yticks(ticks, names)
     matrix.set(xlabel="predicted", ylabel="class", title="trained filters")
     figure.colorbar(image, ax=matrix, label="percent of the class")
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    return pictures.rendered(figure)

@@ -12,15 +12,13 @@ import dataclasses
 
 import keras
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 from scipy.stats import norm
 from tqdm import tqdm
 
-from keras_gan import seeding, theory
+from keras_gan import pictures, seeding, theory
 from keras_gan.callbacks.step_callback import StepCallback
 from keras_gan.datasets import Images
 from keras_gan.experiments import arguments
@@ -296,6 +294,4 @@ def _picture(figure, axes):
     """Returns a figure with a legend of all lines in these axes."""
     lines, labels = axes.get_legend_handles_labels()
     figure.legend(lines, labels, loc="outside lower center", ncols=4, frameon=False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    return pictures.rendered(figure)

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import TrainedRun
+from keras_gan.experiments.trained_run import TrainedRun, scaled
 
 _BATCH = 256
 _STATISTICS_BATCH = 512
@@ -67,8 +67,7 @@ def run(options) -> Outcome:
     labels = None if images.labels is None else images.labels[rows]
 
     def inputs(chosen):
-        low, high = trained.gan.value_range
-        values = pictures[chosen] / np.float32(255) * (high - low) + low
+        values = scaled(pictures[chosen], trained.gan.value_range)
         return [values] if trained.gan.num_classes is None else [values, labels[chosen]]
 
     # A conditional discriminator is told the class: its features need not find it.

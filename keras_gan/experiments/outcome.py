@@ -1,18 +1,16 @@
 """What an experiment gives: a picture, and figures with their protocol."""
 
 import dataclasses
-import io
 import json
 import pathlib
 from collections.abc import Sequence
 
 from PIL import Image
 
-from keras_gan.errors import InputError
-from keras_gan.files import write_whole
+from keras_gan import pictures
+from keras_gan.files import write_all
 
 _FRAME_MILLISECONDS = 120
-_LAST_FRAME_MILLISECONDS = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,34 +44,14 @@ class Outcome:
         Raises:
             InputError: where the folder cannot be written.
         """
-        contents = {".png": _encoded(self.picture, "PNG")}
+        contents = {".png": pictures.encoded(self.picture, ".png")}
         if self.frames:
-            contents[".gif"] = _encoded(
-                self.frames[0],
-                "GIF",
-                save_all=True,
-                append_images=self.frames[1:],
-                duration=[_FRAME_MILLISECONDS] * (len(self.frames) - 1)
-                + [_LAST_FRAME_MILLISECONDS],
-                loop=0,
-            )
+            first, *others = self.frames
+            options = pictures.endless(others, _FRAME_MILLISECONDS)
+            contents[".gif"] = pictures.encoded(first, ".gif", **options)
         # The report last: where there is one, all else is there too.
         text = json.dumps(self.report, indent=2, ensure_ascii=False, allow_nan=False)
         contents[".json"] = text + "\n"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            paths = [folder / f"{self.name}{ending}" for ending in contents]
-            for path, content in zip(paths, contents.values(), strict=True):
-                write_whole(path, content)
-            return paths
-        except OSError as error:
-            raise InputError(
-                f"{folder} cannot be written: {error.strerror}; name another folder "
-                "with --out."
-            ) from error
-
-
-def _encoded(picture, kind, **options):
-    content = io.BytesIO()
-    picture.save(content, kind, **options)
-    return content.getvalue()
+        return write_all(
+            folder, {self.name + ending: each for ending, each in contents.items()}
+        )

@@ -141,3 +141,9 @@ class TrainedRun:
 def pixels(images: np.ndarray) -> np.ndarray:
     """Returns uint8 images [N, ...] as rows of values in [0, 1], float64 [N, D]."""
     return images.reshape(len(images), -1) / 255
+
+
+def scaled(images: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
+    """Returns uint8 images as float32 with (low, high) in place of 0 and 255."""
+    low, high = value_range
+    return images.astype("float32") * ((high - low) / 255) + low

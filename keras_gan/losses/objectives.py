@@ -18,6 +18,8 @@ class Objective:
     # The generator's loss of most games does not depend on the real images, and then
     # the trainer saves a pass of the discriminator over them.
     generator_needs_real = False
+    # Whether sigmoid of the logit is the probability D(x) that an image is real.
+    logit_is_log_odds = False
 
     def discriminator_loss(self, real_logits, fake_logits):
         """Returns the scalar that the discriminator minimises."""
@@ -40,6 +42,8 @@ class Objective:
 
 class _CrossEntropy(Objective):
     """The discriminator of the 2014 paper: a classifier of real against fake."""
+
+    logit_is_log_odds = True
 
     def __init__(self, label_smoothing=0.0):
         if not 0.0 <= label_smoothing < 0.5:

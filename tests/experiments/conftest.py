@@ -8,6 +8,9 @@ from PIL import Image
 
 from keras_gan import datasets, recipes, runs
 from keras_gan.callbacks import Checkpoint
+from keras_gan.datasets import Images
+from keras_gan.errors import InputError
+from keras_gan.experiments import TrainedRun, trained_run
 from keras_gan.experiments import __main__ as command
 
 
@@ -35,6 +38,56 @@ def run_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def conditional_folder(tmp_path_factory):
     return train(tmp_path_factory.mktemp("runs") / "classes", conditional=True)
+
+
+@pytest.fixture
+def tfds_run(monkeypatch):
+    """Returns a function from a source to a run on it, each image its own number.
+
+    Labels are the numbers modulo 10; a folder has none. `without_test` makes a run on
+    a set that has no split of that name.
+    """
+    splits = {"train": np.arange(100), "test": np.arange(100, 140)}
+
+    def read(source, *_):
+        kind, _, argument = source.partition(":")
+        if kind != "tfds":
+            numbers = np.arange(100)
+        else:
+            split, _, part = argument.partition(":")[2].partition("[")
+            low, _, high = part.rstrip("]").partition(":")
+            if (split or "train") not in splits:
+                raise InputError(f"no split {split}")
+            numbers = splits[split or "train"]
+            numbers = numbers[int(low or 0) : int(high) if high else None]
+        labels = None if kind == "folder" else numbers % 10
+        return Images(numbers[:, None, None, None].astype("uint8"), labels)
+
+    monkeypatch.setattr(trained_run.datasets, "read", read)
+
+    class Recipe:
+        channels = data_dir = None
+
+        def image_shape_asked_for(self):
+            return None
+
+    class Run:
+        path = "run"
+        recipe = Recipe()
+
+        def check_data(self, images):
+            assert len(images)
+
+    def make(source):
+        Run.recipe.data = source
+        return TrainedRun(Run(), None)
+
+    def make_without_test(source):
+        del splits["test"]
+        return make(source)
+
+    make.without_test = make_without_test
+    return make
 
 
 @pytest.fixture

@@ -1,51 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_gan.datasets import Images
 from keras_gan.errors import InputError
-from keras_gan.experiments import TrainedRun, labelled, trained_run
-
-
-@pytest.fixture
-def tfds_run(monkeypatch):
-    """Returns a function from a source to a run on it, each image its own number.
-
-    Labels are the numbers modulo 10.
-    """
-    splits = {"train": np.arange(100), "test": np.arange(100, 140)}
-
-    def read(source, *_):
-        kind, _, argument = source.partition(":")
-        if kind != "tfds":
-            numbers = np.arange(100)
-        else:
-            split, _, part = argument.partition(":")[2].partition("[")
-            low, _, high = part.rstrip("]").partition(":")
-            numbers = splits[split or "train"]
-            numbers = numbers[int(low or 0) : int(high) if high else None]
-        labels = None if kind == "folder" else numbers % 10
-        return Images(numbers[:, None, None, None].astype("uint8"), labels)
-
-    monkeypatch.setattr(trained_run.datasets, "read", read)
-
-    class Recipe:
-        channels = data_dir = None
-
-        def image_shape_asked_for(self):
-            return None
-
-    class Run:
-        path = "run"
-        recipe = Recipe()
-
-        def check_data(self, images):
-            assert len(images)
-
-    def make(source):
-        Run.recipe.data = source
-        return TrainedRun(Run(), None)
-
-    return make
+from keras_gan.experiments import labelled
 
 
 def numbers(images):

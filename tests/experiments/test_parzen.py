@@ -3,8 +3,7 @@ import pytest
 from sklearn.neighbors import KernelDensity
 
 from keras_gan import datasets, runs
-from keras_gan.datasets import Images
-from keras_gan.experiments import TrainedRun, trained_run
+from keras_gan.experiments import TrainedRun
 from keras_gan.experiments.parzen import real_images
 
 SIGMAS = np.logspace(-1, 0, 10)
@@ -41,46 +40,6 @@ def test_few_images_are_shared_out(run_folder):
     np.testing.assert_array_equal(np.concatenate([test, validation]), real)
     assert len(validation) == 898
     assert "the 899 training images, seen in training" in origin
-
-
-@pytest.fixture
-def tfds_run(monkeypatch):
-    """Returns a function from a source to a run on it, each image its own number."""
-    splits = {"train": np.arange(100), "test": np.arange(100, 140)}
-
-    def read(source, *_):
-        name, _, part = source.removeprefix("tfds:tiny:").partition("[")
-        low, _, high = part.rstrip("]").partition(":")
-        if name not in splits:
-            raise datasets.tfds_images.InputError(f"no split {name}")
-        rows = slice(int(low or 0), int(high) if high else None)
-        return Images(splits[name][rows, None, None, None].astype("uint8"))
-
-    monkeypatch.setattr(trained_run.datasets, "read", read)
-
-    class Recipe:
-        channels = data_dir = None
-
-        def image_shape_asked_for(self):
-            return None
-
-    class Run:
-        path = "run"
-        recipe = Recipe()
-
-        def check_data(self, images):
-            assert len(images)
-
-    def make(source):
-        Run.recipe.data = source
-        return TrainedRun(Run(), None)
-
-    def make_without_test(source):
-        del splits["test"]
-        return make(source)
-
-    make.without_test = make_without_test
-    return make
 
 
 def numbers(images):
