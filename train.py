@@ -180,13 +180,16 @@ def read_images(recipe):
 def real_images(recipe, images):
     """Returns the images as measures want them, None where there are too few."""
     from keras_gan import evaluate, features
+    from keras_gan.coverage import coverage_of
 
     if len(images) < 4:
         return None  # two halves of one image each have no covariance
+    coverage = coverage_of(recipe.data)
+    count = MEASURED_IMAGES if coverage is None else coverage.samples
     return evaluate.RealImages(
         images,
         features.get(recipe.features, images),
-        count=min(MEASURED_IMAGES, len(images) // 2),
+        count=min(count, len(images) // 2),
         source=recipe.data,
         data_dir=recipe.data_dir,
     )
