@@ -22,7 +22,6 @@ class DCGAN(GAN):
         latent_bounds: (low, high) of the uniform distribution.
         batch_normalization: of the discriminator; see `dcgan_discriminator`.
         spectral_normalization: of the discriminator; see `dcgan_discriminator`.
-        hidden_units: of both networks; see `dcgan_generator`.
         seed: decides the initial weights and every latent vector of training.
 
     Raises:
@@ -41,7 +40,6 @@ class DCGAN(GAN):
         latent_bounds=(-1.0, 1.0),
         batch_normalization=True,
         spectral_normalization=False,
-        hidden_units=None,
         seed=None,
         **kwargs,
     ):
@@ -57,7 +55,6 @@ class DCGAN(GAN):
             "base_filters": base_filters,
             "batch_normalization": batch_normalization,
             "spectral_normalization": spectral_normalization,
-            "hidden_units": hidden_units,
         }
         super().__init__(
             dcgan_generator(
@@ -65,7 +62,6 @@ class DCGAN(GAN):
                 latent_dim,
                 base_filters,
                 num_classes,
-                hidden_units,
                 seed=seeding.draw(rng),
             ),
             dcgan_discriminator(
@@ -74,7 +70,6 @@ class DCGAN(GAN):
                 num_classes,
                 batch_normalization,
                 spectral_normalization,
-                hidden_units,
                 seed=seeding.draw(rng),
             ),
             latent_dim,
