@@ -1,4 +1,4 @@
-"""Where random numbers outside the graph come from."""
+"""Where random numbers come from: seeds in Python, and draws inside the graph."""
 
 import random
 
@@ -29,3 +29,36 @@ def generator(seed: int | None) -> np.random.Generator:
 def draw(rng: np.random.Generator) -> int:
     """Returns a seed for one layer, initializer or model."""
     return int(rng.integers(2**31))
+
+
+# TensorFlow's kernels and XLA make other floats of a seed, but the same raw bits. All
+# draws of training start from those, so that it does not depend on what compiles it.
+
+
+def _bits(shape, seed):
+    seed = tf.cast(seed, "int64")
+    return tf.random.stateless_uniform(
+        shape, seed, minval=None, maxval=None, dtype="uint32", alg="philox"
+    )
+
+
+def uniform(shape, seed):
+    """Returns float32 numbers in [0, 1), multiples of 2**-24.
+
+    Args:
+        shape: of the result.
+        seed: integers [2]; the same seed gives the same numbers on every device, with
+            XLA and without.
+    """
+    return tf.cast(tf.bitwise.right_shift(_bits(shape, seed), 8), "float32") * 2.0**-24
+
+
+def normal(shape, seed):
+    """Returns float32 numbers with mean 0 and variance 1, none beyond 5.3.
+
+    Args:
+        shape, seed: as of `uniform`; XLA's numbers may differ by rounding.
+    """
+    # Odd multiples of 2**-23 in (-1, 1): exact, symmetric, and never an infinity.
+    centred = tf.cast(tf.bitwise.right_shift(_bits(shape, seed), 9), "float32") + 0.5
+    return tf.math.erfinv(centred * 2.0**-22 - 1.0) * 2.0**0.5

@@ -335,12 +335,10 @@ class GAN(keras.Model):
 
     def _latent(self, count, seed):
         shape = (count, self.latent_dim)
-        # Named, because what "auto_select" means depends on the device. XLA still draws
-        # other numbers from the same seed than TensorFlow's own kernels do.
         if self.latent_distribution == "normal":
-            return tf.random.stateless_normal(shape, seed, alg="philox")
+            return seeding.normal(shape, seed)
         low, high = self.latent_bounds
-        return tf.random.stateless_uniform(shape, seed, low, high, alg="philox")
+        return low + (high - low) * seeding.uniform(shape, seed)
 
     def _step_seed(self, draw):
         """Returns the seed of one draw of the current step, on this replica."""
