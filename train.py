@@ -93,6 +93,7 @@ def parse(arguments):
     setting("--features", str, "what they compare: pixels, classifier, or inception")
     setting("--base-filters", int, "DCGAN: channels next to the image")
     switch("--batch-normalization", "DCGAN: in the discriminator")
+    setting("--hidden-units", int, "DCGAN: of a fully connected layer; 0 is none")
     setting("--beta-1", float, "Adam: decay of its mean gradient")
     setting("--halving-steps", int, "Adam: steps in which both learning rates halve")
     setting("--initial-momentum", float, "gan-mnist-paper: at the start")

@@ -243,14 +243,17 @@ class DCGANRecipe(AdamRecipe):
     Args:
         base_filters: as in `DCGAN`.
         batch_normalization: in the discriminator.
+        hidden_units: as in `DCGAN`; 0 also stands for none.
     """
 
     base_filters: int = 128
     batch_normalization: bool = True
+    hidden_units: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
         self._require("base_filters", lambda value: value >= 1, "at least 1")
+        self._require("hidden_units", lambda value: value >= 0, "at least 0")
 
     def build_model(self, image_shape, num_classes):
         return DCGAN(
@@ -260,6 +263,7 @@ class DCGANRecipe(AdamRecipe):
             num_classes,
             batch_normalization=self.batch_normalization,
             spectral_normalization=self.spectral_normalization,
+            hidden_units=self.hidden_units or None,
             seed=self.seed,
         )
 

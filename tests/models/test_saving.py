@@ -52,7 +52,7 @@ def conditional():
 
 def dcgan():
     """Batch normalisation, spectral normalisation and an average."""
-    gan = DCGAN((8, 8, 1), 4, 2, spectral_normalization=True, seed=5)
+    gan = DCGAN((8, 8, 1), 4, 2, hidden_units=6, spectral_normalization=True, seed=5)
     gan.compile(adam(), adam(beta_1=0.4), generator_average=0.9)
     return gan
 
