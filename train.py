@@ -80,12 +80,14 @@ def parse(arguments):
         "--penalty", str, "gradient penalty of the discriminator, such as r1, or none"
     )
     setting("--penalty-weight", float, "its weight")
+    setting("--penalty-interval", int, "discriminator updates from one to the next")
     setting("--discriminator-steps", int, "discriminator updates per generator update")
     setting("--update", str, "alternating or simultaneous")
     setting("--generator-average", float, "decay of the generator's average; 0 is none")
     switch("--spectral-normalization", "in the discriminator")
     setting("--mixed-precision", str, "bfloat16 or float16")
     setting("--jit", str, "XLA: on, off, or auto, which is on with a GPU")
+    setting("--steps-per-execution", int, "at most so many before callbacks see one")
     switch("--deterministic", "repeat bit for bit, somewhat slower")
     setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
@@ -227,6 +229,7 @@ def fit(run, gan, images, real) -> int | None:
     )
     if stop.reached(step):
         return None
+    gan.steps_per_execution = recipe.steps_at_a_time(epoch_steps, total_steps, step)
     signals = callbacks.StopOnSignal()
     measures = []
     if real is not None and recipe.evaluate_epochs is not None:

@@ -5,6 +5,7 @@ also an option of `train.py`, and a run's `config.json` holds them all.
 """
 
 import dataclasses
+import math
 from typing import ClassVar
 
 import keras
@@ -35,10 +36,14 @@ class Recipe:
         seed: decides weights, latent vectors and the order of images.
         objective, penalty, discriminator_steps, update: as in `GAN.compile`.
         penalty_weight: None takes the penalty's own.
+        penalty_interval: as in `GAN.compile`.
         generator_average: as in `GAN.compile`; 0 also stands for none.
         spectral_normalization: in the discriminator.
         mixed_precision: "bfloat16", "float16" or None.
         jit: XLA "on", "off" or "auto", which is on with a GPU.
+        steps_per_execution: at most so many steps run before callbacks see one; fewer
+            where an epoch, a sample grid or a checkpoint ends between. Pays where steps
+            take milliseconds; a signal waits for them.
         deterministic: repeat bit for bit, somewhat slower.
         checkpoint_steps: steps between checkpoints; None is every five minutes.
         sample_steps: steps between sample grids; None is every epoch.
@@ -69,12 +74,14 @@ class Recipe:
     objective: str = "non_saturating"
     penalty: str | None = None
     penalty_weight: float | None = None
+    penalty_interval: int = 1
     discriminator_steps: int = 1
     update: str = "alternating"
     generator_average: float | None = None
     spectral_normalization: bool = False
     mixed_precision: str | None = None
     jit: str = "auto"
+    steps_per_execution: int = 1
     deterministic: bool = False
     checkpoint_steps: int | None = None
     sample_steps: int | None = None
@@ -86,7 +93,8 @@ class Recipe:
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
-        self._require("evaluate_epochs", lambda value: value >= 1, "at least 1")
+        for name in ("evaluate_epochs", "penalty_interval", "steps_per_execution"):
+            self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("generator_learning_rate", "discriminator_learning_rate"):
             self._require(name, lambda value: value > 0, "above 0")
         self._require("minutes", lambda value: value > 0, "above 0")
@@ -130,8 +138,8 @@ class Recipe:
     def override(self, changes: dict) -> "Recipe":
         """Returns this recipe with other values for some fields.
 
-        Another length replaces the recipe's, another penalty comes with its own weight,
-        and the penalty "none" is none.
+        Another length replaces the recipe's, another penalty comes with its own weight
+        and at each step, and the penalty "none" is none.
 
         Raises:
             InputError: for a field that the recipe does not have.
@@ -147,7 +155,7 @@ class Recipe:
         if lengths & changes.keys():
             changes = {**dict.fromkeys(lengths), **changes}
         if "penalty" in changes:
-            changes = {"penalty_weight": None, **changes}
+            changes = {"penalty_weight": None, "penalty_interval": 1, **changes}
             if changes["penalty"] == "none":
                 changes["penalty"] = None
         return dataclasses.replace(self, **changes)
@@ -171,6 +179,11 @@ class Recipe:
                     "name one too."
                 )
             penalty = type(penalty)(self.penalty_weight)
+        if self.penalty_interval > 1 and penalty is None:
+            raise InputError(
+                f"penalty_interval is {self.penalty_interval} and there is no penalty; "
+                "name one too."
+            )
         # Networks take the policy that is in force while they are built.
         policy = keras.config.dtype_policy()
         if self.mixed_precision is not None:
@@ -185,12 +198,24 @@ class Recipe:
             discriminator_optimizer,
             objective=self.objective,
             penalty=penalty,
+            penalty_interval=self.penalty_interval,
             discriminator_steps=self.discriminator_steps,
             update=self.update,
             generator_average=self.generator_average or None,
             jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
         )
         return gan
+
+    def steps_at_a_time(self, *boundaries: int | None) -> int:
+        """Returns how many steps run at a time, at most `steps_per_execution`.
+
+        Args:
+            boundaries: steps at whose multiples something happens: the length of an
+                epoch, of the run, the step that it begins at; None and 0 are none.
+        """
+        lengths = (*boundaries, self.sample_steps, self.checkpoint_steps)
+        common = math.gcd(*(length for length in lengths if length))
+        return max(n for n in range(1, self.steps_per_execution + 1) if common % n == 0)
 
     def build_model(self, image_shape, num_classes):
         """Returns the `GAN`, not yet compiled."""
@@ -281,6 +306,7 @@ class PointsRecipe(AdamRecipe):
     latent_dim: int = 2
     batch_size: int = 256
     sample_steps: int | None = 250
+    steps_per_execution: int = 25
     penalty: str | None = "r1"
     generator_learning_rate: float = 4e-3
     discriminator_learning_rate: float = 4e-3
@@ -340,6 +366,8 @@ def _build_mlp(recipe, image_shape, num_classes):
 class MLPRecipe(AdamRecipe):
     """Networks of Goodfellow et al. 2014 for MNIST, trained with Adam."""
 
+    steps_per_execution: int = 10
+
     def build_model(self, image_shape, num_classes):
         return _build_mlp(self, image_shape, num_classes)
 
@@ -362,6 +390,7 @@ class PaperMLPRecipe(Recipe):
     final_momentum: float = 0.7
     momentum_steps: int = 125_000
     marginal_bias: bool = False
+    steps_per_execution: int = 10
 
     def __post_init__(self):
         super().__post_init__()
