@@ -155,7 +155,8 @@ class Run:
 
     def write_skipped(self, skipped) -> None:
         """Lists the files that could not be read, and why, in `bad_images.txt`."""
-        lines = (f"{file}: {reason}\n" for file, reason in skipped)
+        # Names of files may hold line ends, and bytes that no text has.
+        lines = (f"{file!r}: {reason}\n" for file, reason in skipped)
         write_whole(self.path / "bad_images.txt", "".join(lines))
 
 
