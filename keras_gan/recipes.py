@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import keras
 
-from keras_gan import losses, networks, seeding
+from keras_gan import distribution, losses, networks, seeding
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.optimizers import RisingMomentumSGD
@@ -31,7 +31,7 @@ class Recipe:
         conditional: learn the labels of the data too.
         latent_dim: size of the latent vector.
         generator_learning_rate, discriminator_learning_rate: at the start.
-        batch_size: real images of each discriminator update.
+        batch_size: real images of each discriminator update, on all replicas together.
         epochs, steps, minutes: how long a run is; exactly one of them is set.
         seed: decides weights, latent vectors and the order of images.
         objective, penalty, discriminator_steps, update: as in `GAN.compile`.
@@ -40,10 +40,11 @@ class Recipe:
         generator_average: as in `GAN.compile`; 0 also stands for none.
         spectral_normalization: in the discriminator.
         mixed_precision: "bfloat16", "float16" or None.
-        jit: XLA "on", "off" or "auto", which is on with a GPU.
+        jit: XLA "on", "off" or "auto", which is on with one GPU.
         steps_per_execution: at most so many steps run before callbacks see one; fewer
             where an epoch, a sample grid or a checkpoint ends between. Pays where steps
             take milliseconds; a signal waits for them.
+        strategy: key of `distribution.STRATEGIES`: where it trains.
         deterministic: repeat bit for bit, somewhat slower.
         checkpoint_steps: steps between checkpoints; None is every five minutes.
         sample_steps: steps between sample grids; None is every epoch.
@@ -82,6 +83,7 @@ class Recipe:
     mixed_precision: str | None = None
     jit: str = "auto"
     steps_per_execution: int = 1
+    strategy: str = "one-device"
     deterministic: bool = False
     checkpoint_steps: int | None = None
     sample_steps: int | None = None
@@ -102,9 +104,15 @@ class Recipe:
         self._require("seed", lambda value: 0 <= value < 2**31, "from 0 to 2147483647")
         for name, accepted in {
             "jit": ("auto", "on", "off"),
+            "strategy": tuple(distribution.STRATEGIES),
             "mixed_precision": ("bfloat16", "float16"),
         }.items():
             self._require(name, accepted.__contains__, " or ".join(accepted))
+        if self.jit == "on" and self.strategy != "one-device":
+            raise InputError(
+                f"jit is on and strategy is {self.strategy}; XLA compiles for "
+                "one-device only, so jit must be off or auto."
+            )
         lengths = [self.epochs, self.steps, self.minutes]
         if sum(length is not None for length in lengths) != 1:
             raise InputError(

@@ -88,7 +88,7 @@ class GAN(keras.Model):
         self.image_shape = self._build_networks()
         self.built = True
         self._trackers = {
-            name: keras.metrics.Mean(name=name)
+            name: _MeanOverEpoch(name=name)
             for name in (
                 "discriminator_loss",
                 "generator_loss",
@@ -326,9 +326,11 @@ class GAN(keras.Model):
             return batch
         count = tf.shape(batch)[0]
         size = tf.maximum(count // self.discriminator_steps, 1)
-        # A last batch with fewer images than updates shows some of them twice.
-        start = tf.minimum(i * size, count - size)
-        return batch[start : start + size]
+        # Every k-th image, so that the parts of replicas, which have neighbouring
+        # pieces of a batch, make up the part that one device would see.
+        rows = i + self.discriminator_steps * tf.range(size)
+        # A last batch with fewer images than updates shows one of them again.
+        return tf.gather(batch, tf.minimum(rows, count - 1))
 
     def _scaled(self, loss, optimizer):
         # Keras optimizers add up the gradients of all replicas.
@@ -350,15 +352,23 @@ class GAN(keras.Model):
     def _report(self, discriminator_loss, generator_loss, real_logits, fake_logits):
         log_d_real = -tf.nn.softplus(-real_logits)
         log_not_d_fake = -tf.nn.softplus(fake_logits)
-        for name, value in {
+        values = {
             "discriminator_loss": discriminator_loss,
             "generator_loss": generator_loss,
-            "d_real": tf.sigmoid(real_logits),
-            "d_fake": tf.sigmoid(fake_logits),
+            "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
             "value": tf.reduce_mean(log_d_real) + tf.reduce_mean(log_not_d_fake),
-        }.items():
+        }
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            values = context.all_reduce("MEAN", values)
+        for name, value in values.items():
             self._trackers[name].update_state(value)
-        return {name: metric.result() for name, metric in self._trackers.items()}
+        results = {name: metric.result() for name, metric in self._trackers.items()}
+        if isinstance(context.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            # There Keras takes their mean over an axis, which scalars lack (3.15.1).
+            results = {name: value[tf.newaxis] for name, value in results.items()}
+        return results
 
     @property
     def metrics(self):
@@ -379,12 +389,9 @@ class GAN(keras.Model):
         return low + (high - low) * seeding.uniform(shape, seed)
 
     def _step_seed(self, draw):
-        """Returns the seed of one draw of the current step, on this replica."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        """Returns the seed of one draw of the current step, the same on replicas."""
         draws = 2 * self.discriminator_steps
-        step = tf.cast(self.step, "int64") * draws + draw
-        index = step * replicas + tf.cast(replica, "int64")
+        index = tf.cast(self.step, "int64") * draws + draw
         return tf.stack([tf.constant(self.seed, "int64"), index])
 
     def _images_from(self, network, latent, label, training):
@@ -523,11 +530,28 @@ class GAN(keras.Model):
             if batch is None:
                 raise InputError("the data set is empty; it must give one batch.")
             self._check_batch(*keras.utils.unpack_x_y_sample_weight(batch)[:2])
-            # Keras shuffles arrays, and warns of data sets that it cannot shuffle.
-            kwargs.setdefault("shuffle", False)
+            self._check_split(tf.nest.flatten(x.element_spec)[0].shape[0])
         elif isinstance(x, np.ndarray | tf.Tensor):
             self._check_batch(x[:1024], y if y is None else y[:1024])
+        if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
+            # Keras shuffles arrays, and warns of data sets that it cannot shuffle.
+            kwargs.setdefault("shuffle", False)
         return super().fit(x, y, *args, **kwargs)
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        # Both networks are built. Keras would take a batch off the data to see what to
+        # build, and fails at that where data has labels and several workers (3.15.1).
+        pass
+
+    def _check_split(self, batch_size):
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        parts = replicas * (self.discriminator_steps if self.compiled else 1)
+        if replicas > 1 and (batch_size is None or batch_size % parts):
+            raise InputError(
+                f"batches hold {batch_size or 'any number of'} images; with {replicas} "
+                f"replicas each must hold a multiple of {parts}, the last one too "
+                "(drop_remainder=True)."
+            )
 
     def _check_batch(self, images, labels):
         images = np.asarray(images)
@@ -668,6 +692,17 @@ class GAN(keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+class _MeanOverEpoch(keras.metrics.Mean):
+    """A mean of values that all replicas have in common.
+
+    Any worker can read it alone, and save it, without asking the others.
+    """
+
+    def add_variable(self, shape, initializer, dtype=None, aggregation=None, name=None):
+        aggregation = "only_first_replica"
+        return super().add_variable(shape, initializer, dtype, aggregation, name)
 
 
 def _inputs(tensor, label):

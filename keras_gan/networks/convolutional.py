@@ -61,7 +61,13 @@ class _Initializers:
     def batch_normalization(self):
         # Short runs end before averages with Keras's momentum of 0.99 have settled.
         return keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, gamma_initializer=self._normal(1.0)
+            momentum=0.9,
+            epsilon=1e-5,
+            gamma_initializer=self._normal(1.0),
+            # Over all replicas. On one device too: otherwise the variance comes from
+            # tf.nn.moments, whose second derivative is wrong (tensorflow 2.21), and
+            # with it the gradient of a penalty.
+            synchronized=True,
         )
 
 
