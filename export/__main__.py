@@ -39,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(_table(rows))
+    if any(row.warmup_requests == 0 for row in rows):
+        print(
+            "The SavedModel holds no warm-up requests: they need tensorflow-serving-api"
+            " (pip install 'keras-gan[serving]')."
+        )
     return 0
 
 
@@ -65,7 +70,12 @@ def _parser():
 
 
 def _table(rows):
-    lines = [("format", "file", "MB", "largest difference", "passed")]
+    lines = [
+        (
+            *("format", "file", "MB", "runtime", "ms at 1", "at 64"),
+            *("largest difference", "passed"),
+        )
+    ]
     for row in rows:
         difference = row.largest_difference
         lines.append(
@@ -73,6 +83,8 @@ def _table(rows):
                 row.format,
                 str(row.path),
                 f"{row.bytes / 1e6:.2f}",
+                f"{row.runtime or '?'} {row.runtime_version or ''}".strip(),
+                *(f"{row.milliseconds.get(n, float('nan')):.2f}" for n in ("1", "64")),
                 "none" if difference is None else f"{difference:.1e}",
                 "yes" if row.passed else "no",
             )

@@ -22,6 +22,7 @@ class Generator:
     """A trained generator that computes in float32, and what its users must know.
 
     Args:
+        name: of the model, as a server knows it.
         network: Keras model from `latent`, float32 [batch, latent_dim], to images, or
             from `[latent, label]` where `num_classes` is given.
         image_shape: shape of one image.
@@ -39,6 +40,7 @@ class Generator:
         step: steps trained.
     """
 
+    name: str
     network: keras.Model
     image_shape: tuple[int, ...]
     latent_dim: int
@@ -54,13 +56,6 @@ class Generator:
     seed: int
     step: int
 
-    @property
-    def signature(self) -> tuple[tf.TensorSpec, ...]:
-        """The named inputs of `serve`, with a free batch dimension."""
-        latent = tf.TensorSpec([None, self.latent_dim], "float32", name="latent")
-        label = tf.TensorSpec([None], "int64", name="label")
-        return (latent,) if self.num_classes is None else (latent, label)
-
     def serve(self, latent, label=None):
         """Returns {"image": float32 [batch, *image_shape]}: what every export computes.
 
@@ -72,6 +67,29 @@ class Generator:
         # Batch statistics would make an image depend on its neighbours in the batch.
         image = self.network(inputs, training=False)
         return {"image": tf.cast(image, "float32")}
+
+    @property
+    def makes_pictures(self) -> bool:
+        """Whether its images can be files: grey or colour, with a range of values."""
+        shape = self.image_shape
+        return self.value_range is not None and len(shape) == 3 and shape[2] <= 4
+
+    def picture(self, latent, label=None):
+        """Returns images as `GAN.generate` does.
+
+        Args:
+            latent: float32 [batch, latent_dim].
+            label: int64 [batch], of a conditional model only.
+
+        Returns:
+            uint8 [batch, *image_shape], 0 to 255; float32 where `value_range` is None.
+        """
+        image = self.serve(latent, label)["image"]
+        if self.value_range is None:
+            return image
+        low, high = self.value_range
+        levels = tf.round((image - low) * (255 / (high - low)))
+        return tf.cast(tf.clip_by_value(levels, 0, 255), "uint8")
 
     def examples(self, count: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Returns inputs of `serve`, drawn from the distribution used in training.
@@ -104,11 +122,12 @@ class Generator:
         }
 
 
-def describe(model_or_run) -> Generator:
+def describe(model_or_run, name: str) -> Generator:
     """Returns the generator that images come from, and its description.
 
     Args:
         model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+        name: of the model.
 
     Raises:
         InputError: for something else, or weights that are not finite.
@@ -135,6 +154,7 @@ def describe(model_or_run) -> Generator:
     averaged = network is not gan.generator
     uniform = gan.latent_distribution == "uniform"
     return Generator(
+        name=name,
         network=_in_float32(network),
         image_shape=gan.image_shape,
         latent_dim=gan.latent_dim,

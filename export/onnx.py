@@ -11,6 +11,7 @@ import tf2onnx
 from export.generator import Generator, describe
 from export.publish import publish, refuse_existing
 from export.report import Row
+from export.signatures import default_alone
 
 OPSET = 18  # the newest that tf2onnx writes
 
@@ -39,18 +40,23 @@ def to_onnx(
     """
     target = Path(path)
     refuse_existing(target, overwrite)
-    return publish("onnx", describe(model_or_run), target, verify, overwrite)
+    generator = describe(model_or_run, target.stem)
+    return publish("onnx", generator, target, verify, overwrite)
+
+
+signatures = default_alone
 
 
 def write(generator: Generator, path: Path) -> None:
     """Writes the file, unverified."""
+    signature = signatures(generator)["serving_default"]
     model, _ = tf2onnx.convert.from_function(
-        tf.function(generator.serve, autograph=False),
-        input_signature=generator.signature,
+        tf.function(signature.function, autograph=False),
+        input_signature=signature.inputs,
         opset=OPSET,
     )
     # The converter makes up a name for each batch dimension, such as unk__114.
-    shapes = {spec.name: spec.shape[1:] for spec in generator.signature}
+    shapes = {spec.name: spec.shape[1:] for spec in signature.inputs}
     shapes["image"] = generator.image_shape
     for value in [*model.graph.input, *model.graph.output]:
         kind = value.type.tensor_type.elem_type

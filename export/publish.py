@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from export import deployment
 from export.files import staged
 from export.formats import FORMATS
 from export.generator import Generator, describe
@@ -23,6 +24,8 @@ def export_all(
     overwrite: bool = False,
 ) -> list[Row]:
     """Writes verified exports `out/name/<version>`, `out/name.onnx`, `out/report.json`.
+
+    Beside a SavedModel go the files of `export.deployment`, for TensorFlow Serving.
 
     Args:
         model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
@@ -54,7 +57,7 @@ def export_all(
     targets = {format: FORMATS[format].target(base, version) for format in formats}
     for target in targets.values():
         refuse_existing(target, overwrite and target.is_file())
-    generator = describe(model_or_run)
+    generator = describe(model_or_run, name)
     rows, failures = [], []
     for format, target in targets.items():
         try:
@@ -62,6 +65,9 @@ def export_all(
         except VerificationError as error:
             rows.extend(error.rows)
             failures.append(str(error))
+        else:
+            if format == "saved-model":
+                deployment.write(Path(out), name)
     write_report(rows, report)
     if failures:
         raise VerificationError(" ".join(failures), rows)
@@ -103,11 +109,8 @@ def publish(
     """
     with staged(target) as temporary:
         importlib.import_module(FORMATS[format].module).write(generator, temporary)
-        row = unverified(generator, format, temporary)
-        row = dataclasses.replace(row, path=target)
-        if verify:
-            outcome = verified(generator, format, temporary)
-            row = dataclasses.replace(row, **outcome)
+        look = verified if verify else unverified
+        row = dataclasses.replace(look(generator, format, temporary), path=target)
         if row.problem is not None:
             raise VerificationError(
                 f"the {format} export {target} was not published: {row.problem}.", [row]
