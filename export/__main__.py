@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from export.formats import FORMATS
+from export.formats import DEFAULT_FORM, FORM_CHOICES, FORMATS, Form
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     name = options.name or Path(options.run).resolve().name
     try:
         rows = export_all(
-            options.run, options.out, name, options.format, options.version
+            *(options.run, options.out, name, options.format, options.version),
+            form=Form(**{field: getattr(options, field) for field in FORM_CHOICES}),
         )
     except VerificationError as error:
         print(_table(error.rows))
@@ -66,6 +67,15 @@ def _parser():
     parser.add_argument(
         "--version", type=int, help="of the SavedModel (default: the next free number)"
     )
+    form = parser.add_argument_group("of ONNX files")
+    for field, choices in FORM_CHOICES.items():
+        form.add_argument(
+            f"--{field}",
+            default=getattr(DEFAULT_FORM, field),
+            type=type(choices[0]),
+            metavar=field.upper(),
+            help=f"{', '.join(map(str, choices))} (default: {choices[0]})",
+        )
     return parser
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_gan
+from export.formats import DEFAULT_FORM, Form
 from keras_gan.errors import InputError
 
 _DRAWS = {
@@ -38,6 +39,7 @@ class Generator:
         run: name of the run, or None.
         seed: seed of the training.
         step: steps trained.
+        form: how `serve` gives images, and how an export stores weights.
     """
 
     name: str
@@ -55,18 +57,50 @@ class Generator:
     run: str | None
     seed: int
     step: int
+    form: Form = DEFAULT_FORM
+
+    def formed(self, form: Form) -> "Generator":
+        """Returns the same generator in another form.
+
+        Raises:
+            InputError: where its images cannot have that form.
+        """
+        if form.layout != "nhwc" and len(self.image_shape) != 3:
+            raise InputError(
+                f"layout is {form.layout} and the generator makes vectors of shape "
+                f"{self.image_shape}; only nhwc, which changes nothing, is accepted."
+            )
+        if form.output == "uint8" and self.value_range is None:
+            raise InputError(
+                "output is uint8 and the generator's values have no range to map to 0 "
+                "to 255; only float32 is accepted."
+            )
+        return dataclasses.replace(self, form=form)
 
     def serve(self, latent, label=None):
-        """Returns {"image": float32 [batch, *image_shape]}: what every export computes.
+        """Returns {"image": ...}: what every export computes.
 
         Args:
             latent: float32 [batch, latent_dim].
             label: int64 [batch], of a conditional model only.
+
+        Returns:
+            float32 [batch, *image_shape], or what `form` says.
         """
-        inputs = latent if label is None else [latent, label]
-        # Batch statistics would make an image depend on its neighbours in the batch.
-        image = self.network(inputs, training=False)
-        return {"image": tf.cast(image, "float32")}
+        image = self._values(latent, label)
+        if self.form.output == "uint8":
+            image = self._levels(image)
+        if self.form.layout == "nchw":
+            image = tf.transpose(image, [0, 3, 1, 2])
+        return {"image": image}
+
+    @property
+    def served_shape(self) -> tuple[int, ...]:
+        """Shape of one image that `serve` gives."""
+        if self.form.layout == "nchw":
+            height, width, channels = self.image_shape
+            return channels, height, width
+        return self.image_shape
 
     @property
     def makes_pictures(self) -> bool:
@@ -84,9 +118,15 @@ class Generator:
         Returns:
             uint8 [batch, *image_shape], 0 to 255; float32 where `value_range` is None.
         """
-        image = self.serve(latent, label)["image"]
-        if self.value_range is None:
-            return image
+        image = self._values(latent, label)
+        return image if self.value_range is None else self._levels(image)
+
+    def _values(self, latent, label):
+        inputs = latent if label is None else [latent, label]
+        # Batch statistics would make an image depend on its neighbours in the batch.
+        return tf.cast(self.network(inputs, training=False), "float32")
+
+    def _levels(self, image):
         low, high = self.value_range
         levels = tf.round((image - low) * (255 / (high - low)))
         return tf.cast(tf.clip_by_value(levels, 0, 255), "uint8")
@@ -112,10 +152,11 @@ class Generator:
         known = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name != "network"
+            if field.name not in ("network", "form")
         }
         return {
             **known,
+            **dataclasses.asdict(self.form),
             "keras_gan_version": keras_gan.__version__,
             "keras_version": keras.__version__,
             "tensorflow_version": tf.__version__,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from export import deployment
 from export.files import staged
-from export.formats import FORMATS
+from export.formats import DEFAULT_FORM, FORMATS, Form
 from export.generator import Generator, describe
 from export.report import Row, VerificationError, read_report, write_report
 from export.verify import unverified, verified
@@ -22,6 +22,7 @@ def export_all(
     formats: Sequence[str] = tuple(FORMATS),
     version: int | None = None,
     overwrite: bool = False,
+    form: Form = DEFAULT_FORM,
 ) -> list[Row]:
     """Writes verified exports `out/name/<version>`, `out/name.onnx`, `out/report.json`.
 
@@ -33,14 +34,16 @@ def export_all(
         name: name of the model.
         formats: which exports, of "saved-model" and "onnx".
         version: number of the SavedModel; None takes the next that is free.
-        overwrite: replace an ONNX file that is there, once the new one is verified.
+        overwrite: replace a file that is there, once the new one is verified.
+        form: of the exports whose format leaves a choice.
 
     Returns:
         A row for each format.
 
     Raises:
-        InputError: for an unknown format, an export that exists, a report that is
-            none, no GAN, or weights that are not finite; nothing is written.
+        InputError: for an unknown format, a form that none of them or of this model's
+            images has, an export that exists, a report that is none, no GAN, or weights
+            that are not finite; nothing is written.
         VerificationError: where an export differs from the model. That one is not
             published, the others are, and the report tells of both.
     """
@@ -57,11 +60,19 @@ def export_all(
     targets = {format: FORMATS[format].target(base, version) for format in formats}
     for target in targets.values():
         refuse_existing(target, overwrite and target.is_file())
+    forms = {format: FORMATS[format].form(form) for format in formats}
+    if form != DEFAULT_FORM and set(forms.values()) == {DEFAULT_FORM}:
+        raise InputError(
+            f"{form} was asked for, and {', '.join(formats)} leaves no such choice."
+        )
     generator = describe(model_or_run, name)
+    generators = {format: generator.formed(forms[format]) for format in formats}
     rows, failures = [], []
     for format, target in targets.items():
         try:
-            rows.append(publish(format, generator, target, overwrite=overwrite))
+            rows.append(
+                publish(format, generators[format], target, overwrite=overwrite)
+            )
         except VerificationError as error:
             rows.extend(error.rows)
             failures.append(str(error))

@@ -97,24 +97,26 @@ def draw(generator: Generator, seed: tf.Tensor, truncation: tf.Tensor) -> tf.Ten
             from the distribution's centre, in standard deviations of a normal and half
             widths of a uniform one. 0 gives the centre.
     """
-    uniform = tf.map_fn(
-        lambda seed: tf.random.stateless_uniform(
+
+    def vector(row):
+        seed, truncation = row
+        uniform = tf.random.stateless_uniform(
             [generator.latent_dim], [seed, _SAMPLE_STREAM], -1, 1, alg="philox"
-        ),
-        seed,
-        fn_output_signature=tf.float32,
-    )
-    truncation = truncation[:, tf.newaxis]
-    if generator.latent_distribution == "uniform":
-        low, high = generator.latent_bounds
-        spread = (high - low) / 2 * tf.minimum(truncation, 1.0)
-        return (low + high) / 2 + spread * uniform
-    # The inverse of the truncated distribution's cumulative density, of which erf is
-    # the half above 0. At -1 it would be infinite.
-    largest = float(np.nextafter(np.float32(1), np.float32(0)))
-    share = tf.clip_by_value(uniform, -largest, largest)
-    half = np.float32(np.sqrt(0.5))
-    return tf.math.erfinv(share * tf.math.erf(half * truncation)) / half
+        )
+        if generator.latent_distribution == "uniform":
+            low, high = generator.latent_bounds
+            spread = (high - low) / 2 * tf.minimum(truncation, 1.0)
+            return (low + high) / 2 + spread * uniform
+        # The inverse of the truncated distribution's cumulative density, of which erf
+        # is the half above 0. At -1 it would be infinite.
+        largest = float(np.nextafter(np.float32(1), np.float32(0)))
+        share = tf.clip_by_value(uniform, -largest, largest)
+        inside = tf.math.erf(np.float32(np.sqrt(0.5)) * truncation)
+        return np.float32(np.sqrt(2)) * tf.math.erfinv(share * inside)
+
+    # One by one, since the last bits of a function of the whole batch would depend on
+    # a row's place in it.
+    return tf.map_fn(vector, (seed, truncation), fn_output_signature=tf.float32)
 
 
 def between(generator: Generator, a, b, fraction) -> tf.Tensor:

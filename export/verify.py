@@ -16,11 +16,10 @@ from PIL import Image
 
 from export.formats import FORMATS
 from export.generator import Generator
+from export.precision import PRECISIONS
 from export.report import Row
 
 BATCH_SIZES = (1, 3, 64)
-TOLERANCE = 1e-5
-GREY_LEVELS = 1.0  # a value halfway between two may be rounded either way
 
 _WORKER = Path(__file__).with_name("_worker")
 
@@ -33,7 +32,7 @@ def unverified(generator: Generator, format: str, path: Path) -> Row:
         path=path,
         bytes=sum(file.stat().st_size for file in files),
         parameters=generator.network.count_params(),
-        tolerance=TOLERANCE,
+        tolerance=tolerance(generator, generator.form.output),
     )
 
 
@@ -81,7 +80,24 @@ def verified(generator: Generator, format: str, path: Path) -> Row:
             f"it stores {stored_values} values of weights where the generator has "
             f"{row.parameters}"
         )
-    return dataclasses.replace(row, **_compared(signatures, inputs, outputs), **outcome)
+    return dataclasses.replace(
+        row, **_compared(generator, signatures, inputs, outputs), **outcome
+    )
+
+
+def tolerance(generator: Generator, dtype: str) -> float:
+    """Returns the largest difference from the model that an output may have.
+
+    Args:
+        generator: what was exported.
+        dtype: of the output; the difference is in grey levels for "uint8".
+    """
+    values = PRECISIONS[generator.form.precision].tolerance
+    if dtype != "uint8":
+        return values
+    low, high = generator.value_range
+    # A value halfway between two levels may be rounded either way.
+    return max(1.0, np.ceil(values * 255 / (high - low)))
 
 
 def _run_worker(format, path, *arrays):
@@ -96,7 +112,7 @@ def _run_worker(format, path, *arrays):
     )
 
 
-def _compared(signatures, inputs, outputs):
+def _compared(generator, signatures, inputs, outputs):
     """Returns what `Row` says about the outputs, which are named as the worker's."""
     problems, largest = [], {}
     for output, expected in _expected(signatures, inputs).items():
@@ -105,18 +121,18 @@ def _compared(signatures, inputs, outputs):
         alone = _difference(found[0], found[-1][:1])
         if output == "serving_default/image":
             image, image_alone = differences, alone
-        tolerance = GREY_LEVELS if expected[0].dtype == np.uint8 else TOLERANCE
+        accepted = tolerance(generator, expected[0].dtype)
         largest[output] = float(np.max(differences))
         # Written so that NaN is a problem too.
-        if not largest[output] <= tolerance:
+        if not largest[output] <= accepted:
             problems.append(
                 f"its {output} differs from the Keras model's by "
-                f"{largest[output]:.3g}, more than {tolerance:g}"
+                f"{largest[output]:.3g}, more than {accepted:g}"
             )
-        elif not alone <= tolerance:
+        elif not alone <= accepted:
             problems.append(
                 f"a row of its {output} made alone and the same within a batch differ "
-                f"by {alone:.3g}, more than {tolerance:g}"
+                f"by {alone:.3g}, more than {accepted:g}"
             )
     return {
         "passed": not problems,
