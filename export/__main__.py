@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from export.formats import DEFAULT_FORM, FORM_CHOICES, FORMATS, Form
+from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,16 +58,16 @@ def _parser():
     parser.add_argument(
         "--format",
         nargs="+",
-        default=list(FORMATS),
+        default=list(DEFAULT_FORMATS),
         metavar="FORMAT",
-        help=f"of {', '.join(FORMATS)} (default: all)",
+        help=f"of {', '.join(FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})",
     )
     parser.add_argument("--out", required=True, help="folder of the exports")
     parser.add_argument("--name", help="name of the model (default: the run's)")
     parser.add_argument(
         "--version", type=int, help="of the SavedModel (default: the next free number)"
     )
-    form = parser.add_argument_group("of ONNX files")
+    form = parser.add_argument_group("of the ONNX file")
     for field, choices in FORM_CHOICES.items():
         form.add_argument(
             f"--{field}",

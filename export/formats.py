@@ -29,6 +29,11 @@ def onnx_file(base: Path, version: int | None) -> Path:
     return base.with_name(f"{base.name}.onnx")
 
 
+def triton_folder(base: Path, version: int | None) -> Path:
+    """Returns the model's folder in the repository `triton` beside `base`."""
+    return base.with_name("triton") / base.name
+
+
 @dataclasses.dataclass(frozen=True)
 class Form:
     """How an export gives images and stores weights, where a format leaves a choice.
@@ -95,4 +100,6 @@ DEFAULT_FORM = Form()
 FORMATS = {
     "saved-model": Format("export.saved_model", version_folder),
     "onnx": Format("export.onnx", onnx_file, tuple(FORM_CHOICES)),
+    "triton": Format("export.triton", triton_folder, tuple(FORM_CHOICES)),
 }
+DEFAULT_FORMATS = ("saved-model", "onnx")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from export import deployment
 from export.files import staged
-from export.formats import DEFAULT_FORM, FORMATS, Form
+from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORMATS, Form
 from export.generator import Generator, describe
 from export.report import Row, VerificationError, read_report, write_report
 from export.verify import unverified, verified
@@ -19,7 +19,7 @@ def export_all(
     model_or_run,
     out: str | os.PathLike,
     name: str,
-    formats: Sequence[str] = tuple(FORMATS),
+    formats: Sequence[str] = DEFAULT_FORMATS,
     version: int | None = None,
     overwrite: bool = False,
     form: Form = DEFAULT_FORM,
@@ -32,7 +32,7 @@ def export_all(
         model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
         out: folder of the exports.
         name: name of the model.
-        formats: which exports, of "saved-model" and "onnx".
+        formats: which exports, of `export.formats.FORMATS`.
         version: number of the SavedModel; None takes the next that is free.
         overwrite: replace a file that is there, once the new one is verified.
         form: of the exports whose format leaves a choice.

@@ -120,7 +120,14 @@ class ONNX:
         self._session.run(["image"], inputs)
 
 
-LOADERS = {"saved-model": SavedModel, "onnx": ONNX}
+class Triton(ONNX):
+    """The file that the server runs."""
+
+    def __init__(self, path):
+        super().__init__(f"{path}/1/model.onnx")
+
+
+LOADERS = {"saved-model": SavedModel, "onnx": ONNX, "triton": Triton}
 
 
 def refuse_python(graph):
