@@ -80,26 +80,38 @@ class Format:
     """One kind of export.
 
     Args:
-        module: has `write(generator, path)` and `signatures(generator)`; imported when
-            the format is asked for, as each needs a library of its own.
+        module: has `write(generator, path)`, `signatures(generator)` and
+            `metadata(path)`, what `Generator.metadata` gave when a file was written;
+            imported when the format is asked for, as each needs a library of its own.
         target: function from the model's path and version to the export's path.
+        mark: what tells such an export from others: the ending of its name, or the
+            name of a file in it.
         choices: the fields of `Form` that it leaves open; others are as by default.
     """
 
     module: str
     target: Callable[[Path, int | None], Path]
+    mark: str
     choices: tuple[str, ...] = ()
 
     def form(self, wanted: Form) -> Form:
         """Returns the part of a form that this format has a choice in."""
         return Form(**{name: getattr(wanted, name) for name in self.choices})
 
+    def recognizes(self, path: Path) -> bool:
+        """Whether a file or folder looks like an export in this format."""
+        return (path.is_file() and path.suffix == self.mark) or (
+            path / self.mark
+        ).is_file()
+
 
 DEFAULT_FORM = Form()
 
 FORMATS = {
-    "saved-model": Format("export.saved_model", version_folder),
-    "onnx": Format("export.onnx", onnx_file, tuple(FORM_CHOICES)),
-    "triton": Format("export.triton", triton_folder, tuple(FORM_CHOICES)),
+    "saved-model": Format("export.saved_model", version_folder, "saved_model.pb"),
+    "onnx": Format("export.onnx", onnx_file, ".onnx", tuple(FORM_CHOICES)),
+    "triton": Format(
+        "export.triton", triton_folder, "config.pbtxt", tuple(FORM_CHOICES)
+    ),
 }
 DEFAULT_FORMATS = ("saved-model", "onnx")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import zipfile
 from pathlib import Path
 
 import keras
@@ -167,14 +168,17 @@ def describe(model_or_run, name: str) -> Generator:
     """Returns the generator that images come from, and its description.
 
     Args:
-        model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+        model_or_run: a `keras_gan.GAN`, or the path of a run's folder or of the file
+            that `GAN.save` wrote.
         name: of the model.
 
     Raises:
         InputError: for something else, or weights that are not finite.
     """
     gan, run, class_names = model_or_run, None, None
-    if isinstance(model_or_run, str | os.PathLike):
+    if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
+        gan = _loaded(model_or_run)
+    elif isinstance(model_or_run, str | os.PathLike):
         from keras_gan import runs
 
         run = Path(model_or_run).resolve().name
@@ -183,7 +187,7 @@ def describe(model_or_run, name: str) -> Generator:
     if not isinstance(gan, keras_gan.GAN):
         raise InputError(
             f"a {type(gan).__name__} was given; accepted are a keras_gan.GAN and the "
-            "path of a run's folder."
+            "path of a run's folder or of the file that GAN.save wrote."
         )
     network = gan.inference_generator
     for weight in network.weights:
@@ -211,6 +215,16 @@ def describe(model_or_run, name: str) -> Generator:
         seed=gan.seed,
         step=int(keras.ops.convert_to_numpy(gan.step)),
     )
+
+
+def _loaded(path):
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} cannot be read as a model ({str(error).splitlines()[0]}); a file "
+            "that GAN.save wrote and the folder of a run are accepted."
+        ) from error
 
 
 def _in_float32(network):

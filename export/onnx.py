@@ -86,3 +86,14 @@ def write(generator: Generator, path: Path) -> None:
         },
     )
     onnx.save(model, path)
+
+
+def metadata(path: Path) -> dict:
+    """Returns the description in a file."""
+    written = {}
+    for entry in onnx.load(path).metadata_props:
+        try:
+            written[entry.key] = json.loads(entry.value)
+        except ValueError:  # a string, which is written as it is
+            written[entry.key] = entry.value
+    return written

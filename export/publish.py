@@ -6,9 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
 from export import deployment
 from export.files import staged
-from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORMATS, Form
+from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
 from export.generator import Generator, describe
 from export.report import Row, VerificationError, read_report, write_report
 from export.verify import unverified, verified
@@ -115,11 +118,17 @@ def publish(
         overwrite: replace a file that is there.
 
     Raises:
-        InputError: for a target that exists.
+        InputError: for a target that exists or cannot be written.
         VerificationError: where the export differs from the model.
     """
     with staged(target) as temporary:
-        importlib.import_module(FORMATS[format].module).write(generator, temporary)
+        write = importlib.import_module(FORMATS[format].module).write
+        try:
+            write(generator, temporary)
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(
+                f"{target} cannot be written: {_reason(error)}."
+            ) from error
         look = verified if verify else unverified
         row = dataclasses.replace(look(generator, format, temporary), path=target)
         if row.problem is not None:
@@ -130,3 +139,41 @@ def publish(
         refuse_existing(target, overwrite)
         os.replace(temporary, target)
     return row
+
+
+def _reason(error):
+    if isinstance(error, OSError):
+        return error.strerror
+    # TensorFlow names its temporary files before the reason, and an operation after it.
+    return error.message.rpartition("; ")[2].partition(" [Op:")[0]
+
+
+def verify_again(path: str | os.PathLike, model_or_run) -> Row:
+    """Compares an export that was written some time ago with a model.
+
+    Args:
+        path: the export: folder of a SavedModel's version, ONNX file, ...
+        model_or_run: as in `export_all`.
+
+    Returns:
+        Its row, with `problem` where it differs.
+
+    Raises:
+        InputError: where there is no export of this project, or no GAN.
+    """
+    path = Path(path)
+    found = [name for name, format in FORMATS.items() if format.recognizes(path)]
+    if not found:
+        marks = ", ".join(f"{format.mark} ({name})" for name, format in FORMATS.items())
+        raise InputError(f"{path} is no export; accepted are such with {marks}.")
+    (name,) = found
+    try:
+        metadata = importlib.import_module(FORMATS[name].module).metadata(path)
+        form = Form(**{choice: metadata[choice] for choice in FORM_CHOICES})
+        model = metadata["name"]
+    except (OSError, ValueError, KeyError, DecodeError) as error:
+        raise InputError(
+            f"{path} has no description that this project wrote ({error!r}); an export "
+            "of this version is accepted."
+        ) from error
+    return verified(describe(model_or_run, model).formed(form), name, path)

@@ -13,6 +13,8 @@ from export.publish import publish, refuse_existing
 from export.report import Row
 from export.signatures import every
 
+_METADATA = Path("assets.extra", "metadata.json")
+
 
 def to_saved_model(
     model_or_run,
@@ -55,8 +57,13 @@ def write(generator: Generator, path: Path) -> None:
         archive.add_endpoint(name, signature.function, signature.inputs)
     archive.write_out(path, verbose=False)
     # TensorFlow Serving reads nothing in assets.extra, so it is free for descriptions.
-    description = path / "assets.extra" / "metadata.json"
+    description = path / _METADATA
     description.parent.mkdir()
     description.write_text(json.dumps(generator.metadata(), indent=2) + "\n")
     if warmup.installed():
         warmup.write(generator, path)
+
+
+def metadata(path: Path) -> dict:
+    """Returns the description in a SavedModel."""
+    return json.loads((path / _METADATA).read_text())

@@ -46,6 +46,11 @@ def write(generator: Generator, path: Path) -> None:
     (path / "config.pbtxt").write_text(_config(generator))
 
 
+def metadata(path: Path) -> dict:
+    """Returns the description in the repository's ONNX file."""
+    return onnx.metadata(path / "1" / "model.onnx")
+
+
 def _config(generator):
     inputs = []
     for spec in signatures(generator)["serving_default"].inputs:
