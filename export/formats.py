@@ -29,6 +29,11 @@ def onnx_file(base: Path, version: int | None) -> Path:
     return base.with_name(f"{base.name}.onnx")
 
 
+def litert_file(base: Path, version: int | None) -> Path:
+    """Returns the file `base.tflite`, which has no version."""
+    return base.with_name(f"{base.name}.tflite")
+
+
 def triton_folder(base: Path, version: int | None) -> Path:
     """Returns the model's folder in the repository `triton` beside `base`."""
     return base.with_name("triton") / base.name
@@ -113,5 +118,6 @@ FORMATS = {
     "triton": Format(
         "export.triton", triton_folder, "config.pbtxt", tuple(FORM_CHOICES)
     ),
+    "litert": Format("export.litert", litert_file, ".tflite", ("precision",)),
 }
 DEFAULT_FORMATS = ("saved-model", "onnx")

@@ -5,6 +5,7 @@ A loader reads an export as its users' programs do and has
 the outputs by name; `runtime` and `version`; and `facts`, for the report.
 """
 
+import importlib.metadata
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,33 @@ class Triton(ONNX):
         super().__init__(f"{path}/1/model.onnx")
 
 
-LOADERS = {"saved-model": SavedModel, "onnx": ONNX, "triton": Triton}
+class LiteRT:
+    """The interpreter that phones have."""
+
+    blocked = ("keras_gan", "keras", "tensorflow")
+    runtime = "ai-edge-litert"
+
+    def __init__(self, path):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._runner = Interpreter(path).get_signature_runner("serving_default")
+        self.version = importlib.metadata.version("ai-edge-litert")
+        self.signatures = {"serving_default": set(self._runner.get_input_details())}
+        self.facts = {}
+
+    def run(self, signature, inputs):
+        return self._runner(**inputs)
+
+    def timed(self, inputs):
+        self._runner(**inputs)
+
+
+LOADERS = {
+    "saved-model": SavedModel,
+    "onnx": ONNX,
+    "triton": Triton,
+    "litert": LiteRT,
+}
 
 
 def refuse_python(graph):
