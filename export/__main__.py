@@ -51,7 +51,10 @@ def _export(options):
     name = options.name or (run.stem if run.is_file() else run.name)
     rows = export_all(
         *(options.run, options.out, name, options.format, options.version),
-        form=Form(**{field: getattr(options, field) for field in FORM_CHOICES}),
+        form=Form(
+            **{field: getattr(options, field) for field in FORM_CHOICES},
+            runtime=options.runtime,
+        ),
     )
     if any(row.warmup_requests == 0 for row in rows):
         print(
@@ -100,6 +103,11 @@ def _parser():
     parser.add_argument("--name", help="name of the model (default: the run's)")
     parser.add_argument(
         "--version", type=int, help="of the SavedModel (default: the next free number)"
+    )
+    parser.add_argument(
+        "--runtime",
+        metavar="DIR",
+        help="npm package onnxruntime-web, to copy into a web page",
     )
     form = parser.add_argument_group("of the ONNX file")
     for field, choices in FORM_CHOICES.items():

@@ -34,6 +34,11 @@ def litert_file(base: Path, version: int | None) -> Path:
     return base.with_name(f"{base.name}.tflite")
 
 
+def web_folder(base: Path, version: int | None) -> Path:
+    """Returns the folder of the model's page, in the folder `web` beside `base`."""
+    return base.with_name("web") / base.name
+
+
 def triton_folder(base: Path, version: int | None) -> Path:
     """Returns the model's folder in the repository `triton` beside `base`."""
     return base.with_name("triton") / base.name
@@ -50,6 +55,8 @@ class Form:
         precision: of the weights: "float32"; "float16", which computes in it too; or
             "int8", which halves that again and computes in float32.
         opset: version of the ONNX operations, 18 to 26; None is 18.
+        runtime: folder of the npm package onnxruntime-web, to be copied into a web
+            page; None loads it from a public address.
 
     Raises:
         InputError: for a value that is not accepted.
@@ -59,6 +66,7 @@ class Form:
     output: str = "float32"
     precision: str = "float32"
     opset: int | None = None
+    runtime: str | None = None
 
     def __post_init__(self):
         for name, accepted in FORM_CHOICES.items():
@@ -119,5 +127,6 @@ FORMATS = {
         "export.triton", triton_folder, "config.pbtxt", tuple(FORM_CHOICES)
     ),
     "litert": Format("export.litert", litert_file, ".tflite", ("precision",)),
+    "web": Format("export.web", web_folder, "index.html", ("precision", "runtime")),
 }
 DEFAULT_FORMATS = ("saved-model", "onnx")

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_gan
-from export.formats import DEFAULT_FORM, Form
+from export.formats import DEFAULT_FORM, FORM_CHOICES, Form
 from keras_gan.errors import InputError
 
 _DRAWS = {
@@ -157,7 +157,7 @@ class Generator:
         }
         return {
             **known,
-            **dataclasses.asdict(self.form),
+            **{name: getattr(self.form, name) for name in FORM_CHOICES},
             "keras_gan_version": keras_gan.__version__,
             "keras_version": keras.__version__,
             "tensorflow_version": tf.__version__,

@@ -128,6 +128,13 @@ class Triton(ONNX):
         super().__init__(f"{path}/1/model.onnx")
 
 
+class Web(ONNX):
+    """The file that the page runs."""
+
+    def __init__(self, path):
+        super().__init__(f"{path}/model.onnx")
+
+
 class LiteRT:
     """The interpreter that phones have."""
 
@@ -154,6 +161,7 @@ LOADERS = {
     "onnx": ONNX,
     "triton": Triton,
     "litert": LiteRT,
+    "web": Web,
 }
 
 
