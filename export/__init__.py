@@ -7,6 +7,7 @@ __all__ = [
     "export_all",
     "to_onnx",
     "to_saved_model",
+    "verify_again",
     "write_report",
 ]
 
@@ -15,6 +16,7 @@ _HOMES = {
     "export_all": "export.publish",
     "to_onnx": "export.onnx",
     "to_saved_model": "export.saved_model",
+    "verify_again": "export.publish",
     "write_report": "export.report",
 }
 

@@ -5,11 +5,13 @@ import os
 import sys
 from pathlib import Path
 
-from export.formats import FORMATS
+from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
+
+_RUN = "folder of a training run, or the file of a saved GAN"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exports a run, prints a table and returns the exit code.
+    """Exports a run or verifies an export, prints a table and returns the exit code.
 
     Args:
         arguments: without the program's name; None reads `sys.argv`.
@@ -18,19 +20,19 @@ def main(arguments: list[str] | None = None) -> int:
         0; 1 where an export differs from the trained model; 2 where what was asked for
         cannot be done.
     """
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["verify"]:
+        options, work = _verify_parser().parse_args(arguments[1:]), _verify
+    else:
+        options, work = _parser().parse_args(arguments), _export
     # TensorFlow's remarks would bury the table. It reads this as it is imported, which
     # takes seconds that `--help` must not wait for.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from export.publish import export_all
     from export.report import VerificationError
     from keras_gan.errors import InputError
 
-    name = options.name or Path(options.run).resolve().name
     try:
-        rows = export_all(
-            options.run, options.out, name, options.format, options.version
-        )
+        rows = work(options)
     except VerificationError as error:
         print(_table(error.rows))
         print(f"error: {error}", file=sys.stderr)
@@ -42,30 +44,90 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _export(options):
+    from export.publish import export_all
+
+    run = Path(options.run).resolve()
+    name = options.name or (run.stem if run.is_file() else run.name)
+    rows = export_all(
+        *(options.run, options.out, name, options.format, options.version),
+        form=Form(
+            **{field: getattr(options, field) for field in FORM_CHOICES},
+            runtime=options.runtime,
+        ),
+    )
+    if any(row.warmup_requests == 0 for row in rows):
+        print(
+            "The SavedModel holds no warm-up requests: they need tensorflow-serving-api"
+            " (pip install 'keras-gan[serving]')."
+        )
+    return rows
+
+
+def _verify(options):
+    from export.publish import verify_again
+    from export.report import VerificationError
+
+    row = verify_again(options.path, options.against)
+    if row.problem is not None:
+        raise VerificationError(f"{options.path}: {row.problem}.", [row])
+    return [row]
+
+
+def _verify_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m export verify",
+        description="Compares an export that was written before with a trained model.",
+    )
+    parser.add_argument("path", metavar="PATH", help="the export")
+    parser.add_argument("--against", required=True, metavar="RUN", help=_RUN)
+    return parser
+
+
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m export",
         description="Writes a trained generator as files that serve, and proves that "
         "they compute what the trained model does.",
+        epilog="python -m export verify PATH --against RUN proves it again later.",
     )
-    parser.add_argument("run", metavar="RUN", help="folder of a training run")
+    parser.add_argument("run", metavar="RUN", help=_RUN)
     parser.add_argument(
         "--format",
         nargs="+",
-        default=list(FORMATS),
+        default=list(DEFAULT_FORMATS),
         metavar="FORMAT",
-        help=f"of {', '.join(FORMATS)} (default: all)",
+        help=f"of {', '.join(FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})",
     )
     parser.add_argument("--out", required=True, help="folder of the exports")
     parser.add_argument("--name", help="name of the model (default: the run's)")
     parser.add_argument(
         "--version", type=int, help="of the SavedModel (default: the next free number)"
     )
+    parser.add_argument(
+        "--runtime",
+        metavar="DIR",
+        help="npm package onnxruntime-web, to copy into a web page",
+    )
+    form = parser.add_argument_group("of the ONNX file")
+    for field, choices in FORM_CHOICES.items():
+        form.add_argument(
+            f"--{field}",
+            default=getattr(DEFAULT_FORM, field),
+            type=type(choices[0]),
+            metavar=field.upper(),
+            help=f"{', '.join(map(str, choices))} (default: {choices[0]})",
+        )
     return parser
 
 
 def _table(rows):
-    lines = [("format", "file", "MB", "largest difference", "passed")]
+    lines = [
+        (
+            *("format", "file", "MB", "runtime", "ms at 1", "at 64"),
+            *("largest difference", "passed"),
+        )
+    ]
     for row in rows:
         difference = row.largest_difference
         lines.append(
@@ -73,6 +135,8 @@ def _table(rows):
                 row.format,
                 str(row.path),
                 f"{row.bytes / 1e6:.2f}",
+                f"{row.runtime or '?'} {row.runtime_version or ''}".strip(),
+                *(f"{row.milliseconds.get(n, float('nan')):.2f}" for n in ("1", "64")),
                 "none" if difference is None else f"{difference:.1e}",
                 "yes" if row.passed else "no",
             )

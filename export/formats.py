@@ -29,21 +29,104 @@ def onnx_file(base: Path, version: int | None) -> Path:
     return base.with_name(f"{base.name}.onnx")
 
 
+def litert_file(base: Path, version: int | None) -> Path:
+    """Returns the file `base.tflite`, which has no version."""
+    return base.with_name(f"{base.name}.tflite")
+
+
+def web_folder(base: Path, version: int | None) -> Path:
+    """Returns the folder of the model's page, in the folder `web` beside `base`."""
+    return base.with_name("web") / base.name
+
+
+def triton_folder(base: Path, version: int | None) -> Path:
+    """Returns the model's folder in the repository `triton` beside `base`."""
+    return base.with_name("triton") / base.name
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How an export gives images and stores weights, where a format leaves a choice.
+
+    Args:
+        layout: "nhwc" gives images [batch, height, width, channels], "nchw" [batch,
+            channels, height, width].
+        output: "float32" in the model's range, or "uint8" from 0 to 255.
+        precision: of the weights: "float32"; "float16", which computes in it too; or
+            "int8", which halves that again and computes in float32.
+        opset: version of the ONNX operations, 18 to 26; None is 18.
+        runtime: folder of the npm package onnxruntime-web, to be copied into a web
+            page; None loads it from a public address.
+
+    Raises:
+        InputError: for a value that is not accepted.
+    """
+
+    layout: str = "nhwc"
+    output: str = "float32"
+    precision: str = "float32"
+    opset: int | None = None
+    runtime: str | None = None
+
+    def __post_init__(self):
+        for name, accepted in FORM_CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in accepted:
+                from keras_gan.errors import InputError  # imports TensorFlow
+
+                raise InputError(
+                    f"{name} is {value!r}; accepted are "
+                    f"{', '.join(map(str, accepted))}."
+                )
+
+
+FORM_CHOICES = {
+    "layout": ("nhwc", "nchw"),
+    "output": ("float32", "uint8"),
+    "precision": ("float32", "float16", "int8"),
+    "opset": tuple(range(18, 27)),  # what tf2onnx writes, to what ONNX Runtime reads
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Format:
     """One kind of export.
 
     Args:
-        module: has `write(generator, path)`; imported when the format is asked for, as
-            each needs a library of its own.
+        module: has `write(generator, path)`, `signatures(generator)` and
+            `metadata(path)`, what `Generator.metadata` gave when a file was written;
+            imported when the format is asked for, as each needs a library of its own.
         target: function from the model's path and version to the export's path.
+        mark: what tells such an export from others: the ending of its name, or the
+            name of a file in it.
+        choices: the fields of `Form` that it leaves open; others are as by default.
     """
 
     module: str
     target: Callable[[Path, int | None], Path]
+    mark: str
+    choices: tuple[str, ...] = ()
 
+    def form(self, wanted: Form) -> Form:
+        """Returns the part of a form that this format has a choice in."""
+        return Form(**{name: getattr(wanted, name) for name in self.choices})
+
+    def recognizes(self, path: Path) -> bool:
+        """Whether a file or folder looks like an export in this format."""
+        return (path.is_file() and path.suffix == self.mark) or (
+            path / self.mark
+        ).is_file()
+
+
+DEFAULT_FORM = Form()
 
 FORMATS = {
-    "saved-model": Format("export.saved_model", version_folder),
-    "onnx": Format("export.onnx", onnx_file),
+    "saved-model": Format("export.saved_model", version_folder, "saved_model.pb"),
+    "onnx": Format("export.onnx", onnx_file, ".onnx", tuple(FORM_CHOICES)),
+    "triton": Format(
+        "export.triton", triton_folder, "config.pbtxt", tuple(FORM_CHOICES)
+    ),
+    "litert": Format("export.litert", litert_file, ".tflite", ("precision",)),
+    "web": Format("export.web", web_folder, "index.html", ("precision", "runtime")),
 }
+DEFAULT_FORMATS = ("saved-model", "onnx")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import zipfile
 from pathlib import Path
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_gan
+from export.formats import DEFAULT_FORM, FORM_CHOICES, Form
 from keras_gan.errors import InputError
 
 _DRAWS = {
@@ -22,6 +24,7 @@ class Generator:
     """A trained generator that computes in float32, and what its users must know.
 
     Args:
+        name: of the model, as a server knows it.
         network: Keras model from `latent`, float32 [batch, latent_dim], to images, or
             from `[latent, label]` where `num_classes` is given.
         image_shape: shape of one image.
@@ -37,8 +40,10 @@ class Generator:
         run: name of the run, or None.
         seed: seed of the training.
         step: steps trained.
+        form: how `serve` gives images, and how an export stores weights.
     """
 
+    name: str
     network: keras.Model
     image_shape: tuple[int, ...]
     latent_dim: int
@@ -53,25 +58,79 @@ class Generator:
     run: str | None
     seed: int
     step: int
+    form: Form = DEFAULT_FORM
 
-    @property
-    def signature(self) -> tuple[tf.TensorSpec, ...]:
-        """The named inputs of `serve`, with a free batch dimension."""
-        latent = tf.TensorSpec([None, self.latent_dim], "float32", name="latent")
-        label = tf.TensorSpec([None], "int64", name="label")
-        return (latent,) if self.num_classes is None else (latent, label)
+    def formed(self, form: Form) -> "Generator":
+        """Returns the same generator in another form.
+
+        Raises:
+            InputError: where its images cannot have that form.
+        """
+        if form.layout != "nhwc" and len(self.image_shape) != 3:
+            raise InputError(
+                f"layout is {form.layout} and the generator makes vectors of shape "
+                f"{self.image_shape}; only nhwc, which changes nothing, is accepted."
+            )
+        if form.output == "uint8" and self.value_range is None:
+            raise InputError(
+                "output is uint8 and the generator's values have no range to map to 0 "
+                "to 255; only float32 is accepted."
+            )
+        return dataclasses.replace(self, form=form)
 
     def serve(self, latent, label=None):
-        """Returns {"image": float32 [batch, *image_shape]}: what every export computes.
+        """Returns {"image": ...}: what every export computes.
 
         Args:
             latent: float32 [batch, latent_dim].
             label: int64 [batch], of a conditional model only.
+
+        Returns:
+            float32 [batch, *image_shape], or what `form` says.
         """
+        image = self._values(latent, label)
+        if self.form.output == "uint8":
+            image = self._levels(image)
+        if self.form.layout == "nchw":
+            image = tf.transpose(image, [0, 3, 1, 2])
+        return {"image": image}
+
+    @property
+    def served_shape(self) -> tuple[int, ...]:
+        """Shape of one image that `serve` gives."""
+        if self.form.layout == "nchw":
+            height, width, channels = self.image_shape
+            return channels, height, width
+        return self.image_shape
+
+    @property
+    def makes_pictures(self) -> bool:
+        """Whether its images can be files: grey or colour, with a range of values."""
+        shape = self.image_shape
+        return self.value_range is not None and len(shape) == 3 and shape[2] <= 4
+
+    def picture(self, latent, label=None):
+        """Returns images as `GAN.generate` does.
+
+        Args:
+            latent: float32 [batch, latent_dim].
+            label: int64 [batch], of a conditional model only.
+
+        Returns:
+            uint8 [batch, *image_shape], 0 to 255; float32 where `value_range` is None.
+        """
+        image = self._values(latent, label)
+        return image if self.value_range is None else self._levels(image)
+
+    def _values(self, latent, label):
         inputs = latent if label is None else [latent, label]
         # Batch statistics would make an image depend on its neighbours in the batch.
-        image = self.network(inputs, training=False)
-        return {"image": tf.cast(image, "float32")}
+        return tf.cast(self.network(inputs, training=False), "float32")
+
+    def _levels(self, image):
+        low, high = self.value_range
+        levels = tf.round((image - low) * (255 / (high - low)))
+        return tf.cast(tf.clip_by_value(levels, 0, 255), "uint8")
 
     def examples(self, count: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Returns inputs of `serve`, drawn from the distribution used in training.
@@ -94,27 +153,32 @@ class Generator:
         known = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name != "network"
+            if field.name not in ("network", "form")
         }
         return {
             **known,
+            **{name: getattr(self.form, name) for name in FORM_CHOICES},
             "keras_gan_version": keras_gan.__version__,
             "keras_version": keras.__version__,
             "tensorflow_version": tf.__version__,
         }
 
 
-def describe(model_or_run) -> Generator:
+def describe(model_or_run, name: str) -> Generator:
     """Returns the generator that images come from, and its description.
 
     Args:
-        model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+        model_or_run: a `keras_gan.GAN`, or the path of a run's folder or of the file
+            that `GAN.save` wrote.
+        name: of the model.
 
     Raises:
         InputError: for something else, or weights that are not finite.
     """
     gan, run, class_names = model_or_run, None, None
-    if isinstance(model_or_run, str | os.PathLike):
+    if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
+        gan = _loaded(model_or_run)
+    elif isinstance(model_or_run, str | os.PathLike):
         from keras_gan import runs
 
         run = Path(model_or_run).resolve().name
@@ -123,7 +187,7 @@ def describe(model_or_run) -> Generator:
     if not isinstance(gan, keras_gan.GAN):
         raise InputError(
             f"a {type(gan).__name__} was given; accepted are a keras_gan.GAN and the "
-            "path of a run's folder."
+            "path of a run's folder or of the file that GAN.save wrote."
         )
     network = gan.inference_generator
     for weight in network.weights:
@@ -135,6 +199,7 @@ def describe(model_or_run) -> Generator:
     averaged = network is not gan.generator
     uniform = gan.latent_distribution == "uniform"
     return Generator(
+        name=name,
         network=_in_float32(network),
         image_shape=gan.image_shape,
         latent_dim=gan.latent_dim,
@@ -150,6 +215,16 @@ def describe(model_or_run) -> Generator:
         seed=gan.seed,
         step=int(keras.ops.convert_to_numpy(gan.step)),
     )
+
+
+def _loaded(path):
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} cannot be read as a model ({str(error).splitlines()[0]}); a file "
+            "that GAN.save wrote and the folder of a run are accepted."
+        ) from error
 
 
 def _in_float32(network):

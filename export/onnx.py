@@ -7,12 +7,16 @@ from pathlib import Path
 import onnx
 import tensorflow as tf
 import tf2onnx
+from onnx import version_converter
 
+from export.formats import Form
 from export.generator import Generator, describe
+from export.precision import PRECISIONS
 from export.publish import publish, refuse_existing
 from export.report import Row
+from export.signatures import default_alone
 
-OPSET = 18  # the newest that tf2onnx writes
+_OPSET = 18  # the newest that tf2onnx writes
 
 
 def to_onnx(
@@ -20,43 +24,60 @@ def to_onnx(
     path: str | os.PathLike,
     overwrite: bool = False,
     verify: bool = True,
+    **form,
 ) -> Row:
-    """Writes the generator as an ONNX file of opset 18.
+    """Writes the generator as an ONNX file.
 
     It takes `latent`, float32 [batch, latent_dim], and of a conditional model `label`,
     int64 [batch], 0 to num_classes - 1; it gives `image`, float32
-    [batch, *image_shape]. `metadata_props` describes it.
+    [batch, *image_shape] or as asked for. `metadata_props` describes it.
 
     Args:
         model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
         path: the file.
         overwrite: replace a file that is there, once the new one is verified.
         verify: run the export in a second process before it is published.
+        **form: fields of `export.formats.Form`, such as `layout="nchw"`.
 
     Raises:
-        InputError: for a file that exists, no GAN, or weights that are not finite.
+        InputError: for a file that exists, no GAN, weights that are not finite, or a
+            form that is not accepted.
         VerificationError: where the export differs from the model; nothing is written.
     """
     target = Path(path)
+    form = Form(**form)
     refuse_existing(target, overwrite)
-    return publish("onnx", describe(model_or_run), target, verify, overwrite)
+    generator = describe(model_or_run, target.stem).formed(form)
+    return publish("onnx", generator, target, verify, overwrite)
+
+
+signatures = default_alone
 
 
 def write(generator: Generator, path: Path) -> None:
     """Writes the file, unverified."""
+    signature = signatures(generator)["serving_default"]
     model, _ = tf2onnx.convert.from_function(
-        tf.function(generator.serve, autograph=False),
-        input_signature=generator.signature,
-        opset=OPSET,
+        tf.function(signature.function, autograph=False),
+        input_signature=signature.inputs,
+        opset=_OPSET,
     )
     # The converter makes up a name for each batch dimension, such as unk__114.
-    shapes = {spec.name: spec.shape[1:] for spec in generator.signature}
-    shapes["image"] = generator.image_shape
+    shapes = {spec.name: spec.shape[1:] for spec in signature.inputs}
+    shapes["image"] = generator.served_shape
     for value in [*model.graph.input, *model.graph.output]:
         kind = value.type.tensor_type.elem_type
         shape = ["batch", *shapes[value.name]]
         value.type.CopyFrom(onnx.helper.make_tensor_type_proto(kind, shape))
-    metadata = {**generator.metadata(), "tf2onnx_version": tf2onnx.__version__}
+    model = PRECISIONS[generator.form.precision].convert(model)
+    opset = generator.form.opset or _OPSET
+    if opset != _OPSET:
+        model = version_converter.convert_version(model, opset)
+    metadata = {
+        **generator.metadata(),
+        "opset": opset,
+        "tf2onnx_version": tf2onnx.__version__,
+    }
     onnx.helper.set_model_props(
         model,
         {
@@ -65,3 +86,14 @@ def write(generator: Generator, path: Path) -> None:
         },
     )
     onnx.save(model, path)
+
+
+def metadata(path: Path) -> dict:
+    """Returns the description in a file."""
+    written = {}
+    for entry in onnx.load(path).metadata_props:
+        try:
+            written[entry.key] = json.loads(entry.value)
+        except ValueError:  # a string, which is written as it is
+            written[entry.key] = entry.value
+    return written

@@ -6,8 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from export import deployment
 from export.files import staged
-from export.formats import FORMATS
+from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
 from export.generator import Generator, describe
 from export.report import Row, VerificationError, read_report, write_report
 from export.verify import unverified, verified
@@ -18,26 +22,31 @@ def export_all(
     model_or_run,
     out: str | os.PathLike,
     name: str,
-    formats: Sequence[str] = tuple(FORMATS),
+    formats: Sequence[str] = DEFAULT_FORMATS,
     version: int | None = None,
     overwrite: bool = False,
+    form: Form = DEFAULT_FORM,
 ) -> list[Row]:
     """Writes verified exports `out/name/<version>`, `out/name.onnx`, `out/report.json`.
+
+    Beside a SavedModel go the files of `export.deployment`, for TensorFlow Serving.
 
     Args:
         model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
         out: folder of the exports.
         name: name of the model.
-        formats: which exports, of "saved-model" and "onnx".
+        formats: which exports, of `export.formats.FORMATS`.
         version: number of the SavedModel; None takes the next that is free.
-        overwrite: replace an ONNX file that is there, once the new one is verified.
+        overwrite: replace a file that is there, once the new one is verified.
+        form: of the exports whose format leaves a choice.
 
     Returns:
         A row for each format.
 
     Raises:
-        InputError: for an unknown format, an export that exists, a report that is
-            none, no GAN, or weights that are not finite; nothing is written.
+        InputError: for an unknown format, a form that none of them or of this model's
+            images has, an export that exists, a report that is none, no GAN, or weights
+            that are not finite; nothing is written.
         VerificationError: where an export differs from the model. That one is not
             published, the others are, and the report tells of both.
     """
@@ -54,14 +63,25 @@ def export_all(
     targets = {format: FORMATS[format].target(base, version) for format in formats}
     for target in targets.values():
         refuse_existing(target, overwrite and target.is_file())
-    generator = describe(model_or_run)
+    forms = {format: FORMATS[format].form(form) for format in formats}
+    if form != DEFAULT_FORM and set(forms.values()) == {DEFAULT_FORM}:
+        raise InputError(
+            f"{form} was asked for, and {', '.join(formats)} leaves no such choice."
+        )
+    generator = describe(model_or_run, name)
+    generators = {format: generator.formed(forms[format]) for format in formats}
     rows, failures = [], []
     for format, target in targets.items():
         try:
-            rows.append(publish(format, generator, target, overwrite=overwrite))
+            rows.append(
+                publish(format, generators[format], target, overwrite=overwrite)
+            )
         except VerificationError as error:
             rows.extend(error.rows)
             failures.append(str(error))
+        else:
+            if format == "saved-model":
+                deployment.write(Path(out), name)
     write_report(rows, report)
     if failures:
         raise VerificationError(" ".join(failures), rows)
@@ -98,16 +118,19 @@ def publish(
         overwrite: replace a file that is there.
 
     Raises:
-        InputError: for a target that exists.
+        InputError: for a target that exists or cannot be written.
         VerificationError: where the export differs from the model.
     """
     with staged(target) as temporary:
-        importlib.import_module(FORMATS[format].module).write(generator, temporary)
-        row = unverified(generator, format, temporary)
-        row = dataclasses.replace(row, path=target)
-        if verify:
-            outcome = verified(generator, format, temporary)
-            row = dataclasses.replace(row, **outcome)
+        write = importlib.import_module(FORMATS[format].module).write
+        try:
+            write(generator, temporary)
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(
+                f"{target} cannot be written: {_reason(error)}."
+            ) from error
+        look = verified if verify else unverified
+        row = dataclasses.replace(look(generator, format, temporary), path=target)
         if row.problem is not None:
             raise VerificationError(
                 f"the {format} export {target} was not published: {row.problem}.", [row]
@@ -116,3 +139,41 @@ def publish(
         refuse_existing(target, overwrite)
         os.replace(temporary, target)
     return row
+
+
+def _reason(error):
+    if isinstance(error, OSError):
+        return error.strerror
+    # TensorFlow names its temporary files before the reason, and an operation after it.
+    return error.message.rpartition("; ")[2].partition(" [Op:")[0]
+
+
+def verify_again(path: str | os.PathLike, model_or_run) -> Row:
+    """Compares an export that was written some time ago with a model.
+
+    Args:
+        path: the export: folder of a SavedModel's version, ONNX file, ...
+        model_or_run: as in `export_all`.
+
+    Returns:
+        Its row, with `problem` where it differs.
+
+    Raises:
+        InputError: where there is no export of this project, or no GAN.
+    """
+    path = Path(path)
+    found = [name for name, format in FORMATS.items() if format.recognizes(path)]
+    if not found:
+        marks = ", ".join(f"{format.mark} ({name})" for name, format in FORMATS.items())
+        raise InputError(f"{path} is no export; accepted are such with {marks}.")
+    (name,) = found
+    try:
+        metadata = importlib.import_module(FORMATS[name].module).metadata(path)
+        form = Form(**{choice: metadata[choice] for choice in FORM_CHOICES})
+        model = metadata["name"]
+    except (OSError, ValueError, KeyError, DecodeError) as error:
+        raise InputError(
+            f"{path} has no description that this project wrote ({error!r}); an export "
+            "of this version is accepted."
+        ) from error
+    return verified(describe(model_or_run, model).formed(form), name, path)

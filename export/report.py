@@ -21,14 +21,18 @@ class Row:
         parameters: values in the generator's weights.
         tolerance: largest difference that is accepted.
         passed: whether verification passed; None where it was not asked for.
-        largest_difference: from the Keras model, absolute, over all batches; None
-            where the export did not run or gave values that are not finite.
+        largest_difference: of `serving_default` from the Keras model, absolute, over
+            all batches and classes; None where the export did not run or gave values
+            that are not finite.
         differences: the same for each batch size.
+        outputs: the same for each output of each signature, such as "sample/image";
+            in grey levels for pictures.
         alone_difference: between the first row's image made alone and within the
             largest batch.
         runtime: library that ran the export.
         runtime_version: its version.
         milliseconds: of one call for each batch size, for orientation.
+        warmup_requests: of a SavedModel, for TensorFlow Serving; all were answered.
         problem: why verification failed, or None.
     """
 
@@ -40,10 +44,12 @@ class Row:
     passed: bool | None = None
     largest_difference: float | None = None
     differences: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    outputs: dict[str, float | None] = dataclasses.field(default_factory=dict)
     alone_difference: float | None = None
     runtime: str | None = None
     runtime_version: str | None = None
     milliseconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    warmup_requests: int | None = None
     problem: str | None = None
 
 

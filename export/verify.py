@@ -1,5 +1,8 @@
 """Proof that an export computes what the trained model does."""
 
+import dataclasses
+import importlib
+import io
 import json
 import os
 import subprocess
@@ -9,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
+from export.formats import FORMATS
 from export.generator import Generator
+from export.precision import PRECISIONS
 from export.report import Row
 
 BATCH_SIZES = (1, 3, 64)
-TOLERANCE = 1e-5
 
-_WORKER = Path(__file__).with_name("_verify_worker.py")
+_WORKER = Path(__file__).with_name("_worker")
 
 
 def unverified(generator: Generator, format: str, path: Path) -> Row:
@@ -27,49 +32,72 @@ def unverified(generator: Generator, format: str, path: Path) -> Row:
         path=path,
         bytes=sum(file.stat().st_size for file in files),
         parameters=generator.network.count_params(),
-        tolerance=TOLERANCE,
+        tolerance=tolerance(generator, generator.form.output),
     )
 
 
-def verified(generator: Generator, format: str, path: Path) -> dict:
-    """Returns what `Row` says about verification, after running the export.
+def verified(generator: Generator, format: str, path: Path) -> Row:
+    """Returns the row of an export after running it.
 
-    A fresh process that can import neither keras_gan nor Keras loads it and makes the
-    images of 1, 3 and 64 rows; they are compared with those of the Keras model.
+    A fresh process that can import neither keras_gan nor Keras loads it and calls each
+    signature with 1, 3 and 64 rows; the outputs are compared with those of the Keras
+    model.
 
     Args:
         generator: what was exported.
         format: name of the format.
         path: the export.
     """
-    inputs = generator.examples(max(BATCH_SIZES))
+    row = unverified(generator, format, path)
+
+    def failed(problem):
+        return dataclasses.replace(row, passed=False, problem=problem)
+
+    signatures = importlib.import_module(FORMATS[format].module).signatures(generator)
+    inputs = {
+        name: signature.examples(generator, max(BATCH_SIZES))
+        for name, signature in signatures.items()
+    }
     with tempfile.TemporaryDirectory() as folder:
-        arrays = Path(folder, "inputs.npz"), Path(folder, "images.npz")
-        np.savez(arrays[0], **inputs)
+        arrays = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
+        np.savez(
+            arrays[0],
+            **{f"{s}/{name}": x for s in inputs for name, x in inputs[s].items()},
+        )
         process = _run_worker(format, path, *arrays)
         if process.returncode != 0:
             lines = process.stderr.strip().splitlines() or ["no message"]
-            return {"passed": False, "problem": f"it does not run: {lines[-1]}"}
+            return failed(f"it does not run: {lines[-1]}")
         outcome = json.loads(process.stdout.splitlines()[-1])
         with np.load(arrays[1]) as file:
-            images = {size: file[str(size)] for size in BATCH_SIZES}
-    if outcome["imported"]:
-        return {
-            "passed": False,
-            "problem": f"it needs {', '.join(outcome['imported'])} to run",
-        }
-    if outcome["stored_values"] > generator.network.count_params():
-        return {
-            "passed": False,
-            "problem": f"it stores {outcome['stored_values']} values of weights where "
-            f"the generator has {generator.network.count_params()}",
-        }
-    return {
-        **_compared(generator, inputs, images),
-        "runtime": outcome["runtime"],
-        "runtime_version": outcome["runtime_version"],
-        "milliseconds": outcome["milliseconds"],
-    }
+            outputs = dict(file)
+    imported = outcome.pop("imported")
+    if imported:
+        return failed(f"it needs {', '.join(imported)} to run")
+    stored_values = outcome.pop("stored_values", 0)
+    if stored_values > row.parameters:
+        return failed(
+            f"it stores {stored_values} values of weights where the generator has "
+            f"{row.parameters}"
+        )
+    return dataclasses.replace(
+        row, **_compared(generator, signatures, inputs, outputs), **outcome
+    )
+
+
+def tolerance(generator: Generator, dtype: str) -> float:
+    """Returns the largest difference from the model that an output may have.
+
+    Args:
+        generator: what was exported.
+        dtype: of the output; the difference is in grey levels for "uint8".
+    """
+    values = PRECISIONS[generator.form.precision].tolerance
+    if dtype != "uint8":
+        return values
+    low, high = generator.value_range
+    # A value halfway between two levels may be rounded either way.
+    return max(1.0, np.ceil(values * 255 / (high - low)))
 
 
 def _run_worker(format, path, *arrays):
@@ -84,41 +112,70 @@ def _run_worker(format, path, *arrays):
     )
 
 
-def _compared(generator, inputs, images):
-    differences = {}
-    for size in BATCH_SIZES:
-        rows = {name: tf.constant(values[:size]) for name, values in inputs.items()}
-        with tf.device("/CPU:0"):
-            expected = generator.serve(**rows)["image"].numpy()
-        differences[str(size)] = _difference(images[size], expected)
-    largest = float(np.max(list(differences.values())))
-    smallest_batch, *_, largest_batch = BATCH_SIZES
-    alone = _difference(images[smallest_batch], images[largest_batch][:smallest_batch])
-    problem = None
-    # Written so that NaN is a problem too.
-    if not largest <= TOLERANCE:
-        problem = (
-            f"its images differ from the Keras model's by {largest:.3g}, more than "
-            f"{TOLERANCE:g}"
-        )
-    elif not alone <= TOLERANCE:
-        problem = (
-            f"an image made alone and the same within a batch differ by {alone:.3g}, "
-            f"more than {TOLERANCE:g}"
-        )
+def _compared(generator, signatures, inputs, outputs):
+    """Returns what `Row` says about the outputs, which are named as the worker's."""
+    problems, largest = [], {}
+    for output, expected in _expected(signatures, inputs).items():
+        found = [_decoded(outputs.get(f"{output}/{size}")) for size in BATCH_SIZES]
+        differences = list(map(_difference, found, expected))
+        alone = _difference(found[0], found[-1][:1])
+        if output == "serving_default/image":
+            image, image_alone = differences, alone
+        accepted = tolerance(generator, expected[0].dtype)
+        largest[output] = float(np.max(differences))
+        # Written so that NaN is a problem too.
+        if not largest[output] <= accepted:
+            problems.append(
+                f"its {output} differs from the Keras model's by "
+                f"{largest[output]:.3g}, more than {accepted:g}"
+            )
+        elif not alone <= accepted:
+            problems.append(
+                f"a row of its {output} made alone and the same within a batch differ "
+                f"by {alone:.3g}, more than {accepted:g}"
+            )
     return {
-        "passed": problem is None,
-        "largest_difference": _finite(largest),
-        "differences": {size: _finite(value) for size, value in differences.items()},
-        "alone_difference": _finite(alone),
-        "problem": problem,
+        "passed": not problems,
+        "largest_difference": _finite(largest["serving_default/image"]),
+        "differences": {
+            str(size): _finite(value)
+            for size, value in zip(BATCH_SIZES, image, strict=True)
+        },
+        "alone_difference": _finite(image_alone),
+        "outputs": {name: _finite(value) for name, value in largest.items()},
+        "problem": problems[0] if problems else None,
     }
 
 
-def _difference(images, expected):
-    if images.shape != expected.shape or images.dtype != expected.dtype:
+def _expected(signatures, inputs):
+    """Returns the model's own outputs, one for each batch size, by SIGNATURE/OUTPUT."""
+    expected = {}
+    for name, signature in signatures.items():
+        for size in BATCH_SIZES:
+            rows = [tf.constant(inputs[name][s.name][:size]) for s in signature.inputs]
+            with tf.device("/CPU:0"):
+                made = signature.function(*rows)
+            for output, values in made.items():
+                values = _decoded(values.numpy())
+                expected.setdefault(f"{name}/{output}", []).append(values)
+    return expected
+
+
+def _decoded(values):
+    """Returns encoded pictures as uint8, other arrays as they are."""
+    if values is None or values.dtype.kind not in "OS":
+        return values
+    return np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in values])
+
+
+def _difference(values, expected):
+    if values is None or (values.shape, values.dtype) != (
+        expected.shape,
+        expected.dtype,
+    ):
         return float("nan")
-    return float(np.max(np.abs(images - expected)))
+    # Grey levels are unsigned, and their difference is not.
+    return float(np.max(np.abs(values.astype("float64") - expected)))
 
 
 def _finite(value):

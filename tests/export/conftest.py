@@ -1,6 +1,9 @@
 """What the tests of the exports share: small GANs of each kind, and their exports."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -119,3 +122,28 @@ def contents():
         }
 
     return hashes
+
+
+@pytest.fixture(scope="session")
+def serving_environment():
+    """Returns a function that gives the Python of an environment with packages.
+
+    The environment is installed when it is first asked for and kept for the next time,
+    under .serving or the folder that KERAS_GAN_SERVING names.
+    """
+    root = Path(__file__).parents[2]
+    home = Path(os.environ.get("KERAS_GAN_SERVING", root / ".serving"))
+
+    def environment(name, packages):
+        folder = home / name
+        python = folder / "bin" / "python"
+        complete = folder / "complete"
+        if not complete.exists():
+            subprocess.run(
+                [sys.executable, "-m", "venv", "--clear", folder], check=True
+            )
+            subprocess.run([python, "-m", "pip", "install", *packages], check=True)
+            complete.touch()
+        return python
+
+    return environment

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,16 +44,18 @@ def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):
     result = run_command(run_folder, "--out", out, "--version", 4)
     assert result.returncode == 0, result.stderr
     header, *lines = result.stdout.strip().splitlines()
-    assert header.split() == [
-        *("format", "file", "MB", "largest", "difference", "passed"),
-    ]
-    cells = [line.split() for line in lines]
+    names = ["format", "file", "MB", "runtime", "ms at 1", "at 64"]
+    columns = [*names, "largest difference", "passed"]
+    assert re.split("  +", header) == columns
+    cells = [re.split("  +", line) for line in lines[:2]]
     assert [line[0] for line in cells] == ["saved-model", "onnx"]
     assert [line[1] for line in cells] == [
         str(out / "digits-1/4"),
         str(out / "digits-1.onnx"),
     ]
-    assert all(float(line[3]) <= 1e-5 and line[4] == "yes" for line in cells)
+    assert [line[3].split()[0] for line in cells] == ["tensorflow", "onnxruntime"]
+    assert all(float(line[4]) > 0 and float(line[5]) > 0 for line in cells)
+    assert all(float(line[6]) <= 1e-5 and line[7] == "yes" for line in cells)
     assert (out / "digits-1/4/saved_model.pb").is_file()
     assert (out / "digits-1.onnx").is_file()
     report = json.loads((out / "report.json").read_text())

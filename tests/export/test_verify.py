@@ -1,6 +1,7 @@
 """The second process that runs an export."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -11,40 +12,42 @@ from export import verify
 from export.generator import describe
 
 
+@pytest.fixture
+def worker(tmp_path, monkeypatch):
+    """Returns a function that replaces text in one file of the worker."""
+    copy = tmp_path / "worker"
+    shutil.copytree(verify._WORKER, copy)
+    monkeypatch.setattr(verify, "_WORKER", copy)
+
+    def replace(file, old, new):
+        text = (copy / file).read_text()
+        assert old in text
+        (copy / file).write_text(text.replace(old, new))
+
+    return replace
+
+
 @pytest.mark.parametrize("format", ["saved-model", "onnx"])
-@pytest.mark.parametrize("name", ["keras_gan", "keras"])
-def test_the_worker_cannot_import_the_training_code(
-    format, name, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("name", ["keras_gan", "keras", "export"])
+def test_the_worker_cannot_import_the_training_code(format, name, tmp_path, worker):
     # A worker whose loader tries to, which is what an export that needs it would do.
-    text = verify._WORKER.read_text()
-    loaders = "LOADERS = {"
-    assert loaders in text
-    spy = tmp_path / "spy.py"
-    spy.write_text(
-        text.replace(
-            loaders,
-            f"def spy(path):\n    import {name}\n\n\n"
-            'LOADERS = {"saved-model": spy, "onnx": spy}\nUNUSED = {',
-        )
+    worker(
+        "loaders.py",
+        "def __init__(self, path):\n",
+        f"def __init__(self, path):\n        import {name}\n",
     )
-    monkeypatch.setattr(verify, "_WORKER", spy)
     process = verify._run_worker(format, *[tmp_path] * 3)
     assert process.returncode != 0
     assert process.stderr.startswith("ModuleNotFoundError")
     assert name in process.stderr
 
 
-def test_an_export_that_got_keras_after_all_does_not_pass(gan, tmp_path, monkeypatch):
-    worker = tmp_path / "worker.py"
-    text = verify._WORKER.read_text()
-    worker.write_text(
-        text.replace(
-            "    outcome = {\n",
-            '    sys.modules["keras.layers"] = json\n    outcome = {\n',
-        )
+def test_an_export_that_got_keras_after_all_does_not_pass(gan, tmp_path, worker):
+    worker(
+        "__main__.py",
+        "    outcome = {\n",
+        '    sys.modules["keras.layers"] = json\n    outcome = {\n',
     )
-    monkeypatch.setattr(verify, "_WORKER", worker)
     with pytest.raises(export.VerificationError, match=r"needs keras\.layers"):
         export.to_onnx(gan, tmp_path / "model.onnx")
 
@@ -52,12 +55,13 @@ def test_an_export_that_got_keras_after_all_does_not_pass(gan, tmp_path, monkeyp
 def test_weights_stored_twice_do_not_pass(gan, tmp_path, monkeypatch):
     import keras
 
-    from export import saved_model
+    from export import saved_model, signatures
 
     def write_twice(generator, path):
         archive = keras.export.ExportArchive()
         archive.track(generator.network)
-        archive.add_endpoint("serving_default", generator.serve, generator.signature)
+        for name, signature in signatures.every(generator).items():
+            archive.add_endpoint(name, signature.function, signature.inputs)
         archive.write_out(path, verbose=False)
 
     monkeypatch.setattr(saved_model, "write", write_twice)
@@ -67,7 +71,7 @@ def test_weights_stored_twice_do_not_pass(gan, tmp_path, monkeypatch):
 
 
 def test_examples_are_what_the_model_was_trained_on(gan):
-    generator = describe(gan)
+    generator = describe(gan, "model")
     latent = generator.examples(2000)["latent"]
     assert latent.dtype == np.float32
     assert latent.shape == (2000, 8)

@@ -1,0 +1,141 @@
+"""Asks TensorFlow Serving for pictures and saves them as one.
+
+    python examples/serving_client.py digits --count 16 --out digits.png
+    python examples/serving_client.py digits --rest --seed 7 --truncation 0.7
+
+The first asks over gRPC at localhost:8500, the second over REST at localhost:8501. The
+same seed gives the same pictures, from any server. gRPC needs tensorflow-serving-api.
+"""
+
+import argparse
+import base64
+import io
+import json
+import sys
+import urllib.error
+import urllib.request
+
+from PIL import Image
+
+_BATCH = 32  # a server that merges requests refuses larger ones than it merges
+_TIMEOUT_SECONDS = 30
+
+
+class ServerError(Exception):
+    """The server cannot be reached, or refuses a request."""
+
+
+def main(arguments=None) -> int:
+    """Runs the command line; returns its exit code: 2 where there are no pictures."""
+    options = _parser().parse_args(arguments)
+    ask = ask_rest if options.rest else ask_grpc
+    address = f"{options.host}:{options.port or (8501 if options.rest else 8500)}"
+    rows = [
+        {"seed": options.seed + i, "truncation": options.truncation}
+        | ({"label": options.labels[i % len(options.labels)]} if options.labels else {})
+        for i in range(options.count)
+    ]
+    pictures = []
+    try:
+        for start in range(0, len(rows), _BATCH):
+            pictures += ask(address, options.model, rows[start : start + _BATCH])
+        grid(pictures).save(options.out)
+    except (ServerError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{len(pictures)} pictures in {options.out}")
+    return 0
+
+
+def ask_grpc(address: str, model: str, rows: list[dict]) -> list[bytes]:
+    """Returns a PNG file for each row, from the signature `sample_png` over gRPC.
+
+    Args:
+        address: HOST:PORT.
+        model: its name on the server.
+        rows: each with `seed`, `truncation` and, of a conditional model, `label`.
+
+    Raises:
+        ServerError: where there is no server, or it refuses.
+    """
+    import grpc
+    import numpy as np
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = "sample_png"
+    for name in rows[0]:
+        dtype = "float32" if name == "truncation" else "int64"
+        values = np.array([row[name] for row in rows], dtype)
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
+    with grpc.insecure_channel(address) as channel:
+        service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        try:
+            response = service.Predict(request, timeout=_TIMEOUT_SECONDS)
+        except grpc.RpcError as error:
+            raise ServerError(f"{address}: {error.details()}") from None
+    return list(tf.make_ndarray(response.outputs["png_bytes"]))
+
+
+def ask_rest(address: str, model: str, rows: list[dict]) -> list[bytes]:
+    """Does the same as `ask_grpc` over REST, with the standard library alone."""
+    request = urllib.request.Request(
+        f"http://{address}/v1/models/{model}:predict",
+        json.dumps({"signature_name": "sample_png", "instances": rows}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
+            predictions = json.load(response)["predictions"]
+    except urllib.error.HTTPError as error:
+        raise ServerError(f"{address}: {error.read().decode()}") from None
+    except urllib.error.URLError as error:
+        raise ServerError(f"{address}: {error.reason}") from None
+    return [base64.b64decode(picture["b64"]) for picture in predictions]
+
+
+def grid(pictures: list[bytes]) -> Image.Image:
+    """Returns pictures of one size side by side, in a square or nearly."""
+    images = [Image.open(io.BytesIO(picture)) for picture in pictures]
+    width, height = images[0].size
+    columns = round(len(images) ** 0.5) or 1
+    rows = -(-len(images) // columns)
+    canvas = Image.new(images[0].mode, (columns * width, rows * height))
+    for i, image in enumerate(images):
+        canvas.paste(image, (i % columns * width, i // columns * height))
+    return canvas
+
+
+def _parser():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="name of the model on the server")
+    parser.add_argument("--host", default="localhost")
+    parser.add_argument("--port", type=int, help="default 8500, of REST 8501")
+    parser.add_argument("--rest", action="store_true", help="not gRPC")
+    parser.add_argument("--count", type=_count, default=16, help="pictures")
+    parser.add_argument("--seed", type=int, default=0, help="of the first picture")
+    parser.add_argument(
+        "--truncation",
+        type=float,
+        default=100.0,
+        help="largest distance of latent values from their mean; below 1 or so, "
+        "pictures grow alike and flawless (default: 100, none)",
+    )
+    parser.add_argument(
+        "--labels", type=int, nargs="+", help="classes, repeated over the pictures"
+    )
+    parser.add_argument("--out", default="pictures.png", help="file to write")
+    return parser
+
+
+def _count(text):
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{count} is not at least 1")
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main())

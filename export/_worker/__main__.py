@@ -1,0 +1,71 @@
+"""Runs an export in a process of its own, without the code that trained it.
+
+Started by `verify.py` with: format, export, file of inputs, file for the outputs (both
+.npz), batch sizes such as 1,3,64. Arrays are named SIGNATURE/INPUT, and
+SIGNATURE/OUTPUT/SIZE. Prints one line of JSON.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+from loaders import LOADERS
+
+_CALLS = 5  # that the median latency is taken of
+
+
+def main(format, path, inputs_path, outputs_path, sizes):
+    loader = LOADERS[format]
+    for name in loader.blocked:
+        sys.modules[name] = None  # an import of it fails from here on
+    export = loader(path)
+    inputs = {}
+    with np.load(inputs_path) as file:
+        for key in file.files:
+            signature, name = key.split("/")
+            inputs.setdefault(signature, {})[name] = file[key]
+    names = {signature: set(values) for signature, values in inputs.items()}
+    if export.signatures != names:
+        sys.exit(f"its inputs are {export.signatures} and should be {names}")
+    outputs, milliseconds = {}, {}
+    for size in sizes.split(","):
+        for signature, values in inputs.items():
+            batch = {name: rows[: int(size)] for name, rows in values.items()}
+            for name, rows in export.run(signature, batch).items():
+                # Bytes in an array of objects could only be saved as a pickle.
+                rows = rows.astype("S") if rows.dtype == object else rows
+                outputs[f"{signature}/{name}/{size}"] = rows
+        batch = {n: rows[: int(size)] for n, rows in inputs["serving_default"].items()}
+        milliseconds[size] = median_milliseconds(lambda b=batch: export.timed(b))
+    np.savez(outputs_path, **outputs)
+    outcome = {
+        "runtime": export.runtime,
+        "runtime_version": export.version,
+        "milliseconds": milliseconds,
+        **export.facts,
+        "imported": [
+            name
+            for name, module in sys.modules.items()
+            if name.split(".")[0] in loader.blocked and module is not None
+        ],
+    }
+    print(json.dumps(outcome))
+
+
+def median_milliseconds(call):
+    times = []
+    for _ in range(_CALLS):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return round(1e3 * float(np.median(times)), 3)
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except Exception as error:
+        # One line, since it becomes part of a sentence; some messages fill a screen.
+        text = " ".join(str(error).split())
+        sys.exit(f"{type(error).__name__}: {text[:300]}")

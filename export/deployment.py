@@ -1,0 +1,83 @@
+"""What TensorFlow Serving is started with, beside the models that it serves."""
+
+import re
+from pathlib import Path
+
+from keras_gan.files import write_whole
+
+_MODEL = """\
+  config {{
+    name: "{name}"
+    base_path: "/models/{name}"
+    model_platform: "tensorflow"
+  }}
+"""
+
+# For 2 to 8 cores. A batch waits 2 ms for others, about as long as a small one takes.
+_BATCHING = """\
+max_batch_size { value: 64 }
+batch_timeout_micros { value: 2000 }
+max_enqueued_batches { value: 1000 }
+num_batch_threads { value: 4 }
+"""
+
+_COMPOSE = """\
+services:
+  serving:
+    image: tensorflow/serving
+    command:
+      - --model_config_file=/models/models.config
+      - --model_config_file_poll_wait_seconds=30
+      - --enable_batching
+      - --batching_parameters_file=/models/batching_parameters.txt
+    ports:
+      - "8500:8500" # gRPC
+      - "8501:8501" # REST
+    volumes:
+      - .:/models:ro
+"""
+
+_KSERVE = """\
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata:
+  name: {resource}
+spec:
+  predictor:
+    model:
+      modelFormat:
+        name: tensorflow
+      # A volume that holds this folder; s3:// and gs:// addresses work too.
+      storageUri: pvc://models/{name}
+      resources:
+        requests:
+          cpu: "1"
+          memory: 1Gi
+"""
+
+
+def write(out: Path, name: str) -> None:
+    """Writes what servers of the SavedModels in a folder are started with.
+
+    `models.config` lists all models in the folder and is renewed each time; a server
+    that polls it takes up a new one. `batching_parameters.txt`, `docker-compose.yml`
+    and `NAME.kserve.yaml` are the user's to change and stay as they are once there.
+
+    Args:
+        out: folder of the exports.
+        name: of the model that was added.
+    """
+    models = sorted(
+        {folder.parents[1].name for folder in out.glob("*/*/saved_model.pb")}
+    )
+    configs = "".join(_MODEL.format(name=model) for model in models)
+    write_whole(out / "models.config", f"model_config_list {{\n{configs}}}\n")
+    # Kubernetes accepts lower case letters, digits and hyphens alone.
+    resource = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    for file, content in {
+        "batching_parameters.txt": _BATCHING,
+        "docker-compose.yml": _COMPOSE,
+        f"{name}.kserve.yaml": _KSERVE.format(name=name, resource=resource),
+    }.items():
+        if not (out / file).exists():
+            write_whole(out / file, content)

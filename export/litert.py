@@ -1,0 +1,64 @@
+"""LiteRT (formerly TensorFlow Lite), for phones and small devices."""
+
+import importlib.util
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from export.generator import Generator
+from export.signatures import default_alone
+from keras_gan.errors import InputError
+
+_METADATA = "metadata.json"
+
+signatures = default_alone
+
+
+def write(generator: Generator, path: Path) -> None:
+    """Writes the file, unverified.
+
+    It has one signature, `serving_default`, with a free batch dimension. The
+    description is in a ZIP archive at its end, where LiteRT's own tools look for files.
+
+    Raises:
+        InputError: for weights in int8, which run much slower there, or without the
+            interpreter that verifies the file.
+    """
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        raise InputError(
+            "the format litert is verified by ai-edge-litert, which is not installed: "
+            "pip install 'keras-gan[litert]'."
+        )
+    if generator.form.precision == "int8":
+        raise InputError(
+            "precision is int8; accepted for litert are float32 and float16."
+        )
+    signature = signatures(generator)["serving_default"]
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint("serving_default", signature.function, signature.inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        # From a function instead of a SavedModel the weights get lost without a word.
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=["serving_default"]
+        )
+        converter.experimental_enable_resource_variables = True
+        if generator.form.precision == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        path.write_bytes(converter.convert())
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(_METADATA, json.dumps(generator.metadata(), indent=2))
+
+
+def metadata(path: Path) -> dict:
+    """Returns the description in a file."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return json.loads(file.read(_METADATA))
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,58 @@
+"""Runs the ONNX file beside it for Triton's Python backend, which imports this."""
+
+import json
+import pathlib
+
+import numpy as np
+import onnxruntime
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    """All requests that wait are answered by one run, batched by Triton."""
+
+    def initialize(self, args):
+        folder = pathlib.Path(args["model_repository"], args["model_version"])
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
+        )
+        self._inputs = [value.name for value in self._session.get_inputs()]
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self._num_classes = json.loads(metadata["num_classes"])
+
+    def execute(self, requests):
+        asked = [self._values(request) for request in requests]
+        problems = [self._problem(values) for values in asked]
+        good = [
+            v for v, problem in zip(asked, problems, strict=True) if problem is None
+        ]
+        images = iter(self._images(good) if good else ())
+        return [
+            pb_utils.InferenceResponse([pb_utils.Tensor("image", next(images))])
+            if problem is None
+            else pb_utils.InferenceResponse(error=pb_utils.TritonError(problem))
+            for problem in problems
+        ]
+
+    def _values(self, request):
+        tensors = (pb_utils.get_input_tensor_by_name(request, n) for n in self._inputs)
+        return [tensor.as_numpy() for tensor in tensors]
+
+    def _problem(self, values):
+        """Returns why a request is refused, or None; it must not spoil its batch."""
+        if self._num_classes is None:
+            return None
+        label = values[self._inputs.index("label")]
+        if label.min() < 0 or label.max() >= self._num_classes:
+            return (
+                f"labels go from {label.min()} to {label.max()}; the classes are 0 to "
+                f"{self._num_classes - 1}."
+            )
+        return None
+
+    def _images(self, asked):
+        columns = [np.concatenate(values) for values in zip(*asked, strict=True)]
+        feed = dict(zip(self._inputs, columns, strict=True))
+        (images,) = self._session.run(["image"], feed)
+        ends = np.cumsum([len(values[0]) for values in asked])
+        return np.split(images, ends[:-1])

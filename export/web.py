@@ -1,0 +1,108 @@
+"""A page that runs the generator in its visitor's browser, with onnxruntime-web."""
+
+import html
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from export import onnx
+from export.generator import Generator
+from export.signatures import default_alone
+from keras_gan.errors import InputError
+
+_PAGE = Path(__file__).with_name("web.html")
+_CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@1.30.0/dist/"
+_RUNTIME_FILES = (
+    "ort.wasm.min.mjs",
+    "ort-wasm-simd-threaded.mjs",
+    "ort-wasm-simd-threaded.wasm",
+)
+_DIRECTIONS = 6
+_SAMPLES = 512
+_MOST_PIXELS = 4096
+
+signatures = default_alone
+
+
+def write(generator: Generator, path: Path) -> None:
+    """Writes `index.html` and `model.onnx`, unverified.
+
+    The runtime comes from a public address, or is copied from the folder that
+    `form.runtime` names, so that the page works offline. A browser reads the files from
+    a web server alone, such as `python -m http.server`.
+
+    Raises:
+        InputError: for images that are no pictures, or a folder without the runtime.
+    """
+    if not generator.makes_pictures:
+        raise InputError(
+            f"the format web shows pictures and the generator makes values of shape "
+            f"{generator.image_shape}; accepted are grey and colour images."
+        )
+    path.mkdir()
+    address = _CDN
+    if generator.form.runtime is not None:
+        address = "./runtime/"
+        _copy_runtime(Path(generator.form.runtime), path / "runtime")
+    onnx.write(generator, path / "model.onnx")
+    classes = generator.class_names
+    if generator.num_classes is not None and classes is None:
+        classes = list(map(str, range(generator.num_classes)))
+    config = {
+        "name": generator.name,
+        "latentDim": generator.latent_dim,
+        "bounds": generator.latent_bounds,
+        "shape": generator.image_shape,
+        "valueRange": generator.value_range,
+        "classes": classes,
+        "directions": np.round(directions(generator), 4).tolist(),
+        "runtime": address,
+    }
+    page = _PAGE.read_text()
+    page = page.replace("TITLE", html.escape(generator.name))
+    # A script ends at its closing tag, even within a string.
+    page = page.replace("CONFIG", json.dumps(config).replace("</", "<\\/"), 1)
+    (path / "index.html").write_text(page)
+
+
+def directions(generator: Generator) -> np.ndarray:
+    """Returns the directions in latent space that change images most.
+
+    They are the left singular vectors of the linear map from latent vectors to pixels
+    that fits samples best, in falling order of their effect.
+
+    Returns:
+        float [D, latent_dim] of length 1, D at most 6.
+    """
+    inputs = generator.examples(_SAMPLES)
+    images = []
+    for start in range(0, _SAMPLES, 64):
+        rows = [values[start : start + 64] for values in inputs.values()]
+        images.append(generator.serve(*rows)["image"].numpy())
+    pixels = np.concatenate(images).reshape(_SAMPLES, -1)
+    pixels = pixels[:, :: -(-pixels.shape[1] // _MOST_PIXELS)]
+    latent = inputs["latent"] - inputs["latent"].mean(axis=0)
+    effect, *_ = np.linalg.lstsq(latent, pixels - pixels.mean(axis=0), rcond=None)
+    vectors, _, _ = np.linalg.svd(effect, full_matrices=False)
+    return vectors.T[:_DIRECTIONS]
+
+
+def metadata(path: Path) -> dict:
+    """Returns the description in the page's ONNX file."""
+    return onnx.metadata(path / "model.onnx")
+
+
+def _copy_runtime(package, target):
+    """Copies what the page needs of the npm package, or of its folder `dist`."""
+    source = package / "dist" if (package / "dist").is_dir() else package
+    missing = [name for name in _RUNTIME_FILES if not (source / name).is_file()]
+    if missing:
+        raise InputError(
+            f"runtime is {package}, which has no {' and no '.join(missing)}; the npm "
+            "package onnxruntime-web, unpacked, is accepted."
+        )
+    target.mkdir()
+    for name in _RUNTIME_FILES:
+        shutil.copyfile(source / name, target / name)

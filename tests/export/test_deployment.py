@@ -1,0 +1,113 @@
+"""The files that servers are started with."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+
+import export
+from export import deployment, signatures, warmup
+from export.generator import describe
+
+pytest.importorskip(
+    "tensorflow_serving", reason="pip install 'keras-gan[serving]' brings it"
+)
+from tensorflow_serving.apis import prediction_log_pb2
+from tensorflow_serving.config import model_server_config_pb2
+
+
+def requests(folder):
+    records = tf.data.TFRecordDataset(str(folder / warmup.FILE))
+    logs = map(prediction_log_pb2.PredictionLog.FromString, records.as_numpy_iterator())
+    return [log.predict_log.request for log in logs]
+
+
+@pytest.mark.parametrize("exported", ["conditional"], indirect=True)
+def test_warm_up_requests_are_those_that_the_server_takes(exported):
+    _, gan, folder, rows = exported
+    generator = describe(gan, "model")
+    expected = signatures.every(generator)
+    found = requests(folder / "model/1")
+    assert len(found) == rows[0].warmup_requests == 2 * len(expected)
+    asked = set()
+    for request in found:
+        assert request.model_spec.name == "model"
+        signature = expected[request.model_spec.signature_name]
+        assert set(request.inputs) == {spec.name for spec in signature.inputs}
+        for spec in signature.inputs:
+            values = tf.make_ndarray(request.inputs[spec.name])
+            assert spec.is_compatible_with(tf.constant(values))
+            asked.add((request.model_spec.signature_name, len(values)))
+    assert asked == {(name, size) for name in expected for size in (1, 32)}
+    loaded = tf.saved_model.load(folder / "model/1").signatures
+    first = found[0]
+    inputs = {k: tf.constant(tf.make_ndarray(v)) for k, v in first.inputs.items()}
+    outputs = loaded[first.model_spec.signature_name](**inputs)
+    assert np.isfinite(outputs["image"]).all()
+
+
+def test_a_warm_up_request_that_fails_keeps_a_version_back(gan, tmp_path, monkeypatch):
+    def examples(self, generator, count):
+        return {"latent": np.zeros((count, 9), "float32")}
+
+    write = warmup.write
+
+    def write_bad(generator, folder):
+        with monkeypatch.context() as context:
+            context.setattr(signatures.Signature, "examples", examples)
+            write(generator, folder)
+
+    monkeypatch.setattr(warmup, "write", write_bad)
+    with pytest.raises(export.VerificationError, match="does not run"):
+        export.to_saved_model(gan, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_there_are_no_requests(gan, tmp_path, monkeypatch):
+    monkeypatch.setattr(warmup, "installed", lambda: False)
+    row = export.to_saved_model(gan, tmp_path / "model")
+    assert row.passed
+    assert row.warmup_requests == 0
+    assert not (row.path / warmup.FILE).exists()
+
+
+def models(folder):
+    config = text_format.Parse(
+        (folder / "models.config").read_text(),
+        model_server_config_pb2.ModelServerConfig(),
+    )
+    return {c.name: c.base_path for c in config.model_config_list.config}
+
+
+def test_a_server_is_told_of_every_model_in_the_folder(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    for name in ("digits", "Faces_64"):
+        folder = tmp_path / name / "3"
+        folder.mkdir(parents=True)
+        (folder / "saved_model.pb").touch()
+        deployment.write(tmp_path, name)
+    (tmp_path / "triton" / "digits").mkdir(parents=True)
+    deployment.write(tmp_path, "digits")
+    assert models(tmp_path) == {
+        "digits": "/models/digits",
+        "Faces_64": "/models/Faces_64",
+    }
+    compose = yaml.safe_load((tmp_path / "docker-compose.yml").read_text())
+    service = compose["services"]["serving"]
+    assert service["image"] == "tensorflow/serving"
+    named = [c.split("=/models/")[1] for c in service["command"] if "=/models/" in c]
+    assert all((tmp_path / file).is_file() for file in named)
+    assert len(named) == 2
+    kserve = yaml.safe_load((tmp_path / "Faces_64.kserve.yaml").read_text())
+    assert kserve["metadata"]["name"] == "faces-64"
+    model = kserve["spec"]["predictor"]["model"]
+    assert model["storageUri"].endswith("/Faces_64")
+
+
+def test_what_the_user_changed_stays(gan, tmp_path):
+    (tmp_path / "docker-compose.yml").write_text("mine")
+    for _ in range(2):
+        export.export_all(gan, tmp_path, "model", formats=["saved-model"])
+    assert (tmp_path / "docker-compose.yml").read_text() == "mine"
+    assert models(tmp_path) == {"model": "/models/model"}
+    assert [p.name for p in sorted((tmp_path / "model").iterdir())] == ["1", "2"]

@@ -1,0 +1,56 @@
+"""LiteRT files, read by the interpreter that phones have."""
+
+import json
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+import export
+from export.formats import Form
+from keras_gan import DCGAN, InputError
+
+pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
+from ai_edge_litert.interpreter import Interpreter
+
+
+@pytest.fixture
+def gan():
+    return DCGAN((8, 12, 3), latent_dim=5, base_filters=2, num_classes=3, seed=1)
+
+
+def exported(gan, folder, **form):
+    (row,) = export.export_all(gan, folder, "m", ["litert"], form=Form(**form))
+    return row
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_file_makes_the_images_of_the_model(precision, gan, tmp_path):
+    row = exported(gan, tmp_path, precision=precision)
+    assert row.passed
+    assert row.path == tmp_path / "m.tflite"
+    assert row.runtime == "ai-edge-litert"
+    run = Interpreter(str(row.path)).get_signature_runner("serving_default")
+    for count in (1, 7, 3):
+        latent = gan.sample_latent(count, seed=0).numpy()
+        label = np.arange(count) % 3
+        image = run(latent=latent, label=label)["image"]
+        assert image.dtype == np.float32
+        tolerance = {"float32": 1e-5, "float16": 0.02}[precision]
+        np.testing.assert_allclose(image, gan([latent, label]), rtol=0, atol=tolerance)
+    with zipfile.ZipFile(row.path) as file:
+        metadata = json.loads(file.read("metadata.json"))
+    assert metadata["precision"] == precision
+    assert metadata["num_classes"] == 3
+    assert export.verify_again(row.path, gan).passed
+
+
+def test_what_it_cannot_do_is_said(gan, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="int8; accepted for litert are float32"):
+        exported(gan, tmp_path, precision="int8")
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'keras-gan\[litert\]'"):
+        exported(gan, tmp_path)
+    assert list(tmp_path.iterdir()) == []

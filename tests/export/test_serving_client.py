@@ -1,0 +1,188 @@
+"""examples/serving_client.py over real connections, and what a server answers."""
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from export import saved_model
+from export.generator import describe
+from keras_gan import DCGAN
+
+pytest.importorskip(
+    "tensorflow_serving", reason="pip install 'keras-gan[serving]' brings it"
+)
+import grpc
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+_CLIENT = Path(__file__).parents[2] / "examples" / "serving_client.py"
+_SERVER = Path(__file__).with_name("loopback_server.py")
+
+
+def conditional():
+    return DCGAN((16, 16, 3), latent_dim=8, base_filters=4, num_classes=3, seed=1)
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return conditional()
+
+
+@pytest.fixture(scope="module")
+def served(gan, tmp_path_factory):
+    """Returns the gRPC and the REST port of a server of the model "faces"."""
+    folder = tmp_path_factory.mktemp("models")
+    saved_model.write(describe(gan, "faces"), folder / "faces" / "2")
+    server = subprocess.Popen(
+        [sys.executable, _SERVER, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    try:
+        yield tuple(map(int, server.stdout.readline().split()))
+    finally:
+        server.stdin.close()
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def client():
+    spec = importlib.util.spec_from_file_location("serving_client", _CLIENT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def expected_grid(gan, count, seed, truncation, labels):
+    """The same pictures from the model itself, in a grid of equal sides."""
+    from export import signatures
+
+    seeds = tf.range(seed, seed + count, dtype="int64")
+    generator = describe(gan, "faces")
+    latent = signatures.draw(generator, seeds, tf.fill([count], truncation))
+    images = gan.render(latent, np.resize(labels, count))
+    side = int(count**0.5)
+    rows = images.reshape(side, side, *images.shape[1:])
+    return np.concatenate(np.concatenate(rows, axis=1), axis=1)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_pictures_arrive_as_the_model_makes_them(
+    protocol, served, gan, client, tmp_path, capsys
+):
+    out = tmp_path / "grid.png"
+    arguments = ["faces", "--count", "36", "--seed=-5", "--truncation", "0.7"]
+    arguments += ["--labels", "2", "0", "1", "--out", str(out)]
+    if protocol == "grpc":
+        assert client.main([*arguments, "--port", str(served[0])]) == 0
+        assert capsys.readouterr().out == f"36 pictures in {out}\n"
+    else:
+        arguments += ["--rest", "--port", str(served[1])]
+        subprocess.run([sys.executable, _CLIENT, *arguments], check=True)
+    picture = np.asarray(Image.open(out)).astype(int)
+    expected = expected_grid(gan, 36, -5, 0.7, [2, 0, 1])
+    assert picture.shape == (96, 96, 3)
+    assert np.abs(picture - expected).max() <= 1
+    assert expected.std() > 1
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("protocol", [[], ["--rest"]])
+def test_what_cannot_be_had_is_one_sentence(protocol, served, client, tmp_path, capsys):
+    port = served[1 if protocol else 0]
+    out = tmp_path / "grid.png"
+    for model, at, message in [
+        ("other", port, "not found"),
+        ("faces", port, "label"),  # none was given
+        ("faces", free_port(), "refused"),
+    ]:
+        arguments = [model, "--port", str(at), *protocol, "--out", str(out)]
+        assert client.main(arguments) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: ")
+        assert message in line
+    assert not out.exists()
+
+
+def test_every_signature_over_grpc(served, gan):
+    with grpc.insecure_channel(f"127.0.0.1:{served[0]}") as channel:
+        service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+        def ask(signature, **inputs):
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = "faces"
+            request.model_spec.signature_name = signature
+            for name, values in inputs.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
+            outputs = service.Predict(request).outputs
+            return {name: tf.make_ndarray(value) for name, value in outputs.items()}
+
+        seeds, label = np.arange(4), np.array([0, 1, 2, 0])
+        latent = gan.sample_latent(4, seed=0).numpy()
+        image = ask("", latent=latent, label=label)["image"]
+        np.testing.assert_allclose(image, gan([latent, label]), rtol=0, atol=1e-5)
+        truncation = np.full(4, np.inf, "float32")
+        sample = ask("sample", seed=seeds, truncation=truncation, label=label)
+        rendered = gan.render(sample["latent"], label).astype(int)
+        assert np.abs(rendered - sample["image"]).max() <= 1
+        whole = ask(
+            "interpolate",
+            latent_a=latent,
+            latent_b=-latent[::-1],
+            fraction=np.zeros(4, "float32"),
+            label=label,
+        )["image"]
+        np.testing.assert_allclose(whole, image, rtol=0, atol=1e-5)
+        with pytest.raises(grpc.RpcError) as info:
+            ask("", latent=latent[:, :5], label=label)
+        assert info.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+        status = model_service_pb2_grpc.ModelServiceStub(channel)
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = "faces"
+        (version,) = status.GetModelStatus(request).model_version_status
+        assert version.version == 2
+
+
+def test_images_and_latents_over_rest(served, gan):
+    def ask(body):
+        url = f"http://127.0.0.1:{served[1]}/v1/models/faces:predict"
+        with urllib.request.urlopen(url, json.dumps(body).encode()) as response:
+            return json.load(response)
+
+    rows = [{"seed": i, "truncation": 1.0, "label": i % 3} for i in range(3)]
+    answer = ask({"signature_name": "sample", "instances": rows})["predictions"]
+    images = np.array([row["image"] for row in answer])
+    latents = np.array([row["latent"] for row in answer], "float32")
+    rendered = gan.render(latents, [0, 1, 2]).astype(int)
+    assert np.abs(rendered - images).max() <= 1
+    columns = {"latent": latents.tolist(), "label": [0, 1, 2]}
+    image = np.array(ask({"inputs": columns})["outputs"])
+    expected = gan([latents, np.arange(3)])
+    np.testing.assert_allclose(image, expected, rtol=0, atol=1e-5)
+    with pytest.raises(urllib.error.HTTPError) as info:
+        ask({"instances": [{"latent": [1.0]}]})
+    assert info.value.code == 400

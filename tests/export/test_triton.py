@@ -1,0 +1,71 @@
+"""Triton itself, on the model repository as it is exported."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import export
+from export import triton
+from export.formats import Form
+from export.generator import describe
+from keras_gan import DCGAN, InputError
+
+_SESSION = Path(__file__).with_name("triton_session.py")
+
+
+def conditional():
+    return DCGAN((16, 24, 3), latent_dim=8, base_filters=4, num_classes=3, seed=1)
+
+
+def test_a_repository_is_verified_and_published(tmp_path):
+    gan = conditional()
+    (row,) = export.export_all(gan, tmp_path, "digits", ["triton"])
+    assert row.passed
+    assert row.path == tmp_path / "triton" / "digits"
+    files = {str(p.relative_to(row.path)) for p in row.path.rglob("*") if p.is_file()}
+    assert files == {"config.pbtxt", "1/model.onnx", "1/model.py"}
+    with pytest.raises(InputError, match="exists already"):
+        export.export_all(gan, tmp_path, "digits", ["triton"])
+
+
+@pytest.mark.serving
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+def test_requests_of_many_clients(layout, serving_environment, tmp_path):
+    python = serving_environment(
+        "triton", ["nvidia-pytriton==0.7.0", "onnxruntime", "numpy<2"]
+    )
+    gan = conditional()
+    output = {"nhwc": "float32", "nchw": "uint8"}[layout]
+    generator = describe(gan, "digits").formed(Form(layout=layout, output=output))
+    triton.write(generator, tmp_path / "triton" / "digits")
+    inputs = generator.examples(200)
+    np.savez(tmp_path / "inputs.npz", **inputs)
+    arguments = [tmp_path / "triton", "digits", tmp_path / "inputs.npz"]
+    result = subprocess.run(
+        [python, _SESSION, *arguments, tmp_path / "outcome.npz"],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    outcome = json.loads(result.stdout.splitlines()[-1])
+    with np.load(tmp_path / "outcome.npz") as file:
+        images = dict(file)
+
+    expected = generator.serve(inputs["latent"], inputs["label"])["image"].numpy()
+    assert images["http"].dtype == output
+    tolerance = 1 if output == "uint8" else 1e-5
+    for name, rows in {"http": range(5), "grpc": range(5), "many": range(1000)}.items():
+        wanted = expected[np.resize(np.arange(200), len(rows))].astype("float64")
+        assert images[name].shape == wanted.shape
+        assert np.abs(images[name] - wanted).max() <= tolerance
+    assert expected.std() > 0.01
+
+    for shape, label in outcome["refusals"].values():
+        assert "400" in shape or "INVALID_ARGUMENT" in shape
+        assert "expected [-1,8]" in shape or "[-1,8]" in shape
+        assert "labels go from -1 to 1; the classes are 0 to 2" in label
+    assert outcome["inference_count"] == 1000
+    assert outcome["execution_count"] < 900, "requests that wait are merged"

@@ -1,0 +1,148 @@
+"""The page of --format web, in a real browser."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+import export
+from export import web
+from export.formats import Form
+from export.generator import describe
+from keras_gan import DCGAN, GAN, InputError, networks
+
+_SESSION = Path(__file__).with_name("web_session.py")
+_RUNTIME = "onnxruntime-web@1.30.0"
+
+
+def page(gan, folder, **form):
+    (row,) = export.export_all(gan, folder, "faces", ["web"], form=Form(**form))
+    return row.path
+
+
+def test_a_page_is_verified_and_published(gan, tmp_path):
+    folder = page(gan, tmp_path)
+    assert folder == tmp_path / "web" / "faces"
+    assert {p.name for p in folder.iterdir()} == {"index.html", "model.onnx"}
+    text = (folder / "index.html").read_text()
+    assert "https://cdn.jsdelivr.net/npm/onnxruntime-web@" in text
+    assert "<title>faces</title>" in text
+
+
+def test_directions_are_those_that_change_images_most(gan):
+    # Of eight latent values only two reach the image, one thrice as strongly.
+    weights = np.zeros((8, 4), "float32")
+    weights[2, :2] = 0.3
+    weights[5, 2:] = 0.1
+    dense = networks.mlp_generator((2, 2, 1), 8, hidden_units=(), seed=0)
+    dense.get_layer("output").set_weights([weights, np.zeros(4, "float32")])
+    gan.generator, gan.image_shape = dense, (2, 2, 1)
+    found = web.directions(describe(gan, "model"))
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    assert abs(found[0, 2]) > 0.999
+    assert abs(found[1, 5]) > 0.999
+
+
+def test_what_is_no_page_is_refused(gan, tmp_path):
+    with pytest.raises(InputError, match=r"has no ort\.wasm\.min\.mjs"):
+        page(gan, tmp_path, runtime=str(tmp_path))
+    points = GAN(
+        networks.points_generator(2, latent_dim=3, hidden_units=(4,)),
+        networks.points_discriminator(2, hidden_units=(4,)),
+        latent_dim=3,
+        value_range=None,
+    )
+    with pytest.raises(InputError, match="shows pictures"):
+        page(points, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory):
+    """Folder of the npm package; KERAS_GAN_ONNXRUNTIME_WEB names one that is there."""
+    if "KERAS_GAN_ONNXRUNTIME_WEB" in os.environ:
+        return os.environ["KERAS_GAN_ONNXRUNTIME_WEB"]
+    folder = tmp_path_factory.mktemp("npm")
+    subprocess.run(["npm", "install", "--prefix", folder, _RUNTIME], check=True)
+    return str(folder / "node_modules" / "onnxruntime-web")
+
+
+def rgba(images):
+    """Returns float images in [-1, 1] as grey levels [N, H, W, 4]."""
+    levels = (images + 1.0) * 127.5
+    if levels.shape[-1] == 1:
+        levels = np.repeat(levels, 3, axis=-1)
+    opaque = np.full_like(levels[..., :1], 255)
+    return np.concatenate([levels, opaque], axis=-1)
+
+
+@pytest.mark.serving
+@pytest.mark.parametrize("kind", ["grey", "classes", "normal"])
+def test_a_visitor_sees_the_pictures_of_the_model(
+    kind, runtime, serving_environment, tmp_path
+):
+    python = serving_environment("web", ["playwright"])
+    settings = {
+        "grey": {"image_shape": (16, 16, 1)},
+        "classes": {"image_shape": (16, 24, 3), "num_classes": 5},
+        "normal": {"image_shape": (16, 16, 3), "latent_distribution": "normal"},
+    }[kind]
+    gan = DCGAN(latent_dim=8, base_filters=4, seed=1, **settings)
+    rng = np.random.default_rng(0)
+    for weight in gan.generator.trainable_weights:
+        if len(weight.shape) > 1:
+            weight.assign(rng.normal(0, 0.4, weight.shape))
+    folder = page(gan, tmp_path, runtime=runtime)
+    result = subprocess.run(
+        [python, _SESSION, folder, tmp_path], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    outcome = json.loads((tmp_path / "outcome.json").read_text())
+    assert outcome["problems"] == []
+    assert outcome["elsewhere"] == [], "with --runtime nothing comes from the network"
+    assert outcome["phone_width"] <= 390
+    assert "in your browser" in outcome["status"]
+
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    height, width = gan.image_shape[:2]
+    moments = outcome["moments"]
+    for moment in moments.values():
+        latent = np.float32([*moment["latents"], moment["shown"]])
+        labels = [*moment["labels"], moment["labels"][moment["picked"]]]
+        rows = {"latent": latent}
+        if gan.num_classes is not None:
+            rows["label"] = np.array(labels)
+        expected = rgba(session.run(["image"], rows)[0])
+        pixels = np.reshape(moment["pixels"], (17, height, width, 4))
+        assert np.abs(pixels - expected).max() <= 1
+        assert expected.std() > 20
+    start, picked, moved = (moments[m] for m in ("start", "picked", "moved"))
+    assert start["labels"] == [i % (gan.num_classes or 1) for i in range(16)]
+    assert picked["picked"] == 5, "chosen by keyboard"
+    np.testing.assert_allclose(picked["shown"], picked["latents"][5], atol=1e-6)
+    step = np.subtract(moved["shown"], picked["shown"])
+    direction = web.directions(describe(gan, "faces"))[0]
+    if kind == "normal":  # a uniform vector stays within its bounds
+        np.testing.assert_allclose(step, 1.5 * direction, atol=2e-4)
+    assert np.abs(step).max() > 0.1
+    walked = moments["walked"]
+    np.testing.assert_allclose(walked["shown"], walked["latents"][0], atol=1e-6)
+    if gan.num_classes is not None:
+        assert set(moments["class"]["labels"]) == {1}
+    assert moments["seed 42"]["latents"] != start["latents"]
+    assert moments["again"]["latents"] == start["latents"], "the same seed"
+    latents = np.array(start["latents"]).ravel()
+    bounds = (-1, 1) if kind != "normal" else (-5, 5)
+    assert bounds[0] <= latents.min() < -0.9 and 0.9 < latents.max() <= bounds[1]
+
+    saved = np.asarray(Image.open(tmp_path / "grid.png").convert("RGBA"))
+    pixels = np.reshape(moments["seed 42"]["pixels"][:16], (4, 4, height, width, 4))
+    sheet = np.concatenate(np.concatenate(pixels, axis=1), axis=1)
+    np.testing.assert_array_equal(saved, sheet)
+    one = np.asarray(Image.open(tmp_path / "picked.png").convert("RGBA"))
+    np.testing.assert_array_equal(one.ravel(), moments["seed 42"]["pixels"][16])
