@@ -39,11 +39,10 @@ def compare_speed():
 
 def compare_quality(data_dir, steps, seeds):
     images = datasets.read("tfds:mnist", data_dir=data_dir)
-    real = evaluate.RealImages(
-        images, features.get("classifier", images), 5000, "tfds:mnist", data_dir
-    )
+    classifier = features.get("classifier", images)
+    real = evaluate.RealImages(images, classifier, count=5000)
     print(f"Fréchet distance of dcgan-mnist with 16 filters after {steps} steps, by")
-    print(real.extractor.name)
+    print(classifier.name)
     for seed in range(seeds):
         for precision in (None, "bfloat16", "float16"):
             recipe = recipes.get("dcgan-mnist").override(

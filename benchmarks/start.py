@@ -1,7 +1,8 @@
 """Where the time from a command to its first step goes: python -m benchmarks.start
 
-Runs `train.py` in fresh processes that end after their first step, and prints when each
-part was done. Arguments are those of `train.py`.
+Runs `train.py` in fresh processes that end after their first step, and prints how long
+each part took, and how much of a processor's time, which others do not lengthen.
+Arguments are those of `train.py`.
 """
 
 import os
@@ -16,21 +17,23 @@ import time
 
 import numpy as np
 
-RUNS = 5
+RUNS = 3
 
 CHILD = """
 import sys, time
-milestones = [("python", time.time())]
+milestones = []
 
 def mark(name):
-    milestones.append((name, time.time()))
+    milestones.append((name, time.time(), time.process_time()))
+
+mark("python")
 
 import train
 import tensorflow
 mark("import tensorflow")
 import keras
 mark("import keras")
-from keras_gan import GAN, callbacks, recipes, runs
+from keras_gan import GAN, callbacks, runs
 mark("import keras_gan")
 
 def marked(owner, name, title):
@@ -41,7 +44,7 @@ def marked(owner, name, title):
         return result
     setattr(owner, name, wrapper)
 
-class FirstStep(callbacks.StepCallback):
+class FirstStep(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         mark("checks and callbacks")
 
@@ -64,8 +67,11 @@ train.main(sys.argv[1:])
 """
 
 
-def milestones(arguments) -> list[tuple[str, float]]:
-    """Returns the parts of one start and when each was done, in seconds."""
+def milestones(arguments) -> list[tuple[str, float, float]]:
+    """Returns the parts of one start, and when each was done.
+
+    In seconds from the command, and in seconds of processor time.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", CHILD, *arguments, "--run-dir", f"{folder}/r"]
         begin = time.time()
@@ -73,20 +79,20 @@ def milestones(arguments) -> list[tuple[str, float]]:
     for line in result.stdout.splitlines():
         if line.startswith("MILESTONES"):
             found = json.loads(line.removeprefix("MILESTONES"))
-            return [(name, moment - begin) for name, moment in found]
+            return [(name, moment - begin, cpu) for name, moment, cpu in found]
     raise SystemExit(result.stderr)
 
 
 def main():
     arguments = sys.argv[1:]
     runs = [milestones(arguments) for _ in range(RUNS)]
-    names = [name for name, _ in runs[0]]
-    moments = np.array([[moment for _, moment in run] for run in runs])
-    parts = np.diff(moments, axis=1, prepend=0)
+    moments = np.array([[part[1:] for part in run] for run in runs])
+    parts = np.median(np.diff(moments, axis=1, prepend=0), axis=0)
+    total = np.median(moments[:, -1], axis=0)
     print(f"train.py {' '.join(arguments)}: medians of {RUNS} runs")
-    for name, seconds in zip(names, np.median(parts, axis=0), strict=True):
-        print(f"  {name:<24} {seconds:7.2f} s")
-    print(f"  {'together':<24} {np.median(moments[:, -1]):7.2f} s")
+    for (name, *_), (wall, cpu) in zip(runs[0], parts, strict=True):
+        print(f"  {name:<24} {wall:7.2f} s, of a processor {cpu:7.2f} s")
+    print(f"  {'together':<24} {total[0]:7.2f} s, of a processor {total[1]:7.2f} s")
 
 
 if __name__ == "__main__":
