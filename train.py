@@ -68,6 +68,7 @@ def parse(arguments):
 
     setting("--data", str, "source of the images, such as folder:photos/")
     setting("--data-dir", str, "where TensorFlow Datasets keeps its files")
+    setting("--memory-budget", str, "most memory for the images, such as 500MiB or 2GB")
     setting("--image-size", str, "SIDE or HEIGHTxWIDTH in pixels")
     setting("--channels", int, "1 grey, 3 colour, 4 with alpha")
     switch("--conditional", "learn the labels of the data too")
@@ -84,6 +85,7 @@ def parse(arguments):
         "--penalty", str, "gradient penalty of the discriminator, such as r1, or none"
     )
     setting("--penalty-weight", float, "its weight")
+    setting("--penalty-interval", int, "discriminator updates from one to the next")
     setting("--discriminator-steps", int, "discriminator updates per generator update")
     setting("--update", str, "alternating or simultaneous")
     setting("--generator-average", float, "decay of the generator's average; 0 is none")
@@ -91,6 +93,7 @@ def parse(arguments):
     setting("--mixed-precision", str, "bfloat16 or float16")
     setting("--jit", str, "XLA: on, off, or auto, which is on with one GPU")
     setting("--strategy", str, "one-device, mirrored, or multi-worker (TF_CONFIG)")
+    setting("--steps-per-execution", int, "at most so many before callbacks see one")
     switch("--deterministic", "repeat bit for bit, somewhat slower")
     setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
@@ -186,7 +189,11 @@ def read_images(recipe, replicas):
     from keras_gan import InputError, datasets
 
     images = datasets.read(
-        recipe.data, recipe.image_shape_asked_for(), recipe.channels, recipe.data_dir
+        recipe.data,
+        recipe.image_shape_asked_for(),
+        recipe.channels,
+        recipe.data_dir,
+        recipe.memory_budget,
     )
     if recipe.conditional and images.labels is None:
         raise InputError(
@@ -249,6 +256,7 @@ def fit(run, gan, images, real, strategy) -> int | None:
         )
     if stop.reached(step):
         return None
+    gan.steps_per_execution = recipe.steps_at_a_time(epoch_steps, total_steps, step)
     signals = callbacks.StopOnSignal()
     reports = []
     if workers.chief:

@@ -5,11 +5,13 @@ also an option of `train.py`, and a run's `config.json` holds them all.
 """
 
 import dataclasses
+import math
 from typing import ClassVar
 
 import keras
 
 from keras_gan import distribution, losses, networks, seeding
+from keras_gan.datasets import storage
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.optimizers import RisingMomentumSGD
@@ -25,6 +27,8 @@ class Recipe:
         summary: the recipe in one line.
         data: source, a string as `datasets.read` takes it.
         data_dir: where TensorFlow Datasets keeps its files.
+        memory_budget: most memory for the images, such as "500MiB" or "2GB"; what
+            exceeds it is read from a temporary file.
         image_size: "SIDE" or "HEIGHTxWIDTH" in pixels; None as the source has it.
         channels: 1 grey, 3 colour, 4 with alpha; None as the source has it.
         conditional: learn the labels of the data too.
@@ -35,11 +39,15 @@ class Recipe:
         seed: decides weights, latent vectors and the order of images.
         objective, penalty, discriminator_steps, update: as in `GAN.compile`.
         penalty_weight: None takes the penalty's own.
+        penalty_interval: as in `GAN.compile`.
         generator_average: as in `GAN.compile`; 0 also stands for none.
         spectral_normalization: in the discriminator.
         mixed_precision: "bfloat16", "float16" or None.
         jit: XLA "on", "off" or "auto", which is on with one GPU.
         strategy: key of `distribution.STRATEGIES`: where it trains.
+        steps_per_execution: at most so many steps run before callbacks see one; fewer
+            where an epoch, a sample grid or a checkpoint ends between. Pays where steps
+            take milliseconds; a signal waits for them.
         deterministic: repeat bit for bit, somewhat slower.
         checkpoint_steps: steps between checkpoints; None is every five minutes.
         sample_steps: steps between sample grids; None is every epoch.
@@ -56,6 +64,7 @@ class Recipe:
     summary: str
     data: str = "digits"
     data_dir: str | None = None
+    memory_budget: str = storage.MEMORY_BUDGET
     image_size: str | None = None
     channels: int | None = None
     conditional: bool = False
@@ -70,6 +79,7 @@ class Recipe:
     objective: str = "non_saturating"
     penalty: str | None = None
     penalty_weight: float | None = None
+    penalty_interval: int = 1
     discriminator_steps: int = 1
     update: str = "alternating"
     generator_average: float | None = None
@@ -77,6 +87,7 @@ class Recipe:
     mixed_precision: str | None = None
     jit: str = "auto"
     strategy: str = "one-device"
+    steps_per_execution: int = 1
     deterministic: bool = False
     checkpoint_steps: int | None = None
     sample_steps: int | None = None
@@ -88,7 +99,8 @@ class Recipe:
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
-        self._require("evaluate_epochs", lambda value: value >= 1, "at least 1")
+        for name in ("evaluate_epochs", "penalty_interval", "steps_per_execution"):
+            self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("generator_learning_rate", "discriminator_learning_rate"):
             self._require(name, lambda value: value > 0, "above 0")
         self._require("minutes", lambda value: value > 0, "above 0")
@@ -112,6 +124,7 @@ class Recipe:
                 "exactly one of them decides how long a run is."
             )
         self.image_shape_asked_for()
+        storage.bytes_of(self.memory_budget)
 
     def _require(self, name, accepted, description):
         value = getattr(self, name)
@@ -138,8 +151,8 @@ class Recipe:
     def override(self, changes: dict) -> "Recipe":
         """Returns this recipe with other values for some fields.
 
-        Another length replaces the recipe's, another penalty comes with its own weight,
-        and the penalty "none" is none.
+        Another length replaces the recipe's, another penalty comes with its own weight
+        and at each step, and the penalty "none" is none.
 
         Raises:
             InputError: for a field that the recipe does not have.
@@ -155,7 +168,7 @@ class Recipe:
         if lengths & changes.keys():
             changes = {**dict.fromkeys(lengths), **changes}
         if "penalty" in changes:
-            changes = {"penalty_weight": None, **changes}
+            changes = {"penalty_weight": None, "penalty_interval": 1, **changes}
             if changes["penalty"] == "none":
                 changes["penalty"] = None
         return dataclasses.replace(self, **changes)
@@ -179,6 +192,11 @@ class Recipe:
                     "name one too."
                 )
             penalty = type(penalty)(self.penalty_weight)
+        if self.penalty_interval > 1 and penalty is None:
+            raise InputError(
+                f"penalty_interval is {self.penalty_interval} and there is no penalty; "
+                "name one too."
+            )
         # Networks take the policy that is in force while they are built.
         policy = keras.config.dtype_policy()
         if self.mixed_precision is not None:
@@ -193,12 +211,26 @@ class Recipe:
             discriminator_optimizer,
             objective=self.objective,
             penalty=penalty,
+            penalty_interval=self.penalty_interval,
             discriminator_steps=self.discriminator_steps,
             update=self.update,
             generator_average=self.generator_average or None,
             jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
         )
         return gan
+
+    def steps_at_a_time(self, *boundaries: int | None) -> int:
+        """Returns how many steps run at a time, at most `steps_per_execution`.
+
+        Args:
+            boundaries: steps at whose multiples something happens: the length of an
+                epoch, of the run, the step that it begins at; None and 0 are none.
+        """
+        if self.strategy != "one-device":
+            return 1  # TensorFlow fails at conditions of several steps on replicas
+        lengths = (*boundaries, self.sample_steps, self.checkpoint_steps)
+        common = math.gcd(*(length for length in lengths if length))
+        return max(n for n in range(1, self.steps_per_execution + 1) if common % n == 0)
 
     def build_model(self, image_shape, num_classes):
         """Returns the `GAN`, not yet compiled."""
@@ -285,6 +317,7 @@ class PointsRecipe(AdamRecipe):
     latent_dim: int = 2
     batch_size: int = 256
     sample_steps: int | None = 250
+    steps_per_execution: int = 25
     penalty: str | None = "r1"
     generator_learning_rate: float = 4e-3
     discriminator_learning_rate: float = 4e-3
@@ -344,6 +377,8 @@ def _build_mlp(recipe, image_shape, num_classes):
 class MLPRecipe(AdamRecipe):
     """Networks of Goodfellow et al. 2014 for MNIST, trained with Adam."""
 
+    steps_per_execution: int = 10
+
     def build_model(self, image_shape, num_classes):
         return _build_mlp(self, image_shape, num_classes)
 
@@ -366,6 +401,7 @@ class PaperMLPRecipe(Recipe):
     final_momentum: float = 0.7
     momentum_steps: int = 125_000
     marginal_bias: bool = False
+    steps_per_execution: int = 10
 
     def __post_init__(self):
         super().__post_init__()

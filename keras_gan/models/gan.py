@@ -120,6 +120,7 @@ class GAN(keras.Model):
         discriminator_optimizer,
         objective="non_saturating",
         penalty=None,
+        penalty_interval=1,
         discriminator_steps=1,
         update="alternating",
         generator_average=None,
@@ -132,6 +133,9 @@ class GAN(keras.Model):
             discriminator_optimizer: another Keras optimizer, or its name.
             objective: name or instance from `keras_gan.losses`.
             penalty: name or instance from `keras_gan.losses`, or None.
+            penalty_interval: n, the penalty enters every n-th update of the
+                discriminator only, multiplied by n (Karras et al. 2020, arXiv
+                1912.04958, section 3.1). It is most of a step's work at 1.
             discriminator_steps: k, updates of the discriminator before each update of
                 the generator. A batch of `fit` holds the images of all k.
             update: "alternating" shows the generator the updated discriminator, as
@@ -150,16 +154,20 @@ class GAN(keras.Model):
             raise InputError(
                 f"update is {update!r}; accepted are {', '.join(UPDATES)}."
             )
-        if discriminator_steps != int(discriminator_steps) or discriminator_steps < 1:
-            raise InputError(
-                f"discriminator_steps is {discriminator_steps}; it must be a whole "
-                "number of at least 1."
-            )
+        for name, number in {
+            "discriminator_steps": discriminator_steps,
+            "penalty_interval": penalty_interval,
+        }.items():
+            if number != int(number) or number < 1:
+                raise InputError(
+                    f"{name} is {number}; it must be a whole number of at least 1."
+                )
         if generator_average is not None and not 0 < generator_average < 1:
             raise InputError(
                 f"generator_average is {generator_average}; it must lie between 0 and "
                 "1, or be None."
             )
+        self._check_lazy_penalty(penalty_interval)
         super().compile(optimizer=None, **kwargs)
         self.generator_optimizer = self._optimizer(generator_optimizer)
         self.discriminator_optimizer = self._optimizer(discriminator_optimizer)
@@ -175,6 +183,7 @@ class GAN(keras.Model):
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.objective = losses.get_objective(objective)
         self.penalty = losses.get_penalty(penalty)
+        self.penalty_interval = penalty_interval
         self.discriminator_steps = discriminator_steps
         self.update = update
         self.generator_average = generator_average
@@ -183,6 +192,18 @@ class GAN(keras.Model):
         elif self.averaged_generator is None:
             self.averaged_generator = self._copy_of_generator()
         self._compile_kwargs = kwargs
+
+    def _check_lazy_penalty(self, interval):
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if interval > 1 < replicas and any(
+            isinstance(layer, keras.layers.BatchNormalization)
+            for layer in self.discriminator.layers
+        ):
+            # TensorFlow has no collective operation within a condition.
+            raise InputError(
+                f"penalty_interval is {interval}; with {replicas} replicas and batch "
+                "norm in the discriminator it must be 1."
+            )
 
     def _optimizer(self, identifier):
         optimizer = keras.optimizers.get(identifier)
@@ -229,16 +250,21 @@ class GAN(keras.Model):
                 discriminator_loss = self.objective.discriminator_loss(
                     real_logits, fake_logits
                 )
-                if self.penalty is not None:
-                    discriminator_loss += self.penalty(
-                        discriminate, real, sample, self._step_seed(2 * i + 1)
-                    )
                 loss = self._scaled(
                     discriminator_loss + sum(self.discriminator.losses),
                     self.discriminator_optimizer,
                 )
             variables = self.discriminator.trainable_variables
             gradients = tape.gradient(loss, variables)
+            if self.penalty is not None:
+                penalty, of_penalty = self._penalty_if_due(
+                    discriminate, real, sample, i
+                )
+                discriminator_loss += penalty
+                gradients = [
+                    b if a is None else tf.add_n([a, b])
+                    for a, b in zip(gradients, of_penalty, strict=True)
+                ]
             if self.update == "simultaneous":
                 generator_loss, generator_gradients = self._generator_gradients(
                     generation, generation_terms, discriminate, real
@@ -258,6 +284,31 @@ class GAN(keras.Model):
         return self._report(
             discriminator_loss, generator_loss, real_logits, fake_logits
         )
+
+    def _penalty_if_due(self, discriminate, real, sample, i):
+        """Returns the penalty of discriminator update `i`, and its gradients.
+
+        Zeros between updates in which it is due. The gradients are taken here because
+        XLA does not compile those of a condition.
+        """
+        variables = [v.value for v in self.discriminator.trainable_variables]
+
+        def due():
+            with tf.GradientTape() as tape:
+                penalty = self.penalty_interval * self.penalty(
+                    discriminate, real, sample, self._step_seed(2 * i + 1)
+                )
+                loss = self._scaled(penalty, self.discriminator_optimizer)
+            # It does not depend on the last bias, for one.
+            return penalty, tape.gradient(loss, variables, unconnected_gradients="zero")
+
+        def not_due():
+            return tf.zeros([]), [tf.zeros_like(v) for v in variables]
+
+        if self.penalty_interval == 1:
+            return due()
+        update = self.step * self.discriminator_steps + i
+        return tf.cond(update % self.penalty_interval == 0, due, not_due)
 
     def _generator_gradients(self, generation, generation_terms, discriminate, real):
         """Returns the generator's loss and gradients.
@@ -645,6 +696,7 @@ class GAN(keras.Model):
                 name: keras.saving.serialize_keras_object(getattr(self, name))
                 for name in parts
             },
+            "penalty_interval": self.penalty_interval,
             "discriminator_steps": self.discriminator_steps,
             "update": self.update,
             "generator_average": self.generator_average,
