@@ -68,6 +68,7 @@ def parse(arguments):
 
     setting("--data", str, "source of the images, such as folder:photos/")
     setting("--data-dir", str, "where TensorFlow Datasets keeps its files")
+    setting("--memory-budget", str, "most memory for the images, such as 500MiB or 2GB")
     setting("--image-size", str, "SIDE or HEIGHTxWIDTH in pixels")
     setting("--channels", int, "1 grey, 3 colour, 4 with alpha")
     switch("--conditional", "learn the labels of the data too")
@@ -189,7 +190,11 @@ def read_images(recipe, replicas):
     from keras_gan import InputError, datasets
 
     images = datasets.read(
-        recipe.data, recipe.image_shape_asked_for(), recipe.channels, recipe.data_dir
+        recipe.data,
+        recipe.image_shape_asked_for(),
+        recipe.channels,
+        recipe.data_dir,
+        recipe.memory_budget,
     )
     if recipe.conditional and images.labels is None:
         raise InputError(

@@ -11,6 +11,7 @@ from typing import ClassVar
 import keras
 
 from keras_gan import distribution, losses, networks, seeding
+from keras_gan.datasets import storage
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.optimizers import RisingMomentumSGD
@@ -26,6 +27,8 @@ class Recipe:
         summary: the recipe in one line.
         data: source, a string as `datasets.read` takes it.
         data_dir: where TensorFlow Datasets keeps its files.
+        memory_budget: most memory for the images, such as "500MiB" or "2GB"; what
+            exceeds it is read from a temporary file.
         image_size: "SIDE" or "HEIGHTxWIDTH" in pixels; None as the source has it.
         channels: 1 grey, 3 colour, 4 with alpha; None as the source has it.
         conditional: learn the labels of the data too.
@@ -61,6 +64,7 @@ class Recipe:
     summary: str
     data: str = "digits"
     data_dir: str | None = None
+    memory_budget: str = storage.MEMORY_BUDGET
     image_size: str | None = None
     channels: int | None = None
     conditional: bool = False
@@ -120,6 +124,7 @@ class Recipe:
                 "exactly one of them decides how long a run is."
             )
         self.image_shape_asked_for()
+        storage.bytes_of(self.memory_budget)
 
     def _require(self, name, accepted, description):
         value = getattr(self, name)
@@ -221,6 +226,8 @@ class Recipe:
             boundaries: steps at whose multiples something happens: the length of an
                 epoch, of the run, the step that it begins at; None and 0 are none.
         """
+        if self.strategy != "one-device":
+            return 1  # TensorFlow fails at conditions of several steps on replicas
         lengths = (*boundaries, self.sample_steps, self.checkpoint_steps)
         common = math.gcd(*(length for length in lengths if length))
         return max(n for n in range(1, self.steps_per_execution + 1) if common % n == 0)

@@ -36,7 +36,7 @@ from keras_gan.errors import InputError
 from keras_gan.files import write_whole
 
 # What a run becomes does not depend on where it trains, up to rounding.
-_CHANGEABLE = ("epochs", "steps", "minutes", "strategy")
+_CHANGEABLE = ("epochs", "steps", "minutes", "strategy", "memory_budget")
 _PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 
@@ -148,7 +148,8 @@ class Run:
         """
         now = describe(images, self.recipe.conditional)
         for name, value in self.data.items():
-            if now[name] != value:
+            # Images in a file have no sum, those in memory have one.
+            if now.get(name, value) != value:
                 raise InputError(
                     f"{name} of the data is {now[name]} and was {value} when the run "
                     f"in {self.path} began; a run goes on with the same images only."

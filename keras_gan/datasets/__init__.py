@@ -13,6 +13,7 @@ from keras_gan.datasets import (
     mixtures,
     npz,
     stacked_mnist,
+    storage,
     tfds_images,
 )
 from keras_gan.datasets.images import Images
@@ -73,6 +74,7 @@ def read(
     image_size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     data_dir: str | None = None,
+    memory_budget: str = storage.MEMORY_BUDGET,
 ) -> Images:
     """Read a whole source into one array of images.
 
@@ -85,6 +87,8 @@ def read(
         channels: 1, 3 or 4; None keeps the source's own.
         data_dir: where TensorFlow Datasets keeps its files; used by `tfds` and
             `stacked-mnist`.
+        memory_budget: most memory for the images, such as "500MiB" or "2GB"; a larger
+            array is a temporary file, which training reads batch by batch.
 
     Returns:
         The images, in a fixed order.
@@ -95,6 +99,11 @@ def read(
     size = _height_and_width(image_size)
     if channels not in (None, 1, 3, 4):
         raise InputError(f"channels must be 1, 3, 4 or None, not {channels!r}.")
+    with storage.within(memory_budget):
+        return _read(source, size, channels, data_dir)
+
+
+def _read(source, size, channels, data_dir):
     if isinstance(source, np.ndarray):
         return arrays.from_arrays(source, None, size, channels)
     if isinstance(source, tuple) and len(source) == 2:
@@ -123,11 +132,12 @@ def load(
     labels: bool = False,
     seed: int = 0,
     data_dir: str | None = None,
+    memory_budget: str = storage.MEMORY_BUDGET,
 ) -> tf.data.Dataset:
     """Read a source and return its shuffled training batches.
 
     Args:
-        source, image_size, channels, data_dir: as in `read`.
+        source, image_size, channels, data_dir, memory_budget: as in `read`.
         batch_size, value_range, labels, seed: as in `Images.batches`.
 
     Returns:
@@ -137,7 +147,7 @@ def load(
     Raises:
         InputError: if the source or an argument cannot be used.
     """
-    images = read(source, image_size, channels, data_dir)
+    images = read(source, image_size, channels, data_dir, memory_budget)
     return images.batches(batch_size, value_range, labels, seed)
 
 

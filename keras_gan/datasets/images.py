@@ -182,18 +182,13 @@ class Images:
 
 def _rows_of(array):
     """Return a graph function that gathers rows of `array` by index."""
-    if isinstance(array, np.memmap):
 
-        def rows(indices):
-            values = tf.numpy_function(
-                lambda i: np.asarray(array[i]), [indices], array.dtype, stateful=False
-            )
-            values.set_shape(indices.shape + array.shape[1:])
-            return values
+    # Not tf.gather: a tensor would be a second copy of all images in memory.
+    def rows(indices):
+        values = tf.numpy_function(
+            lambda i: np.take(array, i, axis=0), [indices], array.dtype, stateful=False
+        )
+        values.set_shape(indices.shape + array.shape[1:])
+        return values
 
-        return rows
-    # An eager tensor is captured by the function, not copied into its graph; on the
-    # CPU, because tf.data runs there and the GPU's memory is for training.
-    with tf.device("CPU:0"):
-        tensor = tf.constant(array)
-    return lambda indices: tf.gather(tensor, indices)
+    return rows

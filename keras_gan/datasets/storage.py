@@ -1,23 +1,63 @@
 """Where the images of a source are kept."""
 
+import contextlib
+import contextvars
 import math
+import re
 import tempfile
 
 import numpy as np
 
-MEMORY_BUDGET = 4 * 2**30  # bytes; a larger array goes to a temporary file
+from keras_gan.errors import InputError
+
+MEMORY_BUDGET = "4GiB"
+_UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
+_budget = contextvars.ContextVar("memory_budget")
+
+
+def bytes_of(budget: str) -> int:
+    """Return the bytes of a memory budget.
+
+    Args:
+        budget: a number and MB, GB, MiB or GiB, such as "500MiB" or "1.5 GB".
+
+    Raises:
+        InputError: for anything else.
+    """
+    match = re.fullmatch(rf"(\d+\.?\d*) ?({'|'.join(_UNITS)})", str(budget))
+    if not match:
+        raise InputError(
+            f"memory_budget is {budget!r}; it must be a number and one of "
+            f"{', '.join(_UNITS)}, such as 500MiB."
+        )
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+@contextlib.contextmanager
+def within(budget: str):
+    """Set the memory budget of the images that are read in this block.
+
+    Raises:
+        InputError: for a budget that `bytes_of` does not take.
+    """
+    token = _budget.set(bytes_of(budget))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
 
 
 def allocate(shape: tuple[int, ...]) -> np.ndarray:
-    """Return an unfilled uint8 array, on disk if it exceeds `MEMORY_BUDGET`.
+    """Return an unfilled uint8 array, on disk if it exceeds the memory budget.
 
     Args:
         shape: [N, H, W, C].
 
     Returns:
-        An array, or a `np.memmap` over an unnamed file that vanishes with it.
+        An array, or a `np.memmap` over an unnamed file in the folder of temporary
+        files (TMPDIR), which vanishes with it.
     """
-    if math.prod(shape) <= MEMORY_BUDGET:
+    if math.prod(shape) <= _budget.get(bytes_of(MEMORY_BUDGET)):
         return np.empty(shape, np.uint8)
     with tempfile.TemporaryFile() as file:
         return np.memmap(file, np.uint8, "w+", shape=shape)

@@ -167,6 +167,7 @@ class GAN(keras.Model):
                 f"generator_average is {generator_average}; it must lie between 0 and "
                 "1, or be None."
             )
+        self._check_lazy_penalty(penalty_interval)
         super().compile(optimizer=None, **kwargs)
         self.generator_optimizer = self._optimizer(generator_optimizer)
         self.discriminator_optimizer = self._optimizer(discriminator_optimizer)
@@ -191,6 +192,18 @@ class GAN(keras.Model):
         elif self.averaged_generator is None:
             self.averaged_generator = self._copy_of_generator()
         self._compile_kwargs = kwargs
+
+    def _check_lazy_penalty(self, interval):
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if interval > 1 < replicas and any(
+            isinstance(layer, keras.layers.BatchNormalization)
+            for layer in self.discriminator.layers
+        ):
+            # TensorFlow has no collective operation within a condition.
+            raise InputError(
+                f"penalty_interval is {interval}; with {replicas} replicas and batch "
+                "norm in the discriminator it must be 1."
+            )
 
     def _optimizer(self, identifier):
         optimizer = keras.optimizers.get(identifier)

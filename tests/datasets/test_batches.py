@@ -175,16 +175,60 @@ def test_images_are_not_copied_into_the_graph():
     assert max(sizes) < 100_000
 
 
-def test_large_arrays_live_in_a_temporary_file(monkeypatch):
-    monkeypatch.setattr(storage, "MEMORY_BUDGET", 1797 * 8 * 8)
-    inside = datasets.read("digits")
-    outside = datasets.read("digits", image_size=10)
+def test_arrays_above_the_memory_budget_live_in_a_temporary_file():
+    budget = f"{1797 * 8 * 8 / 1e6:.6f}MB"
+    inside = datasets.read("digits", memory_budget=budget)
+    outside = datasets.read("digits", image_size=10, memory_budget=budget)
     assert not isinstance(inside.array, np.memmap)
     assert isinstance(outside.array, np.memmap)
-    monkeypatch.undo()
     np.testing.assert_array_equal(
         outside.array, datasets.read("digits", image_size=10).array
     )
+
+
+def test_memory_budgets():
+    budgets = {"1.5 GB": 15 * 10**8, "500MiB": 500 * 2**20, "2GiB": 2**31, "0MB": 0}
+    assert {text: storage.bytes_of(text) for text in budgets} == budgets
+    for text in ("lots", "5", "-1GB", "1TB", "5 gb", ""):
+        with pytest.raises(InputError, match="memory_budget"):
+            datasets.read("digits", memory_budget=text)
+
+
+def test_images_are_in_memory_once(run_python):
+    code = """
+import numpy as np, resource
+from keras_gan.datasets import Images
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+small = Images(np.zeros((128, 32, 32, 3), np.uint8))
+next(iter(small.batches(128, first_step=0)))
+before = peak()
+images = Images(np.ones((100_000, 32, 32, 3), np.uint8))
+next(iter(images.batches(128, first_step=0)))
+print((peak() - before) / (images.array.nbytes / 2**20))
+"""
+    assert 0.9 < float(run_python(code).split()[-1]) < 1.3
+
+
+@pytest.mark.parametrize("step", [0, 7])
+def test_replicas_have_their_parts_of_each_batch(step):
+    images = numbered()
+    whole = order(positions(images, seed=3, first_step=step), 25)
+    for workers, replicas in ((1, 5), (5, 5), (5, 10)):
+        own = replicas // workers
+        parts = []
+        for worker in range(workers):
+            context = tf.distribute.InputContext(workers, worker, replicas)
+            dataset = positions(images, seed=3, first_step=step, context=context)
+            drawn = order(dataset, 25 * own)
+            parts.append(drawn.reshape(25, -1))
+        np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
+    one_epoch = positions(images, context=tf.distribute.InputContext(5, 4, 5))
+    assert len(one_epoch) == len(order(one_epoch)) == 10
+
+
+def test_a_batch_that_replicas_cannot_share():
+    with pytest.raises(InputError, match="10 cannot be divided among 3"):
+        positions(numbered(), context=tf.distribute.InputContext(1, 0, 3))
 
 
 def test_too_few_images_for_a_batch():
