@@ -18,12 +18,16 @@ def main(arguments=None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from keras_gan import InputError
+        from keras_gan.distribution import WorkerLost
 
         try:
             return list_choices() if options.list else train(options, settings)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
+        except WorkerLost as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return SIGNAL_EXIT + 2
@@ -80,12 +84,15 @@ def parse(arguments):
         "--penalty", str, "gradient penalty of the discriminator, such as r1, or none"
     )
     setting("--penalty-weight", float, "its weight")
+    setting("--penalty-interval", int, "discriminator updates from one to the next")
     setting("--discriminator-steps", int, "discriminator updates per generator update")
     setting("--update", str, "alternating or simultaneous")
     setting("--generator-average", float, "decay of the generator's average; 0 is none")
     switch("--spectral-normalization", "in the discriminator")
     setting("--mixed-precision", str, "bfloat16 or float16")
-    setting("--jit", str, "XLA: on, off, or auto, which is on with a GPU")
+    setting("--jit", str, "XLA: on, off, or auto, which is on with one GPU")
+    setting("--strategy", str, "one-device, mirrored, or multi-worker (TF_CONFIG)")
+    setting("--steps-per-execution", int, "at most so many before callbacks see one")
     switch("--deterministic", "repeat bit for bit, somewhat slower")
     setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
@@ -93,6 +100,7 @@ def parse(arguments):
     setting("--features", str, "what they compare: pixels, classifier, or inception")
     setting("--base-filters", int, "DCGAN: channels next to the image")
     switch("--batch-normalization", "DCGAN: in the discriminator")
+    setting("--hidden-units", int, "DCGAN: of a fully connected layer; 0 is none")
     setting("--beta-1", float, "Adam: decay of its mean gradient")
     setting("--halving-steps", int, "Adam: steps in which both learning rates halve")
     setting("--initial-momentum", float, "gan-mnist-paper: at the start")
@@ -123,7 +131,7 @@ def train(options, settings) -> int:
     """Trains, evaluates and exports one run; returns the exit code."""
     import keras
 
-    from keras_gan import InputError, recipes, runs, seeding
+    from keras_gan import InputError, callbacks, distribution, recipes, runs, seeding
 
     path = pathlib.Path(options.run_dir or f"runs/{options.recipe or 'digits'}")
     if options.resume:
@@ -136,32 +144,47 @@ def train(options, settings) -> int:
         recipe = run.recipe
     else:
         recipe = recipes.get(options.recipe or "digits").override(settings)
-        runs.require_free(path)
+    strategy = distribution.create(recipe.strategy)
+    workers = distribution.Workers(strategy)
 
-    keras.utils.set_random_seed(recipe.seed)
-    if recipe.deterministic:
-        seeding.make_deterministic()
-    images = read_images(recipe)
-    if options.resume:
-        run.check_data(images)
-    else:
-        run = runs.Run.new(path, options.recipe or "digits", recipe, images)
-    gan = run.build()
-    real = real_images(recipe, images)
-    run.write()
-    if images.skipped:
-        run.write_skipped(images.skipped)
-        print(f"{len(images.skipped)} files left out: see {path / 'bad_images.txt'}")
+    with workers.together():
+        if not options.resume:
+            runs.require_free(path)
+        keras.utils.set_random_seed(recipe.seed)
+        if recipe.deterministic:
+            seeding.make_deterministic()
+        images = read_images(recipe, strategy.num_replicas_in_sync)
+        if options.resume:
+            run.check_data(images)
+        else:
+            run = runs.Run.new(path, options.recipe or "digits", recipe, images)
+    workers.check_same("the settings and the data", run.fingerprint())
+    with strategy.scope():
+        gan = run.build()
+    real = None
+    with workers.together():
+        if workers.chief:
+            real = real_images(recipe, images)
+            run.write()
+            if images.skipped:
+                run.write_skipped(images.skipped)
+                bad = path / "bad_images.txt"
+                print(f"{len(images.skipped)} files left out: see {bad}")
 
-    signal = fit(run, gan, images, real)
-    if signal is not None:
-        print(f"stopped at step {int(gan.step)}; --resume goes on from there")
-        return SIGNAL_EXIT + signal
-    finish(run, gan, real)
-    return 0 if options.no_export else export(run)
+    signal = fit(run, gan, images, real, strategy)
+    code = 0 if signal is None else SIGNAL_EXIT + signal
+    # Who left before the chief has saved all would look to it as if it had crashed.
+    with workers.together():
+        if workers.chief and signal is not None:
+            step = callbacks.steps_taken(gan)
+            print(f"stopped at step {step}; --resume goes on from there")
+        elif workers.chief:
+            finish(run, gan, real)
+            code = 0 if options.no_export else export(run)
+    return code
 
 
-def read_images(recipe):
+def read_images(recipe, replicas):
     """Returns the images of a recipe's source, enough for one step."""
     from keras_gan import InputError, datasets
 
@@ -174,19 +197,27 @@ def read_images(recipe):
             "labels is accepted, or a model without classes."
         )
     images.steps_per_epoch(recipe.images_per_step)
+    if recipe.batch_size % replicas:
+        raise InputError(
+            f"--batch-size is {recipe.batch_size}, of all replicas together, and there "
+            f"are {replicas}; a multiple of their number is accepted."
+        )
     return images
 
 
 def real_images(recipe, images):
     """Returns the images as measures want them, None where there are too few."""
     from keras_gan import evaluate, features
+    from keras_gan.coverage import coverage_of
 
     if len(images) < 4:
         return None  # two halves of one image each have no covariance
+    coverage = coverage_of(recipe.data)
+    count = MEASURED_IMAGES if coverage is None else coverage.samples
     return evaluate.RealImages(
         images,
         features.get(recipe.features, images),
-        count=min(MEASURED_IMAGES, len(images) // 2),
+        count=min(count, len(images) // 2),
         source=recipe.data,
         data_dir=recipe.data_dir,
     )
@@ -197,11 +228,9 @@ def measures_of(real) -> list[str]:
     return [name for name in MEASURES if name in real.names]
 
 
-def fit(run, gan, images, real) -> int | None:
+def fit(run, gan, images, real, strategy) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it."""
-    import keras
-
-    from keras_gan import callbacks
+    from keras_gan import callbacks, distribution
 
     recipe = run.recipe
     epoch_steps = images.steps_per_epoch(recipe.images_per_step)
@@ -214,16 +243,59 @@ def fit(run, gan, images, real) -> int | None:
     )
     if not checkpoint.restore(gan):
         recipe.initialize(gan, images)
-    step = int(gan.step)
-    print(
-        f"{run.recipe_name}: {len(images)} images of "
-        f"{'x'.join(map(str, images.shape))}, {epoch_steps} steps an epoch, "
-        f"from step {step}, in {run.path}",
-        flush=True,
-    )
+    step = callbacks.steps_taken(gan)
+    workers = distribution.Workers(strategy)
+    workers.check_same(f"the newest checkpoint in {run.path}", step)
+    if workers.chief:
+        print(
+            f"{run.recipe_name}: {len(images)} images of "
+            f"{'x'.join(map(str, images.shape))}, {epoch_steps} steps an epoch, "
+            f"from step {step}, in {run.path}",
+            flush=True,
+        )
     if stop.reached(step):
         return None
+    gan.steps_per_execution = recipe.steps_at_a_time(epoch_steps, total_steps, step)
     signals = callbacks.StopOnSignal()
+    reports = []
+    if workers.chief:
+        reports = reporting(run, images, real, total_steps, stop, signals)
+
+    def data(context):
+        return images.batches(
+            recipe.images_per_step,
+            gan.value_range,
+            recipe.conditional,
+            recipe.seed,
+            first_step=step,
+            context=context,
+        )
+
+    with distribution.watched():
+        gan.fit(
+            strategy.distribute_datasets_from_function(data),
+            steps_per_epoch=epoch_steps,
+            initial_epoch=step // epoch_steps,
+            epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,
+            verbose=0,
+            callbacks=[
+                signals,
+                stop,
+                callbacks.StopTogether(signals),
+                *reports,
+                checkpoint,
+            ],
+        )
+    return signals.received
+
+
+def reporting(run, images, real, total_steps, stop, signals) -> list:
+    """Returns the callbacks that tell of training and write into the run's folder."""
+    import keras
+
+    from keras_gan import callbacks
+
+    recipe = run.recipe
     measures = []
     if real is not None and recipe.evaluate_epochs is not None:
         evaluate = callbacks.Evaluate(
@@ -236,38 +308,21 @@ def fit(run, gan, images, real) -> int | None:
             signals=signals,
         )
         measures.append(evaluate)
-    gan.fit(
-        images.batches(
-            recipe.images_per_step,
-            gan.value_range,
-            recipe.conditional,
-            recipe.seed,
-            first_step=step,
+    return [
+        *measures,
+        callbacks.Progress(
+            recipe.images_per_step, total_steps, stop.minutes_left(), MEASURES[0]
         ),
-        steps_per_epoch=epoch_steps,
-        initial_epoch=step // epoch_steps,
-        epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,
-        verbose=0,
-        callbacks=[
-            signals,
-            stop,
-            *measures,
-            callbacks.Progress(
-                recipe.images_per_step, total_steps, stop.minutes_left(), MEASURES[0]
-            ),
-            callbacks.Diagnosis(images.array, path=run.path / "findings.json"),
-            callbacks.SampleGrid(
-                run.path / "samples",
-                recipe.sample_steps,
-                animation=run.path / "training.gif",
-                real=images.array,
-            ),
-            callbacks.MetricsCSV(run.path / "metrics.csv"),
-            keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
-            checkpoint,
-        ],
-    )
-    return signals.received
+        callbacks.Diagnosis(images.array, path=run.path / "findings.json"),
+        callbacks.SampleGrid(
+            run.path / "samples",
+            recipe.sample_steps,
+            animation=run.path / "training.gif",
+            real=images.array,
+        ),
+        callbacks.MetricsCSV(run.path / "metrics.csv"),
+        keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
+    ]
 
 
 def finish(run, gan, real) -> None:

@@ -5,11 +5,12 @@ also an option of `train.py`, and a run's `config.json` holds them all.
 """
 
 import dataclasses
+import math
 from typing import ClassVar
 
 import keras
 
-from keras_gan import losses, networks, seeding
+from keras_gan import distribution, losses, networks, seeding
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.optimizers import RisingMomentumSGD
@@ -30,15 +31,20 @@ class Recipe:
         conditional: learn the labels of the data too.
         latent_dim: size of the latent vector.
         generator_learning_rate, discriminator_learning_rate: at the start.
-        batch_size: real images of each discriminator update.
+        batch_size: real images of each discriminator update, on all replicas together.
         epochs, steps, minutes: how long a run is; exactly one of them is set.
         seed: decides weights, latent vectors and the order of images.
         objective, penalty, discriminator_steps, update: as in `GAN.compile`.
         penalty_weight: None takes the penalty's own.
+        penalty_interval: as in `GAN.compile`.
         generator_average: as in `GAN.compile`; 0 also stands for none.
         spectral_normalization: in the discriminator.
         mixed_precision: "bfloat16", "float16" or None.
-        jit: XLA "on", "off" or "auto", which is on with a GPU.
+        jit: XLA "on", "off" or "auto", which is on with one GPU.
+        steps_per_execution: at most so many steps run before callbacks see one; fewer
+            where an epoch, a sample grid or a checkpoint ends between. Pays where steps
+            take milliseconds; a signal waits for them.
+        strategy: key of `distribution.STRATEGIES`: where it trains.
         deterministic: repeat bit for bit, somewhat slower.
         checkpoint_steps: steps between checkpoints; None is every five minutes.
         sample_steps: steps between sample grids; None is every epoch.
@@ -69,12 +75,15 @@ class Recipe:
     objective: str = "non_saturating"
     penalty: str | None = None
     penalty_weight: float | None = None
+    penalty_interval: int = 1
     discriminator_steps: int = 1
     update: str = "alternating"
     generator_average: float | None = None
     spectral_normalization: bool = False
     mixed_precision: str | None = None
     jit: str = "auto"
+    steps_per_execution: int = 1
+    strategy: str = "one-device"
     deterministic: bool = False
     checkpoint_steps: int | None = None
     sample_steps: int | None = None
@@ -86,7 +95,8 @@ class Recipe:
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
-        self._require("evaluate_epochs", lambda value: value >= 1, "at least 1")
+        for name in ("evaluate_epochs", "penalty_interval", "steps_per_execution"):
+            self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("generator_learning_rate", "discriminator_learning_rate"):
             self._require(name, lambda value: value > 0, "above 0")
         self._require("minutes", lambda value: value > 0, "above 0")
@@ -94,9 +104,15 @@ class Recipe:
         self._require("seed", lambda value: 0 <= value < 2**31, "from 0 to 2147483647")
         for name, accepted in {
             "jit": ("auto", "on", "off"),
+            "strategy": tuple(distribution.STRATEGIES),
             "mixed_precision": ("bfloat16", "float16"),
         }.items():
             self._require(name, accepted.__contains__, " or ".join(accepted))
+        if self.jit == "on" and self.strategy != "one-device":
+            raise InputError(
+                f"jit is on and strategy is {self.strategy}; XLA compiles for "
+                "one-device only, so jit must be off or auto."
+            )
         lengths = [self.epochs, self.steps, self.minutes]
         if sum(length is not None for length in lengths) != 1:
             raise InputError(
@@ -130,8 +146,8 @@ class Recipe:
     def override(self, changes: dict) -> "Recipe":
         """Returns this recipe with other values for some fields.
 
-        Another length replaces the recipe's, another penalty comes with its own weight,
-        and the penalty "none" is none.
+        Another length replaces the recipe's, another penalty comes with its own weight
+        and at each step, and the penalty "none" is none.
 
         Raises:
             InputError: for a field that the recipe does not have.
@@ -147,7 +163,7 @@ class Recipe:
         if lengths & changes.keys():
             changes = {**dict.fromkeys(lengths), **changes}
         if "penalty" in changes:
-            changes = {"penalty_weight": None, **changes}
+            changes = {"penalty_weight": None, "penalty_interval": 1, **changes}
             if changes["penalty"] == "none":
                 changes["penalty"] = None
         return dataclasses.replace(self, **changes)
@@ -171,6 +187,11 @@ class Recipe:
                     "name one too."
                 )
             penalty = type(penalty)(self.penalty_weight)
+        if self.penalty_interval > 1 and penalty is None:
+            raise InputError(
+                f"penalty_interval is {self.penalty_interval} and there is no penalty; "
+                "name one too."
+            )
         # Networks take the policy that is in force while they are built.
         policy = keras.config.dtype_policy()
         if self.mixed_precision is not None:
@@ -185,12 +206,24 @@ class Recipe:
             discriminator_optimizer,
             objective=self.objective,
             penalty=penalty,
+            penalty_interval=self.penalty_interval,
             discriminator_steps=self.discriminator_steps,
             update=self.update,
             generator_average=self.generator_average or None,
             jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
         )
         return gan
+
+    def steps_at_a_time(self, *boundaries: int | None) -> int:
+        """Returns how many steps run at a time, at most `steps_per_execution`.
+
+        Args:
+            boundaries: steps at whose multiples something happens: the length of an
+                epoch, of the run, the step that it begins at; None and 0 are none.
+        """
+        lengths = (*boundaries, self.sample_steps, self.checkpoint_steps)
+        common = math.gcd(*(length for length in lengths if length))
+        return max(n for n in range(1, self.steps_per_execution + 1) if common % n == 0)
 
     def build_model(self, image_shape, num_classes):
         """Returns the `GAN`, not yet compiled."""
@@ -243,14 +276,17 @@ class DCGANRecipe(AdamRecipe):
     Args:
         base_filters: as in `DCGAN`.
         batch_normalization: in the discriminator.
+        hidden_units: as in `DCGAN`; 0 also stands for none.
     """
 
     base_filters: int = 128
     batch_normalization: bool = True
+    hidden_units: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
         self._require("base_filters", lambda value: value >= 1, "at least 1")
+        self._require("hidden_units", lambda value: value >= 0, "at least 0")
 
     def build_model(self, image_shape, num_classes):
         return DCGAN(
@@ -260,6 +296,7 @@ class DCGANRecipe(AdamRecipe):
             num_classes,
             batch_normalization=self.batch_normalization,
             spectral_normalization=self.spectral_normalization,
+            hidden_units=self.hidden_units or None,
             seed=self.seed,
         )
 
@@ -277,6 +314,7 @@ class PointsRecipe(AdamRecipe):
     latent_dim: int = 2
     batch_size: int = 256
     sample_steps: int | None = 250
+    steps_per_execution: int = 25
     penalty: str | None = "r1"
     generator_learning_rate: float = 4e-3
     discriminator_learning_rate: float = 4e-3
@@ -336,6 +374,8 @@ def _build_mlp(recipe, image_shape, num_classes):
 class MLPRecipe(AdamRecipe):
     """Networks of Goodfellow et al. 2014 for MNIST, trained with Adam."""
 
+    steps_per_execution: int = 10
+
     def build_model(self, image_shape, num_classes):
         return _build_mlp(self, image_shape, num_classes)
 
@@ -358,6 +398,7 @@ class PaperMLPRecipe(Recipe):
     final_momentum: float = 0.7
     momentum_steps: int = 125_000
     marginal_bias: bool = False
+    steps_per_execution: int = 10
 
     def __post_init__(self):
         super().__post_init__()
@@ -432,12 +473,24 @@ RECIPES: dict[str, Recipe] = {
         "DCGAN on MNIST at 28x28",
         data="tfds:mnist",
         image_size="28",
-        base_filters=64,
+        base_filters=32,
+        # The convolutions see 5x5 pixels at a time; this layer sees whole digits.
+        hidden_units=256,
         batch_size=64,
         epochs=20,
-        generator_learning_rate=5e-4,
-        discriminator_learning_rate=5e-4,
+        generator_learning_rate=2e-3,
+        discriminator_learning_rate=2e-3,
+        beta_1=0.0,
+        halving_steps=5000,
         generator_average=0.999,
+    ),
+    "dcgan-mnist-paper": DCGANRecipe(
+        "networks and settings of Radford et al. 2015 on MNIST",
+        data="tfds:mnist",
+        image_size="28",
+        base_filters=64,
+        hidden_units=1024,
+        epochs=100,
     ),
     "dcgan-cifar10": DCGANRecipe(
         "DCGAN on CIFAR-10 at 32x32",

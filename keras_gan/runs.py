@@ -25,6 +25,7 @@ import hashlib
 import json
 import pathlib
 import platform
+import zlib
 from importlib import metadata
 
 import numpy as np
@@ -34,7 +35,8 @@ from keras_gan import recipes
 from keras_gan.errors import InputError
 from keras_gan.files import write_whole
 
-_LENGTHS = ("epochs", "steps", "minutes")
+# What a run becomes does not depend on where it trains, up to rounding.
+_CHANGEABLE = ("epochs", "steps", "minutes", "strategy")
 _PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 
@@ -115,19 +117,28 @@ class Run:
             ) from error
 
     def resumed_with(self, changes: dict) -> "Run":
-        """Returns the run with settings that may change on a resume: how long it is.
+        """Returns the run with settings that may change: how long and where it trains.
 
         Raises:
             InputError: for a change of anything else.
         """
         for name, value in changes.items():
-            if name not in _LENGTHS and value != getattr(self.recipe, name, None):
+            if name not in _CHANGEABLE and value != getattr(self.recipe, name, None):
                 raise InputError(
                     f"{name} is {value!r} and the run in {self.path} has "
                     f"{getattr(self.recipe, name, None)!r}; a resumed run can only "
-                    f"change {', '.join(_LENGTHS)}."
+                    f"change {', '.join(_CHANGEABLE)}."
                 )
         return dataclasses.replace(self, recipe=self.recipe.override(changes))
+
+    def fingerprint(self) -> int:
+        """Returns a number that tells whether workers do the same on the same data.
+
+        Where the data lies may differ from one machine to the next.
+        """
+        settings = dataclasses.asdict(self.recipe)
+        del settings["data"], settings["data_dir"]
+        return zlib.crc32(json.dumps([settings, self.data]).encode())
 
     def check_data(self, images) -> None:
         """Checks that the images are those that the run began with.
@@ -155,7 +166,8 @@ class Run:
 
     def write_skipped(self, skipped) -> None:
         """Lists the files that could not be read, and why, in `bad_images.txt`."""
-        lines = (f"{file}: {reason}\n" for file, reason in skipped)
+        # Names of files may hold line ends, and bytes that no text has.
+        lines = (f"{file!r}: {reason}\n" for file, reason in skipped)
         write_whole(self.path / "bad_images.txt", "".join(lines))
 
 

@@ -1,4 +1,4 @@
-"""Where random numbers outside the graph come from."""
+"""Where random numbers come from: seeds in Python, and draws inside the graph."""
 
 import random
 
@@ -29,3 +29,50 @@ def generator(seed: int | None) -> np.random.Generator:
 def draw(rng: np.random.Generator) -> int:
     """Returns a seed for one layer, initializer or model."""
     return int(rng.integers(2**31))
+
+
+# TensorFlow's kernels and XLA make other floats of a seed, but the same raw bits. All
+# draws of training start from those, so that it does not depend on what compiles it.
+# Each replica draws the rows of all of them and keeps its own, so that it does not
+# depend on their number either.
+
+
+def _bits(shape, seed):
+    rows, *rest = shape
+    context = tf.distribute.get_replica_context()
+    replicas = 1 if context is None else context.num_replicas_in_sync
+    bits = tf.random.stateless_uniform(
+        [replicas * rows, *rest],
+        tf.cast(seed, "int64"),
+        minval=None,
+        maxval=None,
+        dtype="uint32",
+        alg="philox",
+    )
+    if replicas == 1:
+        return bits
+    first = context.replica_id_in_sync_group * rows
+    return bits[first : first + rows]
+
+
+def uniform(shape, seed):
+    """Returns float32 numbers in [0, 1), multiples of 2**-24.
+
+    Args:
+        shape: of the result; the first dimension is rows of a batch, as many on each
+            replica.
+        seed: integers [2]; the same seed gives the same numbers on every device, with
+            XLA and without. On replicas it gives each those of its part of the batch.
+    """
+    return tf.cast(tf.bitwise.right_shift(_bits(shape, seed), 8), "float32") * 2.0**-24
+
+
+def normal(shape, seed):
+    """Returns float32 numbers with mean 0 and variance 1, none beyond 5.3.
+
+    Args:
+        shape, seed: as of `uniform`; XLA's numbers may differ by rounding.
+    """
+    # Odd multiples of 2**-23 in (-1, 1): exact, symmetric, and never an infinity.
+    centred = tf.cast(tf.bitwise.right_shift(_bits(shape, seed), 9), "float32") + 0.5
+    return tf.math.erfinv(centred * 2.0**-22 - 1.0) * 2.0**0.5

@@ -77,6 +77,24 @@ def test_override_replaces_the_length_and_the_penalty_as_a_whole():
         recipe.override({"colour": 1})
 
 
+def test_penalties_at_intervals_need_a_penalty():
+    with pytest.raises(InputError, match="penalty_interval is 4"):
+        recipes.get("dcgan-mnist").override({"penalty_interval": 4}).build(
+            (8, 8, 1), None
+        )
+
+
+@pytest.mark.parametrize(
+    ("boundaries", "expected"),
+    [((600, None, 0), 10), ((600, 1001, 0), 1), ((608, None, 0), 8), ((600, 6, 18), 6)],
+)
+def test_steps_at_a_time_end_where_something_happens(boundaries, expected):
+    recipe = recipes.get("gan-mnist").override({"steps_per_execution": 10})
+    assert recipe.steps_at_a_time(*boundaries) == expected
+    sampled = recipe.override({"sample_steps": 7})
+    assert sampled.steps_at_a_time(*boundaries) == 1
+
+
 def test_mixed_precision_is_of_the_networks_alone():
     recipe = recipes.RECIPES["digits"].override({"mixed_precision": "float16"})
     gan = recipe.build((16, 16, 1), None)

@@ -7,7 +7,7 @@ from keras_gan.callbacks.metrics_csv import MetricsCSV
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
 from keras_gan.callbacks.step_callback import steps_taken
-from keras_gan.callbacks.stop import StopAfter, StopOnSignal
+from keras_gan.callbacks.stop import StopAfter, StopOnSignal, StopTogether
 
 __all__ = [
     "Checkpoint",
@@ -19,6 +19,7 @@ __all__ = [
     "SampleGrid",
     "StopAfter",
     "StopOnSignal",
+    "StopTogether",
     "restore_newest",
     "steps_taken",
 ]

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
+from keras_gan.distribution import Workers
 from keras_gan.errors import InputError
 
 
@@ -85,6 +86,9 @@ class Checkpoint(StepCallback):
         keep: how many checkpoints stay.
         also: further named `tf.Variable` objects to save with the model.
 
+    Of several workers the chief saves, and all of them restore: the directory must be
+    one that all can read. All of them need this callback.
+
     Put it last in the list of callbacks, so that it saves what the others have done.
 
     Example:
@@ -133,6 +137,7 @@ class Checkpoint(StepCallback):
         self._manager = checkpoint_manager(
             self.model, self.directory, self.also, self.keep
         )
+        self._saves = Workers(self.model.distribute_strategy).chief
         self._saved_step = steps_taken(self.model)
         self._saved_time = time.monotonic()
 
@@ -168,7 +173,7 @@ class Checkpoint(StepCallback):
 
     def on_train_end(self, logs=None):
         step = steps_taken(self.model)
-        if step > self._saved_step or not self._manager.checkpoints:
+        if self._saves and (step > self._saved_step or not self._manager.checkpoints):
             self.save(step)
 
     def _save_if_due(self, step):
@@ -176,7 +181,7 @@ class Checkpoint(StepCallback):
             due = step - self._saved_step >= self.every_steps
         else:
             due = time.monotonic() - self._saved_time >= 60 * self.every_minutes
-        if due:
+        if due and self._saves:
             self.save(step)
 
     def save(self, step: int) -> None:

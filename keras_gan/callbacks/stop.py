@@ -3,9 +3,11 @@
 import signal
 import time
 
+import keras
 import tensorflow as tf
 
 from keras_gan.callbacks.step_callback import StepCallback
+from keras_gan.distribution import Workers
 
 
 class StopAfter(StepCallback):
@@ -44,6 +46,31 @@ class StopAfter(StepCallback):
         self.seconds.assign(time.monotonic() - self._begin)
         if self.reached(self.step_after(batch)):
             self.model.stop_training = True
+
+
+class StopTogether(keras.callbacks.Callback):
+    """Ends training on all workers after the step at which one of them would end it.
+
+    Put it after those that may end training. It asks the other workers at every step.
+
+    Args:
+        signals: `StopOnSignal` of the same training, which then knows of a signal that
+            another worker received.
+    """
+
+    def __init__(self, signals):
+        super().__init__()
+        self.signals = signals
+
+    def on_train_begin(self, logs=None):
+        self._workers = Workers(self.model.distribute_strategy)
+
+    def on_train_batch_end(self, batch, logs=None):
+        received, stop = self._workers.gather(
+            self.signals.received or 0, int(self.model.stop_training)
+        ).max(axis=0)
+        self.signals.received = int(received) or None
+        self.model.stop_training = bool(stop)
 
 
 class StopOnSignal(StepCallback):

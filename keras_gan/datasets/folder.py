@@ -100,6 +100,8 @@ def _picture_files(root):
 def _decode(file, size, channels):
     # A broken file can raise almost anything in a decoder, and must not end the run.
     try:
+        if not file.is_file():  # to open a pipe would wait for ever
+            raise OSError("not a file, or a link that leads to none")
         with Image.open(file, formats=FORMATS) as picture:
             # Lets a JPEG be decoded at the eighth, quarter or half of its size that
             # still exceeds ours twice: four times faster for a photograph.

@@ -72,6 +72,7 @@ class Images:
         labels: bool = False,
         seed: int = 0,
         first_step: int | None = None,
+        context: tf.distribute.InputContext | None = None,
     ) -> tf.data.Dataset:
         """Shuffled batches in which every image appears once per epoch.
 
@@ -87,14 +88,18 @@ class Images:
             first_step: None for a dataset of one epoch, which gives the next epoch's
                 order each time it is iterated; a step counted from 0 for an endless
                 dataset that begins there.
+            context: worker of `strategy.distribute_datasets_from_function` whose part
+                of each batch is wanted. An element is then what one of its replicas
+                gets; all replicas together have the batches that one device has.
 
         Returns:
             A dataset of float32 [batch_size, H, W, C] in `value_range`, or of tuples
             of that and int64 [batch_size].
 
         Raises:
-            InputError: if there are fewer images than one batch, if labels are
-                asked for and missing, or if a value is out of range.
+            InputError: if there are fewer images than one batch, if a batch cannot be
+                divided among the replicas, if labels are asked for and missing, or if
+                a value is out of range.
         """
         steps = self.steps_per_epoch(batch_size)
         if value_range is None and self.array.dtype == np.uint8:
@@ -107,6 +112,16 @@ class Images:
         if first_step is not None and first_step < 0:
             raise InputError(f"first_step must be 0 or more, not {first_step!r}.")
 
+        context = context or tf.distribute.InputContext()
+        replicas = context.num_replicas_in_sync
+        if batch_size % replicas:
+            raise InputError(
+                f"A batch of {batch_size} cannot be divided among {replicas} replicas; "
+                "a multiple of their number can."
+            )
+        own_replicas = replicas // context.num_input_pipelines
+        first_replica = context.input_pipeline_id * own_replicas
+
         def order(epoch):
             # A full shuffle: index_shuffle would be O(1) per image, but it repeats
             # after 256 epochs and successive epochs are correlated.
@@ -115,8 +130,13 @@ class Images:
                 seed=tf.stack([tf.constant(seed, tf.int64), epoch]),
                 alg="philox",
             )
+            batches = tf.reshape(
+                permutation[: steps * batch_size],
+                [steps, replicas, batch_size // replicas],
+            )
+            own = batches[:, first_replica : first_replica + own_replicas]
             return tf.data.Dataset.from_tensor_slices(
-                tf.reshape(permutation[: steps * batch_size], [steps, batch_size])
+                tf.reshape(own, [steps * own_replicas, batch_size // replicas])
             )
 
         image_rows = _rows_of(self.array)
@@ -139,14 +159,20 @@ class Images:
                 return tf.ensure_shape(drawn, [])
 
             indices = tf.data.Dataset.from_tensors(0).map(epoch).flat_map(order)
-            indices = indices.apply(tf.data.experimental.assert_cardinality(steps))
+            indices = indices.apply(
+                tf.data.experimental.assert_cardinality(steps * own_replicas)
+            )
         else:
             epochs = tf.data.Dataset.counter(first_step // steps)
-            indices = epochs.flat_map(order).skip(first_step % steps)
+            indices = epochs.flat_map(order).skip(first_step % steps * own_replicas)
 
         options = tf.data.Options()
         options.autotune.enabled = False
         options.deterministic = True
+        # A strategy that gets whole batches divides those; there are no files.
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.DATA
+        )
         return (
             indices.map(batch, num_parallel_calls=PARALLEL_BATCHES)
             .prefetch(PREFETCHED_BATCHES)

@@ -69,7 +69,7 @@ def evaluate(options) -> tuple[dict, str]:
     Raises:
         InputError: where the run or its images cannot be used.
     """
-    trained = TrainedRun.load(options.run)
+    trained = TrainedRun.load(options.run, options.best)
     run, gan, images = trained.run, trained.gan, trained.training_set
     extractor = features.get(options.features, images)
     real = RealImages(

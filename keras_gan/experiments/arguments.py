@@ -32,3 +32,6 @@ def sample_numbers(text: str) -> list[int]:
 def run(parser) -> None:
     """Adds the trained run that an experiment is about."""
     parser.add_argument("run", metavar="RUN", help="run folder of train.py")
+    parser.add_argument(
+        "--best", action="store_true", help="take the best model, not the newest"
+    )

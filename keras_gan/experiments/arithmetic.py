@@ -69,7 +69,7 @@ def run(options) -> Outcome:
     Raises:
         InputError: for numbers, classes or an expression that do not exist.
     """
-    trained = TrainedRun.load(options.run)
+    trained = TrainedRun.load(options.run, options.best)
     if (options.start is None) != (options.end is None):
         raise InputError("--from and --to need each other; give both.")
     if options.on is not None and options.start is None:

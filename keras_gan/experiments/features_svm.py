@@ -73,7 +73,7 @@ def run(options) -> Outcome:
         InputError: where the run is conditional, its discriminator has no convolutional
             layer, or its images cannot be read or have too few labels.
     """
-    trained = TrainedRun.load(options.run)
+    trained = TrainedRun.load(options.run, options.best)
     gan = trained.gan
     if gan.num_classes is not None:
         raise InputError(

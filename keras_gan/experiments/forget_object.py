@@ -132,7 +132,7 @@ def run(options) -> Outcome:
         InputError: where the run's generator has no such convolutional layer; for boxes
             that cannot be, or where there are none.
     """
-    return run_on(TrainedRun.load(options.run), options)
+    return run_on(TrainedRun.load(options.run, options.best), options)
 
 
 def run_on(trained: TrainedRun, options) -> Outcome:

@@ -55,7 +55,7 @@ def run(options) -> Outcome:
         InputError: where the run's discriminator has no convolutional layer, or its
             images cannot be read or are no longer the same.
     """
-    trained = TrainedRun.load(options.run)
+    trained = TrainedRun.load(options.run, options.best)
     networks = {
         "trained": guided(trained.gan.discriminator),
         "random": guided(trained.run.build().discriminator),

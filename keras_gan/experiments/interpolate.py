@@ -33,7 +33,7 @@ def add_arguments(parser) -> None:
 
 def run(options) -> Outcome:
     """Returns how even the steps of walks in latent space are."""
-    trained = TrainedRun.load(options.run)
+    trained = TrainedRun.load(options.run, options.best)
     gan = trained.gan
     points = np.asarray(gan.sample_latent(options.points, options.seed))
     measured, blocks = {}, []

@@ -35,7 +35,7 @@ def run(options) -> Outcome:
     Raises:
         InputError: where the run's images cannot be read or are no longer the same.
     """
-    trained = TrainedRun.load(options.run)
+    trained = TrainedRun.load(options.run, options.best)
     return compare(trained, options.samples, options.pairs, options.seed)
 
 

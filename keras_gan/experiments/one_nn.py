@@ -61,7 +61,7 @@ def run(options) -> Outcome:
     Raises:
         InputError: where the run is unconditional, or its images cannot be read.
     """
-    trained = TrainedRun.load(options.run)
+    trained = TrainedRun.load(options.run, options.best)
     gan = trained.gan
     if gan.num_classes is None:
         raise InputError(

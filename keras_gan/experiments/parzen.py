@@ -40,7 +40,7 @@ def run(options) -> Outcome:
     Raises:
         InputError: where the run's images cannot be read or are fewer than two.
     """
-    trained = TrainedRun.load(options.run)
+    trained = TrainedRun.load(options.run, options.best)
     validation, test, origin = real_images(trained, options.validation, options.test)
     generated = trained.gan.generate(options.samples, seed=options.seed)
     samples = pixels(generated)

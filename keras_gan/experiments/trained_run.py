@@ -21,13 +21,17 @@ class TrainedRun:
     gan: GAN
 
     @classmethod
-    def load(cls, path) -> "TrainedRun":
+    def load(cls, path, best: bool = False) -> "TrainedRun":
         """Returns the run in a folder, with its newest checkpoint.
 
+        Args:
+            path: the run folder.
+            best: take the best model by the run's measure instead.
+
         Raises:
-            InputError: where there is no run or it has no checkpoint yet.
+            InputError: where there is no run or it has no such checkpoint.
         """
-        return cls(runs.Run.open(path), runs.load(path))
+        return cls(runs.Run.open(path), runs.load(path, best))
 
     @functools.cached_property
     def training_set(self) -> datasets.Images:

@@ -7,6 +7,8 @@ images of the step, float32 [batch, ...]; it returns a scalar.
 import keras
 import tensorflow as tf
 
+from keras_gan import seeding
+
 
 def _squared_gradient_norms(discriminate, images):
     """Returns the squared norm of each image's logit gradient, float32 [batch]."""
@@ -99,7 +101,7 @@ class GradientPenalty(Penalty):
 
     def __call__(self, discriminate, real, fake, seed):
         shape = [tf.shape(real)[0]] + [1] * (len(real.shape) - 1)
-        fraction = tf.random.stateless_uniform(shape, seed)
+        fraction = seeding.uniform(shape, seed)
         between = fraction * real + (1.0 - fraction) * fake
         # A gradient of exactly zero has a norm without a derivative.
         norms = tf.sqrt(_squared_gradient_norms(discriminate, between) + 1e-12)

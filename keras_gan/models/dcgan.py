@@ -22,6 +22,7 @@ class DCGAN(GAN):
         latent_bounds: (low, high) of the uniform distribution.
         batch_normalization: of the discriminator; see `dcgan_discriminator`.
         spectral_normalization: of the discriminator; see `dcgan_discriminator`.
+        hidden_units: of both networks; see `dcgan_generator`.
         seed: decides the initial weights and every latent vector of training.
 
     Raises:
@@ -40,6 +41,7 @@ class DCGAN(GAN):
         latent_bounds=(-1.0, 1.0),
         batch_normalization=True,
         spectral_normalization=False,
+        hidden_units=None,
         seed=None,
         **kwargs,
     ):
@@ -55,6 +57,7 @@ class DCGAN(GAN):
             "base_filters": base_filters,
             "batch_normalization": batch_normalization,
             "spectral_normalization": spectral_normalization,
+            "hidden_units": hidden_units,
         }
         super().__init__(
             dcgan_generator(
@@ -62,6 +65,7 @@ class DCGAN(GAN):
                 latent_dim,
                 base_filters,
                 num_classes,
+                hidden_units,
                 seed=seeding.draw(rng),
             ),
             dcgan_discriminator(
@@ -70,6 +74,7 @@ class DCGAN(GAN):
                 num_classes,
                 batch_normalization,
                 spectral_normalization,
+                hidden_units,
                 seed=seeding.draw(rng),
             ),
             latent_dim,

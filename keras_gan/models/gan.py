@@ -88,7 +88,7 @@ class GAN(keras.Model):
         self.image_shape = self._build_networks()
         self.built = True
         self._trackers = {
-            name: keras.metrics.Mean(name=name)
+            name: _MeanOverEpoch(name=name)
             for name in (
                 "discriminator_loss",
                 "generator_loss",
@@ -120,6 +120,7 @@ class GAN(keras.Model):
         discriminator_optimizer,
         objective="non_saturating",
         penalty=None,
+        penalty_interval=1,
         discriminator_steps=1,
         update="alternating",
         generator_average=None,
@@ -132,6 +133,9 @@ class GAN(keras.Model):
             discriminator_optimizer: another Keras optimizer, or its name.
             objective: name or instance from `keras_gan.losses`.
             penalty: name or instance from `keras_gan.losses`, or None.
+            penalty_interval: n, the penalty enters every n-th update of the
+                discriminator only, multiplied by n (Karras et al. 2020, arXiv
+                1912.04958, section 3.1). It is most of a step's work at 1.
             discriminator_steps: k, updates of the discriminator before each update of
                 the generator. A batch of `fit` holds the images of all k.
             update: "alternating" shows the generator the updated discriminator, as
@@ -150,11 +154,14 @@ class GAN(keras.Model):
             raise InputError(
                 f"update is {update!r}; accepted are {', '.join(UPDATES)}."
             )
-        if discriminator_steps != int(discriminator_steps) or discriminator_steps < 1:
-            raise InputError(
-                f"discriminator_steps is {discriminator_steps}; it must be a whole "
-                "number of at least 1."
-            )
+        for name, number in {
+            "discriminator_steps": discriminator_steps,
+            "penalty_interval": penalty_interval,
+        }.items():
+            if number != int(number) or number < 1:
+                raise InputError(
+                    f"{name} is {number}; it must be a whole number of at least 1."
+                )
         if generator_average is not None and not 0 < generator_average < 1:
             raise InputError(
                 f"generator_average is {generator_average}; it must lie between 0 and "
@@ -175,6 +182,7 @@ class GAN(keras.Model):
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.objective = losses.get_objective(objective)
         self.penalty = losses.get_penalty(penalty)
+        self.penalty_interval = penalty_interval
         self.discriminator_steps = discriminator_steps
         self.update = update
         self.generator_average = generator_average
@@ -229,16 +237,21 @@ class GAN(keras.Model):
                 discriminator_loss = self.objective.discriminator_loss(
                     real_logits, fake_logits
                 )
-                if self.penalty is not None:
-                    discriminator_loss += self.penalty(
-                        discriminate, real, sample, self._step_seed(2 * i + 1)
-                    )
                 loss = self._scaled(
                     discriminator_loss + sum(self.discriminator.losses),
                     self.discriminator_optimizer,
                 )
             variables = self.discriminator.trainable_variables
             gradients = tape.gradient(loss, variables)
+            if self.penalty is not None:
+                penalty, of_penalty = self._penalty_if_due(
+                    discriminate, real, sample, i
+                )
+                discriminator_loss += penalty
+                gradients = [
+                    b if a is None else tf.add_n([a, b])
+                    for a, b in zip(gradients, of_penalty, strict=True)
+                ]
             if self.update == "simultaneous":
                 generator_loss, generator_gradients = self._generator_gradients(
                     generation, generation_terms, discriminate, real
@@ -258,6 +271,31 @@ class GAN(keras.Model):
         return self._report(
             discriminator_loss, generator_loss, real_logits, fake_logits
         )
+
+    def _penalty_if_due(self, discriminate, real, sample, i):
+        """Returns the penalty of discriminator update `i`, and its gradients.
+
+        Zeros between updates in which it is due. The gradients are taken here because
+        XLA does not compile those of a condition.
+        """
+        variables = [v.value for v in self.discriminator.trainable_variables]
+
+        def due():
+            with tf.GradientTape() as tape:
+                penalty = self.penalty_interval * self.penalty(
+                    discriminate, real, sample, self._step_seed(2 * i + 1)
+                )
+                loss = self._scaled(penalty, self.discriminator_optimizer)
+            # It does not depend on the last bias, for one.
+            return penalty, tape.gradient(loss, variables, unconnected_gradients="zero")
+
+        def not_due():
+            return tf.zeros([]), [tf.zeros_like(v) for v in variables]
+
+        if self.penalty_interval == 1:
+            return due()
+        update = self.step * self.discriminator_steps + i
+        return tf.cond(update % self.penalty_interval == 0, due, not_due)
 
     def _generator_gradients(self, generation, generation_terms, discriminate, real):
         """Returns the generator's loss and gradients.
@@ -288,9 +326,11 @@ class GAN(keras.Model):
             return batch
         count = tf.shape(batch)[0]
         size = tf.maximum(count // self.discriminator_steps, 1)
-        # A last batch with fewer images than updates shows some of them twice.
-        start = tf.minimum(i * size, count - size)
-        return batch[start : start + size]
+        # Every k-th image, so that the parts of replicas, which have neighbouring
+        # pieces of a batch, make up the part that one device would see.
+        rows = i + self.discriminator_steps * tf.range(size)
+        # A last batch with fewer images than updates shows one of them again.
+        return tf.gather(batch, tf.minimum(rows, count - 1))
 
     def _scaled(self, loss, optimizer):
         # Keras optimizers add up the gradients of all replicas.
@@ -312,15 +352,23 @@ class GAN(keras.Model):
     def _report(self, discriminator_loss, generator_loss, real_logits, fake_logits):
         log_d_real = -tf.nn.softplus(-real_logits)
         log_not_d_fake = -tf.nn.softplus(fake_logits)
-        for name, value in {
+        values = {
             "discriminator_loss": discriminator_loss,
             "generator_loss": generator_loss,
-            "d_real": tf.sigmoid(real_logits),
-            "d_fake": tf.sigmoid(fake_logits),
+            "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
             "value": tf.reduce_mean(log_d_real) + tf.reduce_mean(log_not_d_fake),
-        }.items():
+        }
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            values = context.all_reduce("MEAN", values)
+        for name, value in values.items():
             self._trackers[name].update_state(value)
-        return {name: metric.result() for name, metric in self._trackers.items()}
+        results = {name: metric.result() for name, metric in self._trackers.items()}
+        if isinstance(context.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            # There Keras takes their mean over an axis, which scalars lack (3.15.1).
+            results = {name: value[tf.newaxis] for name, value in results.items()}
+        return results
 
     @property
     def metrics(self):
@@ -335,20 +383,15 @@ class GAN(keras.Model):
 
     def _latent(self, count, seed):
         shape = (count, self.latent_dim)
-        # Named, because what "auto_select" means depends on the device. XLA still draws
-        # other numbers from the same seed than TensorFlow's own kernels do.
         if self.latent_distribution == "normal":
-            return tf.random.stateless_normal(shape, seed, alg="philox")
+            return seeding.normal(shape, seed)
         low, high = self.latent_bounds
-        return tf.random.stateless_uniform(shape, seed, low, high, alg="philox")
+        return low + (high - low) * seeding.uniform(shape, seed)
 
     def _step_seed(self, draw):
-        """Returns the seed of one draw of the current step, on this replica."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        """Returns the seed of one draw of the current step, the same on replicas."""
         draws = 2 * self.discriminator_steps
-        step = tf.cast(self.step, "int64") * draws + draw
-        index = step * replicas + tf.cast(replica, "int64")
+        index = tf.cast(self.step, "int64") * draws + draw
         return tf.stack([tf.constant(self.seed, "int64"), index])
 
     def _images_from(self, network, latent, label, training):
@@ -487,11 +530,28 @@ class GAN(keras.Model):
             if batch is None:
                 raise InputError("the data set is empty; it must give one batch.")
             self._check_batch(*keras.utils.unpack_x_y_sample_weight(batch)[:2])
-            # Keras shuffles arrays, and warns of data sets that it cannot shuffle.
-            kwargs.setdefault("shuffle", False)
+            self._check_split(tf.nest.flatten(x.element_spec)[0].shape[0])
         elif isinstance(x, np.ndarray | tf.Tensor):
             self._check_batch(x[:1024], y if y is None else y[:1024])
+        if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
+            # Keras shuffles arrays, and warns of data sets that it cannot shuffle.
+            kwargs.setdefault("shuffle", False)
         return super().fit(x, y, *args, **kwargs)
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        # Both networks are built. Keras would take a batch off the data to see what to
+        # build, and fails at that where data has labels and several workers (3.15.1).
+        pass
+
+    def _check_split(self, batch_size):
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        parts = replicas * (self.discriminator_steps if self.compiled else 1)
+        if replicas > 1 and (batch_size is None or batch_size % parts):
+            raise InputError(
+                f"batches hold {batch_size or 'any number of'} images; with {replicas} "
+                f"replicas each must hold a multiple of {parts}, the last one too "
+                "(drop_remainder=True)."
+            )
 
     def _check_batch(self, images, labels):
         images = np.asarray(images)
@@ -623,6 +683,7 @@ class GAN(keras.Model):
                 name: keras.saving.serialize_keras_object(getattr(self, name))
                 for name in parts
             },
+            "penalty_interval": self.penalty_interval,
             "discriminator_steps": self.discriminator_steps,
             "update": self.update,
             "generator_average": self.generator_average,
@@ -631,6 +692,17 @@ class GAN(keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+class _MeanOverEpoch(keras.metrics.Mean):
+    """A mean of values that all replicas have in common.
+
+    Any worker can read it alone, and save it, without asking the others.
+    """
+
+    def add_variable(self, shape, initializer, dtype=None, aggregation=None, name=None):
+        aggregation = "only_first_replica"
+        return super().add_variable(shape, initializer, dtype, aggregation, name)
 
 
 def _inputs(tensor, label):

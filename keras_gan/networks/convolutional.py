@@ -61,7 +61,13 @@ class _Initializers:
     def batch_normalization(self):
         # Short runs end before averages with Keras's momentum of 0.99 have settled.
         return keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, gamma_initializer=self._normal(1.0)
+            momentum=0.9,
+            epsilon=1e-5,
+            gamma_initializer=self._normal(1.0),
+            # Over all replicas. On one device too: otherwise the variance comes from
+            # tf.nn.moments, whose second derivative is wrong (tensorflow 2.21), and
+            # with it the gradient of a penalty.
+            synchronized=True,
         )
 
 
@@ -70,6 +76,7 @@ def dcgan_generator(
     latent_dim: int = 100,
     base_filters: int = 128,
     num_classes: int | None = None,
+    hidden_units: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns the generator of table and figure 1 of the paper, values in [-1, 1].
@@ -84,6 +91,8 @@ def dcgan_generator(
             twice as many, up to eight times.
         num_classes: with it, the model takes `[latent, label]` and the one-hot label
             enters every layer.
+        hidden_units: of one more fully connected layer after the latent vector, as in
+            the authors' network for MNIST (1,024); None for no such layer.
         seed: makes the initial weights the same each time.
 
     Raises:
@@ -99,7 +108,13 @@ def dcgan_generator(
 
     latent = keras.Input((latent_dim,), name="latent")
     label = label_input(num_classes)
-    x = with_label(latent, label, num_classes)
+    x = latent
+    if hidden_units is not None:
+        x = with_label(x, label, num_classes)
+        x = keras.layers.Dense(hidden_units, **initial.kernel())(x)
+        x = initial.batch_normalization()(x)
+        x = keras.layers.ReLU()(x)
+    x = with_label(x, label, num_classes)
     x = keras.layers.Dense(start[0] * start[1] * first, **initial.kernel())(x)
     # Over the flat units, before they become feature maps, as in the authors' code.
     x = initial.batch_normalization()(x)
@@ -130,6 +145,7 @@ def dcgan_discriminator(
     num_classes: int | None = None,
     batch_normalization: bool = True,
     spectral_normalization: bool = False,
+    hidden_units: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns the mirror of `dcgan_generator`, ending in one logit.
@@ -147,6 +163,8 @@ def dcgan_discriminator(
             layers then have biases.
         spectral_normalization: divide each layer's kernel by its largest singular
             value (Miyato et al. 2018, arXiv 1802.05957).
+        hidden_units: of one more fully connected layer before the logit, as in the
+            authors' network for MNIST (1,024); None for no such layer.
         seed: makes the initial weights the same each time.
 
     Raises:
@@ -165,22 +183,26 @@ def dcgan_discriminator(
 
     image = keras.Input(image_shape, name="image")
     label = label_input(num_classes)
+
+    def activated(layer, x, first=False):
+        x = normalized(layer)(with_label(x, label, num_classes))
+        if batch_normalization and not first:
+            x = initial.batch_normalization()(x)
+        return keras.layers.LeakyReLU(0.2)(x)
+
     x = image
     for stage, filters in enumerate(reversed(_filters(stages, base_filters))):
-        x = with_label(x, label, num_classes)
-        x = normalized(
-            keras.layers.Conv2D(
-                filters,
-                _KERNEL_SIZE,
-                strides=2,
-                padding="same",
-                **initial.kernel(use_bias),
-            )
-        )(x)
-        if batch_normalization and stage > 0:
-            x = initial.batch_normalization()(x)
-        x = keras.layers.LeakyReLU(0.2)(x)
+        layer = keras.layers.Conv2D(
+            filters,
+            _KERNEL_SIZE,
+            strides=2,
+            padding="same",
+            **initial.kernel(use_bias),
+        )
+        x = activated(layer, x, first=stage == 0)
     x = keras.layers.Flatten()(x)
+    if hidden_units is not None:
+        x = activated(keras.layers.Dense(hidden_units, **initial.kernel(use_bias)), x)
     x = with_label(x, label, num_classes)
     logit = keras.layers.Dense(1, dtype="float32", **initial.kernel(use_bias))
     inputs = image if label is None else [image, label]

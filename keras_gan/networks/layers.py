@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_gan import seeding
+
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Maxout(keras.layers.Dense):
@@ -32,6 +34,18 @@ class Maxout(keras.layers.Dense):
     def get_config(self):
         outputs = self.units // self.pieces
         return {**super().get_config(), "units": outputs, "pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class Dropout(keras.layers.Dropout):
+    """Keras's dropout, with draws that are the same with XLA and without."""
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        drawn = seeding.uniform(ops.shape(inputs), self.seed_generator.next())
+        kept = inputs / ops.cast(1 - self.rate, inputs.dtype)
+        return ops.where(drawn < self.rate, ops.zeros_like(kept), kept)
 
 
 @keras.saving.register_keras_serializable("keras_gan")

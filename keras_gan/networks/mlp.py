@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_gan import seeding
 from keras_gan.networks.conditioning import label_input, with_label
-from keras_gan.networks.layers import Maxout, spectrally_normalized
+from keras_gan.networks.layers import Dropout, Maxout, spectrally_normalized
 
 
 def mlp_generator(
@@ -90,7 +90,7 @@ def maxout_discriminator(
         }
 
     def dropout(rate):
-        return keras.layers.Dropout(rate, seed=seeding.draw(rng))
+        return Dropout(rate, seed=seeding.draw(rng))
 
     def normalized(layer):
         return spectrally_normalized(layer) if spectral_normalization else layer

@@ -11,6 +11,7 @@ import pytest
 
 from keras_gan import datasets, recipes, runs
 from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid
+from keras_gan.callbacks.checkpoint import checkpoint_manager
 from keras_gan.evaluate import __main__ as command
 from keras_gan.metrics import frechet_distance
 
@@ -53,6 +54,18 @@ def evaluated(folder, out, *arguments):
     assert command.main([str(folder), *QUICK, "--out", str(out), *arguments]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     return metrics, (out / "report.html").read_text()
+
+
+def test_best_takes_the_best_model(run_folder, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder, folder)
+    gan = runs.load(folder)
+    gan.step.assign(5)  # that of a model which was better than the newest one
+    checkpoint_manager(gan, folder / "best", None, keep=1).save(checkpoint_number=5)
+    metrics, _ = evaluated(folder, tmp_path / "best", "--best")
+    assert metrics["step"] == 5
+    metrics, _ = evaluated(folder, tmp_path / "newest")
+    assert metrics["step"] == 8
 
 
 def test_figures_are_those_of_the_images(run_folder, tmp_path, capsys):

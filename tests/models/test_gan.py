@@ -360,6 +360,8 @@ def test_a_discriminator_must_give_one_logit(outputs, dense_networks):
         ({"penalty": "r3"}, "'r3'.*r1.*gradient_penalty"),
         ({"discriminator_steps": 0}, "discriminator_steps is 0"),
         ({"discriminator_steps": -1}, "discriminator_steps is -1"),
+        ({"penalty_interval": 0}, "penalty_interval is 0"),
+        ({"penalty_interval": 2.5}, "penalty_interval is 2.5"),
         ({"generator_average": 1.5}, "generator_average is 1.5"),
         ({"generator_average": 1.0}, "generator_average is 1.0"),
         ({"generator_average": 0.0}, "generator_average is 0.0"),

@@ -52,7 +52,7 @@ def conditional():
 
 def dcgan():
     """Batch normalisation, spectral normalisation and an average."""
-    gan = DCGAN((8, 8, 1), 4, 2, spectral_normalization=True, seed=5)
+    gan = DCGAN((8, 8, 1), 4, 2, hidden_units=6, spectral_normalization=True, seed=5)
     gan.compile(adam(), adam(beta_1=0.4), generator_average=0.9)
     return gan
 
@@ -62,7 +62,7 @@ def conditional_dcgan():
         (8, 8, 1), 4, 2, num_classes=3, latent_distribution="normal",
         batch_normalization=False,
     )  # fmt: skip
-    gan.compile(adam(), adam(), penalty=losses.GradientPenalty(2.0))
+    gan.compile(adam(), adam(), penalty=losses.GradientPenalty(2.0), penalty_interval=2)
     return gan
 
 
@@ -137,6 +137,7 @@ def test_configurations_survive(name, saved):
     attributes = (
         *("latent_dim", "latent_distribution", "latent_bounds", "value_range", "seed"),
         *("num_classes", "discriminator_steps", "update", "generator_average"),
+        "penalty_interval",
     )
     for attribute in attributes:
         assert getattr(copy, attribute) == getattr(gan, attribute), attribute

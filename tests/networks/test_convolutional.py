@@ -41,6 +41,24 @@ def test_parameters_of_the_paper(paper_generator, paper_discriminator):
     assert trainable_parameters(paper_discriminator) == 17_232_768
 
 
+def test_hidden_units_of_the_authors_network_for_mnist():
+    generator = dcgan_generator((28, 28, 1), base_filters=64, hidden_units=1024)
+    discriminator = dcgan_discriminator((28, 28, 1), base_filters=64, hidden_units=1024)
+    maps = 7 * 7 * 128
+    assert trainable_parameters(generator) == sum(
+        [
+            *[100 * 1024 + 2 * 1024, 1024 * maps + 2 * maps],
+            *[25 * 128 * 64 + 2 * 64, 25 * 64],
+        ]
+    )
+    assert trainable_parameters(discriminator) == sum(
+        [25 * 64, 25 * 64 * 128 + 2 * 128, maps * 1024 + 2 * 1024, 1024]
+    )
+    dense = ["Dense", "BatchNormalization"]
+    assert kinds(generator)[1:7] == [*dense, "ReLU", *dense, "ReLU"]
+    assert kinds(discriminator)[-5:] == ["Flatten", *dense, "LeakyReLU", "Dense"]
+
+
 def test_generator_layers(paper_generator):
     stage = ["Conv2DTranspose", "BatchNormalization", "ReLU"]
     assert kinds(paper_generator) == [

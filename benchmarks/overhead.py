@@ -1,0 +1,140 @@
+"""What `train.py` costs beside its arithmetic: python -m benchmarks.overhead [CASE]
+
+An epoch of `train.fit`, with every callback of a run, and as many steps of a
+hand-written loop on data in memory take turns.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import argparse
+import pathlib
+import tempfile
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import train
+from benchmarks import timing
+from keras_gan import recipes, runs
+
+# Recipes without a penalty and an average, which the loop has not either.
+CASES = {
+    "mlp": (
+        "gan-mnist",
+        {"data": "tfds:mnist:train[:20000]", "penalty": "none", "generator_average": 0},
+    ),
+    "dcgan": (
+        "dcgan-64",
+        {
+            "data": "tfds:utkface64:train[:2048]",
+            "base_filters": 32,
+            "generator_average": 0,
+        },
+    ),
+    "points": ("ring", {"penalty": "none", "generator_average": 0}),
+}
+
+
+def hand_written_loop(gan, images, batch_size):
+    """Returns a function that takes a number of steps with the networks of a GAN."""
+    generator, discriminator = gan.generator, gan.discriminator
+    optimizers = gan.generator_optimizer, gan.discriminator_optimizer
+    low, high = gan.latent_bounds
+
+    @tf.function
+    def step(real):
+        shape = (batch_size, gan.latent_dim)
+        if gan.latent_distribution == "normal":
+            latent = tf.random.normal(shape)
+        else:
+            latent = tf.random.uniform(shape, low, high)
+        with tf.GradientTape(persistent=True) as generation:
+            fake = generator(latent, training=True)
+        with tf.GradientTape() as tape:
+            real_logits = discriminator(real, training=True)
+            fake_logits = discriminator(tf.stop_gradient(fake), training=True)
+            loss = tf.reduce_mean(tf.nn.softplus(-real_logits))
+            loss += tf.reduce_mean(tf.nn.softplus(fake_logits))
+        variables = discriminator.trainable_variables
+        optimizers[1].apply(tape.gradient(loss, variables), variables)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(fake)
+            logits = discriminator(fake, training=True)
+            loss = tf.reduce_mean(tf.nn.softplus(-logits))
+        variables = generator.trainable_variables
+        gradients = generation.gradient(fake, variables, tape.gradient(loss, fake))
+        optimizers[0].apply(gradients, variables)
+        return loss
+
+    def run(steps):
+        for i in range(steps):
+            start = i * batch_size % (len(images) - batch_size + 1)
+            loss = step(images[start : start + batch_size])
+        float(loss)
+
+    return run
+
+
+class TakeTurns(keras.callbacks.Callback):
+    """Runs the other contestant after each epoch, and keeps the times of both."""
+
+    def __init__(self, loop):
+        super().__init__()
+        self.loop = loop
+        self.seconds = {"loop": [], "fit": []}
+
+    def on_train_begin(self, logs=None):
+        self.loop(2)
+        self._begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        middle = time.perf_counter()
+        self.loop(self.params["steps"])
+        end = time.perf_counter()
+        self.seconds["fit"].append(middle - self._begin)
+        self.seconds["loop"].append(end - middle)
+        self._begin = time.perf_counter()
+
+
+def compare(name, changes, epochs):
+    recipe = recipes.get(name).override({**changes, "epochs": epochs})
+    images = train.read_images(recipe)
+    low, high = (0.0, 1.0) if name == "gan-mnist" else (-1.0, 1.0)
+    values = images.array.astype("float32")
+    if images.array.dtype == np.uint8:
+        values = values / 255 * (high - low) + low
+    values = tf.constant(values)
+    with tempfile.TemporaryDirectory() as folder:
+        run = runs.Run.new(pathlib.Path(folder) / "run", name, recipe, images)
+        gan, rival = run.build(), run.build()
+        run.write()
+        turns = TakeTurns(hand_written_loop(rival, values, recipe.batch_size))
+        fit = gan.fit
+        gan.fit = lambda *args, callbacks, **kwargs: fit(
+            *args, callbacks=[*callbacks, turns], **kwargs
+        )
+        train.fit(run, gan, images, train.real_images(recipe, images))
+    steps = images.steps_per_epoch(recipe.batch_size)
+    # The first epoch holds the tracing.
+    seconds = {k: np.array(v[1:]) for k, v in turns.seconds.items()}
+    timing.report(f"{name}, batch {recipe.batch_size}", seconds, steps, base="loop")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", default=list(CASES))
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--data-dir")
+    options = parser.parse_args()
+    print(timing.describe_machine())
+    for case in options.cases:
+        name, changes = CASES[case]
+        compare(name, {**changes, "data_dir": options.data_dir}, options.epochs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Folders as people have them: every file is read rightly, or left out and named."""
+
+import io
+import os
+import resource
+import runpy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_gan import datasets
+
+# Not a test: a script that makes files.
+CORPUS = runpy.run_path(str(Path(__file__).with_name("broken_images.py")))
+
+KINDS_ASKED_FOR = 40
+MUTATIONS = 2000
+COLOURS = {"halves": (CORPUS["RED"], CORPUS["BLUE"]), "white": ((255,) * 3,) * 2}
+
+
+def read(folder, size):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return datasets.read(f"folder:{folder}", size)
+
+
+def resident_bytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def test_every_kind_of_file(tmp_path):
+    good, bad = CORPUS["write"](tmp_path)
+    assert len(good) + len(bad) >= KINDS_ASKED_FOR
+    before = resident_bytes()
+    images = read(tmp_path, (CORPUS["SIDE"], CORPUS["SIDE"]))
+    assert resident_bytes() - before < 500 * 2**20  # the bomb alone has 400 million
+
+    skipped = {
+        os.path.relpath(file, tmp_path): reason for file, reason in images.skipped
+    }
+    assert set(skipped) == bad
+    assert all(skipped.values())
+    assert len(images) == len(good)
+    for name, pixels in zip(
+        sorted(good, key=lambda n: tmp_path / n), images.array, strict=True
+    ):
+        left, right = COLOURS[good[name]]
+        for colour, column in ((left, 3), (right, 12)):
+            error = np.abs(pixels[:, column].astype(int) - colour).max()
+            assert error <= 12, name
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "webp", "bmp"])
+def test_random_mutations_of_valid_files(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    content = io.BytesIO()
+    picture = Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8))
+    picture.save(content, Image.registered_extensions()[f".{suffix}"])
+    (tmp_path / f"0.{suffix}").write_bytes(content.getvalue())
+    valid = np.frombuffer(content.getvalue(), np.uint8)
+    count = MUTATIONS // 5
+    for i in range(count):
+        file = valid.copy()
+        places = rng.integers(len(file), size=rng.integers(1, 8))
+        file[places] = rng.integers(0, 256, len(places))
+        if i % 4 == 0:
+            file = file[: rng.integers(len(file))]
+        (tmp_path / f"mutation {i}.{suffix}").write_bytes(file.tobytes())
+    before = resident_bytes()
+    images = read(tmp_path, (24, 24))
+    assert len(images) + len(images.skipped) == count + 1
+    assert images.array.shape[1:] == (24, 24, 3)
+    assert images.array.dtype == np.uint8
+    assert resident_bytes() - before < 500 * 2**20
+    assert images.skipped  # mutations that no decoder can miss
