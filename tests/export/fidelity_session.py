@@ -13,6 +13,9 @@ import torch_fidelity
 
 
 class MeanColours(torch_fidelity.FeatureExtractorBase):
+    def __init__(self, name, features_list, **_):
+        super().__init__(name, features_list)
+
     @staticmethod
     def get_provided_features_list():
         return ("colours",)
