@@ -17,13 +17,13 @@ def main(arguments=None) -> int:
     # --help should not wait: all imports of this project are inside functions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        from keras_gan import InputError
+        from keras_gan.errors import InputError, RunError
 
         try:
             return list_choices() if options.list else train(options, settings)
-        except InputError as error:
+        except (InputError, RunError) as error:
             print(f"error: {error}", file=sys.stderr)
-            return 2
+            return 1 if isinstance(error, RunError) else 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return SIGNAL_EXIT + 2
@@ -91,6 +91,10 @@ def parse(arguments):
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
     setting("--evaluate-epochs", int, "epochs between measures of the images")
     setting("--features", str, "what they compare: pixels, classifier, or inception")
+    setting("--divergence-steps", int, "steps between looks for NaN, not a hundred")
+    setting(
+        "--divergence-retries", int, "go back so often with half the learning rates"
+    )
     setting("--base-filters", int, "DCGAN: channels next to the image")
     switch("--batch-normalization", "DCGAN: in the discriminator")
     setting("--beta-1", float, "Adam: decay of its mean gradient")
@@ -148,17 +152,35 @@ def train(options, settings) -> int:
         run = runs.Run.new(path, options.recipe or "digits", recipe, images)
     gan = run.build()
     real = real_images(recipe, images)
-    run.write()
-    if images.skipped:
-        run.write_skipped(images.skipped)
-        print(f"{len(images.skipped)} files left out: see {path / 'bad_images.txt'}")
+    with run.locked():
+        if not options.resume:
+            runs.require_free(path)  # nobody else began there meanwhile
+        return train_run(options, run, gan, images, real)
 
-    signal = fit(run, gan, images, real)
-    if signal is not None:
-        print(f"stopped at step {int(gan.step)}; --resume goes on from there")
-        return SIGNAL_EXIT + signal
-    finish(run, gan, real)
-    return 0 if options.no_export else export(run)
+
+def train_run(options, run, gan, images, real) -> int:
+    """Trains, evaluates and exports in a folder of our own; returns the exit code."""
+    import tensorflow as tf
+
+    from keras_gan.errors import RunError
+
+    try:
+        run.write()
+        if images.skipped:
+            run.write_skipped(images.skipped)
+            listed = run.path / "bad_images.txt"
+            print(f"{len(images.skipped)} files left out: see {listed}")
+        signal = fit(run, gan, images, real)
+        if signal is not None:
+            print(f"stopped at step {int(gan.step)}; --resume goes on from there")
+            return SIGNAL_EXIT + signal
+        finish(run, gan, real)
+        return 0 if options.no_export else export(run)
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RunError(
+            f"{reason}. All checkpoints are whole; --resume goes on from the newest."
+        ) from error
 
 
 def read_images(recipe):
@@ -205,6 +227,7 @@ def fit(run, gan, images, real) -> int | None:
     import keras
 
     from keras_gan import callbacks
+    from keras_gan.errors import RunError
 
     recipe = run.recipe
     epoch_steps = images.steps_per_epoch(recipe.images_per_step)
@@ -239,21 +262,17 @@ def fit(run, gan, images, real) -> int | None:
             signals=signals,
         )
         measures.append(evaluate)
-    gan.fit(
-        images.batches(
-            recipe.images_per_step,
-            gan.value_range,
-            recipe.conditional,
-            recipe.seed,
-            first_step=step,
-        ),
-        steps_per_epoch=epoch_steps,
-        initial_epoch=step // epoch_steps,
-        epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,
-        verbose=0,
-        callbacks=[
+    guard = callbacks.DivergenceGuard(
+        checkpoint,
+        recipe.divergence_steps,
+        recipe.divergence_retries,
+        path=run.path / "divergences.json",
+    )
+    failsafe = callbacks.Failsafe(
+        [
             signals,
             stop,
+            guard,
             *measures,
             callbacks.Progress(
                 recipe.images_per_step, total_steps, stop.minutes_left(), MEASURES[0]
@@ -268,16 +287,38 @@ def fit(run, gan, images, real) -> int | None:
             callbacks.MetricsCSV(run.path / "metrics.csv"),
             keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
             checkpoint,
-        ],
+        ]
     )
+    gan.fit(
+        images.batches(
+            recipe.images_per_step,
+            gan.value_range,
+            recipe.conditional,
+            recipe.seed,
+            first_step=step,
+        ),
+        steps_per_epoch=epoch_steps,
+        initial_epoch=step // epoch_steps,
+        epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,
+        verbose=0,
+        callbacks=[failsafe],
+    )
+    if guard.failure:
+        raise RunError(f"{guard.failure} (--resume --divergence-retries 3)")
+    if failsafe.failure:
+        raise RunError(
+            f"{failsafe.failure}. --resume goes on from step {checkpoint.saved_step}."
+        )
     return signals.received
 
 
 def finish(run, gan, real) -> None:
     """Saves the model and measures of its images."""
     from keras_gan import evaluate
+    from keras_gan.files import replacing
 
-    gan.save(run.path / "model.keras")
+    with replacing(run.path / "model.keras") as part:
+        gan.save(part)
     if real is None:
         return
     names = measures_of(real)
