@@ -94,6 +94,16 @@ class CheckpointFolder:
         problems = []
         for path in reversed(self.paths()):
             try:
+                _read_all(path)
+            except Exception as error:
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                problems.append(f"{path} ({reason})")
+                warnings.warn(
+                    f"checkpoint {problems[-1]} cannot be read; trying the one before.",
+                    stacklevel=3,
+                )
+                continue
+            try:
                 # What the model has must be in the file; the file may hold more.
                 status = self._checkpoint.read(path).expect_partial()
                 status.assert_existing_objects_matched()
@@ -102,21 +112,24 @@ class CheckpointFolder:
                 raise InputError(
                     f"checkpoint {path} belongs to another model: {reason}"
                 ) from error
-            except tf.errors.OpError as error:
-                reason = (error.message or "no reason given").splitlines()[0]
-                problems.append(f"{path} ({reason})")
-                warnings.warn(
-                    f"checkpoint {problems[-1]} cannot be read; trying the one before.",
-                    stacklevel=3,
-                )
-            else:
-                return path
+            return path
         if problems:
             raise InputError(
                 f"no checkpoint in {self._directory} can be read: "
                 f"{'; '.join(problems)}."
             )
         return None
+
+
+def _read_all(path):
+    """Reads a checkpoint from end to end, which proves its checksums.
+
+    Damage comes as many kinds of exceptions, some of which `restore` also raises where
+    a whole checkpoint is of another model.
+    """
+    reader = tf.train.load_checkpoint(path)
+    for name in reader.get_variable_to_shape_map():
+        reader.get_tensor(name)
 
 
 def restore_newest(model, directory, also=None) -> str | None:
@@ -233,14 +246,20 @@ class Checkpoint(StepCallback):
     def on_epoch_end(self, epoch, logs=None):
         # Not at the epoch's last batch: a run killed between the two would go on with
         # the next epoch and lack this one's metrics.
-        self._save_if_due(steps_taken(self.model))
-        if self._cut:
+        step = steps_taken(self.model)
+        if self._cut and step % self.params["steps"] == 0:
             # It ended the interrupted epoch only, not training. Who else asked to stop
             # asks again after the next batch.
             self.model.stop_training = False
+        if self.model.stop_training:
+            self._save_once(step)  # before others take their time at the end
+        else:
+            self._save_if_due(step)
 
     def on_train_end(self, logs=None):
-        step = steps_taken(self.model)
+        self._save_once(steps_taken(self.model))
+
+    def _save_once(self, step):
         if step > self.saved_step:
             self.save(step)
 

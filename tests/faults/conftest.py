@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -74,10 +75,43 @@ def assert_same_end(state_of):
         assert ours.keys() == theirs.keys()
         for name, value in theirs.items():
             np.testing.assert_array_equal(ours[name], value, err_msg=name)
-        for name in ("metrics.csv", "measures.csv"):
-            assert (path / name).read_bytes() == (expected / name).read_bytes()
+        for name in ("metrics.csv", "measures.csv", "best/best.json"):
+            assert (path / name).read_bytes() == (expected / name).read_bytes(), name
 
     return assert_same_end
+
+
+@pytest.fixture(scope="session")
+def exact():
+    """Options of a run that repeats bit for bit and takes some seconds."""
+    tiny = ("--image-size", "8", "--base-filters", "4", "--latent-dim", "8")
+    length = ("--steps", "1000", "--sample-steps", "500", "--checkpoint-steps", "25")
+    return [*tiny, *length, "--deterministic", "--no-export"]
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(start, exact, tmp_path_factory):
+    """The folder of such a run that nothing happened to."""
+    path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    process = start(*exact, "--run-dir", path)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return path
+
+
+@pytest.fixture(scope="session")
+def wait_for_step():
+    """Returns a function that waits for a checkpoint of that step or a later one."""
+
+    def wait_for_step(process, path, step):
+        while process.poll() is None:
+            names = (p.stem[5:] for p in (path / "checkpoints").glob("ckpt-*.index"))
+            if max(map(int, names), default=-1) >= step:
+                return
+            time.sleep(0.002)
+        pytest.fail(f"the run ended before step {step}: {process.communicate()}")
+
+    return wait_for_step
 
 
 class FullDisk:
