@@ -1,6 +1,7 @@
 """Trains a GAN on images: python train.py [RECIPE] [--data SOURCE] ..."""
 
 import argparse
+import contextlib
 import os
 import pathlib
 import sys
@@ -17,17 +18,13 @@ def main(arguments=None) -> int:
     # --help should not wait: all imports of this project are inside functions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        from keras_gan import InputError
-        from keras_gan.distribution import WorkerLost
+        from keras_gan.errors import InputError, RunError
 
         try:
             return list_choices() if options.list else train(options, settings)
-        except InputError as error:
+        except (InputError, RunError) as error:
             print(f"error: {error}", file=sys.stderr)
-            return 2
-        except WorkerLost as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+            return 1 if isinstance(error, RunError) else 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return SIGNAL_EXIT + 2
@@ -99,6 +96,10 @@ def parse(arguments):
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
     setting("--evaluate-epochs", int, "epochs between measures of the images")
     setting("--features", str, "what they compare: pixels, classifier, or inception")
+    setting("--divergence-steps", int, "steps between looks for NaN, not a hundred")
+    setting(
+        "--divergence-retries", int, "go back so often with half the learning rates"
+    )
     setting("--base-filters", int, "DCGAN: channels next to the image")
     switch("--batch-normalization", "DCGAN: in the discriminator")
     setting("--hidden-units", int, "DCGAN: of a fully connected layer; 0 is none")
@@ -132,7 +133,7 @@ def train(options, settings) -> int:
     """Trains, evaluates and exports one run; returns the exit code."""
     import keras
 
-    from keras_gan import InputError, callbacks, distribution, recipes, runs, seeding
+    from keras_gan import InputError, distribution, recipes, runs, seeding
 
     path = pathlib.Path(options.run_dir or f"runs/{options.recipe or 'digits'}")
     if options.resume:
@@ -163,26 +164,46 @@ def train(options, settings) -> int:
     with strategy.scope():
         gan = run.build()
     real = None
-    with workers.together():
-        if workers.chief:
-            real = real_images(recipe, images)
-            run.write()
-            if images.skipped:
-                run.write_skipped(images.skipped)
-                bad = path / "bad_images.txt"
-                print(f"{len(images.skipped)} files left out: see {bad}")
+    with contextlib.ExitStack() as lock:
+        with workers.together():
+            if workers.chief:
+                real = real_images(recipe, images)
+                lock.enter_context(run.locked())
+                if not options.resume:
+                    runs.require_free(path)  # nobody else began there meanwhile
+                run.write()
+                if images.skipped:
+                    run.write_skipped(images.skipped)
+                    listed = path / "bad_images.txt"
+                    print(f"{len(images.skipped)} files left out: see {listed}")
+        return train_run(options, run, gan, images, real, strategy)
 
-    signal = fit(run, gan, images, real, strategy)
-    code = 0 if signal is None else SIGNAL_EXIT + signal
-    # Who left before the chief has saved all would look to it as if it had crashed.
-    with workers.together():
-        if workers.chief and signal is not None:
-            step = callbacks.steps_taken(gan)
-            print(f"stopped at step {step}; --resume goes on from there")
-        elif workers.chief:
-            finish(run, gan, real)
-            code = 0 if options.no_export else export(run)
-    return code
+
+def train_run(options, run, gan, images, real, strategy) -> int:
+    """Trains, evaluates and exports in a folder of our own; returns the exit code."""
+    import tensorflow as tf
+
+    from keras_gan import callbacks, distribution
+    from keras_gan.errors import RunError
+
+    workers = distribution.Workers(strategy)
+    try:
+        signal = fit(run, gan, images, real, strategy)
+        code = 0 if signal is None else SIGNAL_EXIT + signal
+        # Who left before the chief has saved all would look to it as if it had crashed.
+        with workers.together():
+            if workers.chief and signal is not None:
+                step = callbacks.steps_taken(gan)
+                print(f"stopped at step {step}; --resume goes on from there")
+            elif workers.chief:
+                finish(run, gan, real)
+                code = 0 if options.no_export else export(run)
+        return code
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RunError(
+            f"{reason}. All checkpoints are whole; --resume goes on from the newest."
+        ) from error
 
 
 def read_images(recipe, replicas):
@@ -236,6 +257,7 @@ def measures_of(real) -> list[str]:
 def fit(run, gan, images, real, strategy) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it."""
     from keras_gan import callbacks, distribution
+    from keras_gan.errors import RunError
 
     recipe = run.recipe
     epoch_steps = images.steps_per_epoch(recipe.images_per_step)
@@ -262,9 +284,20 @@ def fit(run, gan, images, real, strategy) -> int | None:
         return None
     gan.steps_per_execution = recipe.steps_at_a_time(epoch_steps, total_steps, step)
     signals = callbacks.StopOnSignal()
+    # On all workers: their weights are the same, and so is what they do about them.
+    guard = callbacks.DivergenceGuard(
+        checkpoint,
+        recipe.divergence_steps,
+        recipe.divergence_retries,
+        path=run.path / "divergences.json" if workers.chief else None,
+    )
     reports = []
     if workers.chief:
         reports = reporting(run, images, real, total_steps, stop, signals)
+    together = callbacks.StopTogether(signals)
+    failsafe = callbacks.Failsafe(
+        [signals, stop, guard, together, *reports, checkpoint]
+    )
 
     def data(context):
         return images.batches(
@@ -283,13 +316,13 @@ def fit(run, gan, images, real, strategy) -> int | None:
             initial_epoch=step // epoch_steps,
             epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,
             verbose=0,
-            callbacks=[
-                signals,
-                stop,
-                callbacks.StopTogether(signals),
-                *reports,
-                checkpoint,
-            ],
+            callbacks=[failsafe],
+        )
+    if guard.failure:
+        raise RunError(f"{guard.failure} (--resume --divergence-retries 3)")
+    if failsafe.failure:
+        raise RunError(
+            f"{failsafe.failure}. --resume goes on from step {checkpoint.saved_step}."
         )
     return signals.received
 
@@ -333,8 +366,10 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
 def finish(run, gan, real) -> None:
     """Saves the model and measures of its images."""
     from keras_gan import evaluate
+    from keras_gan.files import replacing
 
-    gan.save(run.path / "model.keras")
+    with replacing(run.path / "model.keras") as part:
+        gan.save(part)
     if real is None:
         return
     names = measures_of(real)

@@ -10,13 +10,14 @@ if keras.backend.backend() != "tensorflow":
 
 # All that Keras must know to load a saved model is registered by these imports.
 from keras_gan import datasets, losses, metrics, networks, optimizers
-from keras_gan.errors import InputError
+from keras_gan.errors import Diverged, InputError
 from keras_gan.models import DCGAN, GAN
 
 __version__ = "0.1.0"
 __all__ = [
     "DCGAN",
     "GAN",
+    "Diverged",
     "InputError",
     "datasets",
     "losses",

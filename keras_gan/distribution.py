@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, RunError
 
 _EXAMPLE = (
     '{"cluster": {"worker": ["host-a:12345", "host-b:12345"]}, '
@@ -107,7 +107,7 @@ def _problem_of(text):
     return None
 
 
-class WorkerLost(RuntimeError):
+class WorkerLost(RunError):
     """Another worker ended in the middle of training."""
 
 
@@ -166,11 +166,12 @@ class Workers:
         """Ends all workers where one of them finds in this block that it cannot go on.
 
         Raises:
-            InputError: that of the block; or one that tells of it, in other workers.
+            InputError: one that tells of it, in the other workers; in this one what the
+                block raised.
         """
         try:
             yield
-        except InputError:
+        except (InputError, RunError, OSError):
             self.gather(1)
             raise
         if self.gather(0).any():

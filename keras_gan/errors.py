@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake in what the user gave us."""
+"""Exceptions whose message is all that a user needs."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,15 @@ class InputError(ValueError):
 
     The message is one sentence that names the value received and what is accepted.
     Command lines print it and exit with code 2; scripts see a `ValueError`.
+    """
+
+
+class Diverged(InputError):
+    """Weights, or what they make, are no longer finite."""
+
+
+class RunError(Exception):
+    """A run had to stop; what it had learned is saved.
+
+    The message says why and how to go on. `train.py` prints it and exits with code 1.
     """

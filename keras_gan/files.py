@@ -1,9 +1,25 @@
 """Writing files so that nobody reads half of one."""
 
+import contextlib
 import pathlib
 import tempfile
+from collections.abc import Iterator
 
 from keras_gan.errors import InputError
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a path beside `path` to write a file to, which is then renamed.
+
+    Args:
+        path: where it goes; what is there is replaced, or stays after an exception.
+    """
+    # A folder of its own, so that two processes that write the same file do no harm.
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
+        part = pathlib.Path(folder) / path.name
+        yield part
+        part.replace(path)
 
 
 def write_whole(path: pathlib.Path, content: bytes | str) -> None:
@@ -13,11 +29,8 @@ def write_whole(path: pathlib.Path, content: bytes | str) -> None:
         path: where it goes; what is there is replaced.
         content: bytes, or text that is written as UTF-8.
     """
-    # A folder of its own, so that two processes that write the same file do no harm.
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
-        part = pathlib.Path(folder) / path.name
+    with replacing(path) as part:
         part.write_bytes(content if isinstance(content, bytes) else content.encode())
-        part.replace(path)
 
 
 def write_all(

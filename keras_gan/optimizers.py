@@ -1,4 +1,4 @@
-"""The optimizer of Goodfellow et al. 2014."""
+"""The optimizer of Goodfellow et al. 2014, and lower rates for any."""
 
 import keras
 from keras import ops
@@ -55,3 +55,56 @@ class RisingMomentumSGD(keras.optimizers.SGD):
             "final_momentum": self.final_momentum,
             "momentum_steps": self.momentum_steps,
         }
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class Lowered(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule whose rates are multiplied by a factor.
+
+    Args:
+        schedule: `keras.optimizers.schedules.LearningRateSchedule`.
+        factor: in (0, 1).
+    """
+
+    def __init__(self, schedule, factor):
+        super().__init__()
+        self.schedule = schedule
+        self.factor = factor
+
+    def __call__(self, step):
+        return self.factor * self.schedule(step)
+
+    def get_config(self):
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": schedule, "factor": self.factor}
+
+    @classmethod
+    def from_config(cls, config):
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(schedule, config["factor"])
+
+
+def schedule_of(optimizer) -> keras.optimizers.schedules.LearningRateSchedule | None:
+    """Returns the schedule of an optimizer, None where its rate is a variable."""
+    config = _inner(optimizer).get_config()["learning_rate"]
+    if not isinstance(config, dict):
+        return None
+    return keras.optimizers.schedules.deserialize(config)
+
+
+def lower_learning_rate(optimizer, factor: float) -> None:
+    """Multiplies the learning rate of an optimizer, or all rates of its schedule.
+
+    A schedule is part of the training function, which has to be made anew.
+    """
+    schedule = schedule_of(optimizer)
+    if schedule is None:
+        rate = factor * float(optimizer.learning_rate)
+    else:
+        rate = Lowered(schedule, factor)
+    _inner(optimizer).learning_rate = rate
+
+
+def _inner(optimizer):
+    """Returns the optimizer that a wrapper for float16 holds."""
+    return getattr(optimizer, "inner_optimizer", optimizer)

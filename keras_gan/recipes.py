@@ -54,6 +54,9 @@ class Recipe:
         evaluate_epochs: epochs between measures of the images; None takes them at the
             end alone, and keeps no best model.
         features: what the measures compare, as `features.get` takes it.
+        divergence_steps: steps between looks for values that are not finite.
+        divergence_retries: how many times a run that has diverged goes back to its
+            newest checkpoint with half the learning rates; 0 ends it.
 
     Raises:
         InputError: for a value that no run can have.
@@ -93,14 +96,19 @@ class Recipe:
     sample_steps: int | None = None
     evaluate_epochs: int | None = None
     features: str = "pixels"
+    divergence_steps: int = 100
+    divergence_retries: int = 0
 
     def __post_init__(self):
         for name in ("channels", "latent_dim", "batch_size", "epochs", "steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
-        for name in ("evaluate_epochs", "penalty_interval", "steps_per_execution"):
+        for name in ("evaluate_epochs", "divergence_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
+        for name in ("penalty_interval", "steps_per_execution"):
+            self._require(name, lambda value: value >= 1, "at least 1")
+        self._require("divergence_retries", lambda value: value >= 0, "at least 0")
         for name in ("generator_learning_rate", "discriminator_learning_rate"):
             self._require(name, lambda value: value > 0, "above 0")
         self._require("minutes", lambda value: value > 0, "above 0")

@@ -7,9 +7,10 @@ metrics.csv      means of each epoch
 measures.csv     measures of the images, where they are taken during training
 tensorboard/     the same for TensorBoard
 findings.json    failures that were seen during training
+divergences.json each time that training went back, where there was one
 samples/         grids of the same latent vectors through time
 training.gif     those grids as an animation
-checkpoints/     all state of training
+checkpoints/     all state of training, and the config.json that it belongs to
 best/            the same of the best model by a measure, with best.json
 model.keras      the model at the end, for `keras.models.load_model`
 evaluation.json  a few measures at the end
@@ -17,15 +18,19 @@ metrics.json     all measures, and
 report.html      a page of all that is known, both by `python -m keras_gan.evaluate`
 experiments/     pictures and figures of `python -m keras_gan.experiments`
 export/          files to serve, with report.json
+lock             held by the process that trains
 ```
 """
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import pathlib
 import platform
 import zlib
+from collections.abc import Iterator
 from importlib import metadata
 
 import numpy as np
@@ -36,7 +41,11 @@ from keras_gan.errors import InputError
 from keras_gan.files import write_whole
 
 # What a run becomes does not depend on where it trains, up to rounding.
-_CHANGEABLE = ("epochs", "steps", "minutes", "strategy", "memory_budget")
+_CHANGEABLE = (
+    *("epochs", "steps", "minutes", "strategy"),
+    *("divergence_steps", "divergence_retries"),
+)
+_LOCK = "lock"
 _PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 
@@ -76,12 +85,13 @@ class Run:
         """Returns the run in a folder.
 
         Raises:
-            InputError: where there is none.
+            InputError: where there is none, or its `config.json` was edited.
         """
         path = pathlib.Path(path)
         try:
             config = json.loads((path / "config.json").read_text())
             settings = config["settings"]
+            _refuse_edited(path, config)
             recipe = type(recipes.get(config["recipe"]))(**settings)
             return cls(
                 path, config["recipe"], recipe, config["data"], config["versions"]
@@ -96,8 +106,32 @@ class Run:
                 f"{path / 'config.json'} cannot be read as a run's: {error}."
             ) from error
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Makes the folder and keeps other processes from training in it.
+
+        The lock ends with the process, however that ends.
+
+        Raises:
+            InputError: where another process has it, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / _LOCK).open("a")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"another process is training in {self.path}; wait for its end, or "
+                    "name another folder with --run-dir."
+                ) from None
+            yield
+
     def write(self) -> None:
-        """Makes the folder and writes `config.json`.
+        """Writes `config.json`, and the copy that belongs to the checkpoints.
 
         Raises:
             InputError: where that cannot be done.
@@ -108,16 +142,24 @@ class Run:
             "data": self.data,
             "versions": self.versions,
         }
+        text = json.dumps(config, indent=2) + "\n"
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path / "config.json", json.dumps(config, indent=2) + "\n")
+            # In this order a run that dies between the two is still a run.
+            for file in (self.path / "config.json", _copy_of_config(self.path)):
+                file.parent.mkdir(exist_ok=True)
+                write_whole(file, text)
         except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be written: {error.strerror}; name another folder."
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error):
+        return InputError(
+            f"{self.path} cannot be written: {error.strerror}; name another folder."
+        )
 
     def resumed_with(self, changes: dict) -> "Run":
-        """Returns the run with settings that may change: how long and where it trains.
+        """Returns the run with settings that may change on a resume.
+
+        Those are how long and where it trains, and what happens where it diverges.
 
         Raises:
             InputError: for a change of anything else.
@@ -172,13 +214,37 @@ class Run:
         write_whole(self.path / "bad_images.txt", "".join(lines))
 
 
+def _copy_of_config(path):
+    return path / "checkpoints" / "config.json"
+
+
+def _refuse_edited(path, config):
+    """Raises InputError where a config is not the one of the checkpoints."""
+    try:
+        copy = json.loads(_copy_of_config(path).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return  # an older run, or a copy that nobody needs
+    now, before = (
+        {"recipe": c["recipe"], **c["settings"], **c["data"]} for c in (config, copy)
+    )
+    for name in [*before, *now]:
+        if name not in _CHANGEABLE and now.get(name) != before.get(name):
+            raise InputError(
+                f"{path / 'config.json'} was edited: {name} is {now.get(name)!r}, and "
+                f"{before.get(name)!r} belongs to the checkpoints; put it back, or "
+                "begin another run."
+            )
+
+
 def require_free(path: pathlib.Path) -> None:
     """Checks that a run can begin in a folder: it does not exist or is empty.
 
     Raises:
         InputError: where it holds something.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (
+        not path.is_dir() or any(file.name != _LOCK for file in path.iterdir())
+    ):
         raise InputError(
             f"{path} exists already; add --resume to go on with a run, or name another "
             "folder with --run-dir."

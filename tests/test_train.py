@@ -5,11 +5,8 @@ import importlib.util
 import json
 import os
 import pathlib
-import random
-import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
@@ -72,6 +69,7 @@ def test_run_folder_holds_all_that_a_run_leaves(finished):
         "model.keras",
         "evaluation.json",
         "export",
+        "lock",
     }
     config = json.loads((finished / "config.json").read_text())
     assert config["settings"]["base_filters"] == 4
@@ -157,90 +155,6 @@ def test_finished_run_goes_on_for_longer(finished):
     assert config["settings"]["steps"] == 50
     assert (finished / "checkpoints" / "ckpt-50.index").exists()
     assert (finished / "export" / "tiny" / "2" / "saved_model.pb").exists()
-
-
-def final_state(path):
-    reader = tf.train.load_checkpoint(path / "checkpoints")
-    names = [
-        name
-        for name in reader.get_variable_to_shape_map()
-        if not name.startswith(("seconds", "save_counter", "_CHECKPOINTABLE"))
-    ]
-    return {name: reader.get_tensor(name) for name in names}
-
-
-def wait_for_step(process, path, step):
-    """Waits until a checkpoint of that step or a later one has appeared."""
-    while process.poll() is None:
-        steps = [int(p.stem[5:]) for p in (path / "checkpoints").glob("ckpt-*.index")]
-        if max(steps, default=0) >= step:
-            return
-        time.sleep(0.005)
-    pytest.fail(f"the run ended before step {step}: {process.communicate()}")
-
-
-def start(*arguments):
-    return subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    )
-
-
-DETERMINISTIC = [*TINY, "--steps", "1000", "--checkpoint-steps", "24", "--no-export"]
-DETERMINISTIC += ["--deterministic", "--sample-steps", "500"]
-# Four steps at a time: it divides an epoch's 28 and all of the numbers above.
-DETERMINISTIC += ["--steps-per-execution", "8", "--penalty-interval", "3"]
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    path = tmp_path_factory.mktemp("uninterrupted") / "run"
-    result = run(*DETERMINISTIC, "--run-dir", path)
-    assert result.returncode == 0, result.stderr
-    return path
-
-
-def assert_same_end(path, uninterrupted):
-    expected, state = final_state(uninterrupted), final_state(path)
-    assert state.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(state[name], value, err_msg=name)
-    for name in ("metrics.csv", "measures.csv", "best/best.json"):
-        assert (path / name).read_bytes() == (uninterrupted / name).read_bytes()
-
-
-def test_killed_at_random_steps_and_resumed_ends_bit_identical(uninterrupted, tmp_path):
-    path = tmp_path / "run"
-    rng = random.Random()
-    resume = []
-    for low in (25, 400):
-        step = rng.randrange(low, low + 300)
-        process = start(*DETERMINISTIC, "--run-dir", path, *resume)
-        wait_for_step(process, path, step)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        resume = ["--resume"]
-    result = run("--resume", "--run-dir", path, "--no-export")
-    assert result.returncode == 0, result.stderr
-    assert_same_end(path, uninterrupted)
-
-
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
-)
-def test_signal_saves_the_current_step_first(uninterrupted, tmp_path, number, code):
-    path = tmp_path / "run"
-    process = start(*DETERMINISTIC, "--run-dir", path)
-    wait_for_step(process, path, 100)
-    process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == code, errors
-    assert b"Traceback" not in errors
-    stopped = int(output.split(b"stopped at step ")[1].split(b";")[0])
-    assert (path / "checkpoints" / f"ckpt-{stopped}.index").exists()
-    result = run("--resume", "--run-dir", path, "--no-export")
-    assert result.returncode == 0, result.stderr
-    assert_same_end(path, uninterrupted)
 
 
 # Bad input: one sentence, exit code 2, nothing written.

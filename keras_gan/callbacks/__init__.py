@@ -2,7 +2,9 @@
 
 from keras_gan.callbacks.checkpoint import Checkpoint, restore_newest
 from keras_gan.callbacks.diagnosis import Diagnosis, Finding
+from keras_gan.callbacks.divergence_guard import DivergenceGuard
 from keras_gan.callbacks.evaluate import Evaluate
+from keras_gan.callbacks.failsafe import Failsafe
 from keras_gan.callbacks.metrics_csv import MetricsCSV
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
@@ -12,7 +14,9 @@ from keras_gan.callbacks.stop import StopAfter, StopOnSignal, StopTogether
 __all__ = [
     "Checkpoint",
     "Diagnosis",
+    "DivergenceGuard",
     "Evaluate",
+    "Failsafe",
     "Finding",
     "MetricsCSV",
     "Progress",

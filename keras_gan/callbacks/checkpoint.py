@@ -1,18 +1,27 @@
 """Saving everything that training depends on, and going on from there."""
 
+import pathlib
+import shutil
+import sys
 import time
 import warnings
 
 import keras
 import tensorflow as tf
+import tqdm
 
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 from keras_gan.distribution import Workers
-from keras_gan.errors import InputError
+from keras_gan.errors import Diverged, InputError
+from keras_gan.files import write_whole
 
 
-def checkpoint_manager(model, directory, also, keep) -> tf.train.CheckpointManager:
-    """Returns what saves the whole training state of a compiled `GAN`.
+class CheckpointFolder:
+    """The checkpoints of a compiled `GAN` in a folder, each named after its step.
+
+    What lies in the folder is what there is: the state of tf.train.CheckpointManager
+    forgets all checkpoints once the clock was set back, and cannot be read at all where
+    its file was cut short.
 
     Args:
         model: `GAN`, compiled.
@@ -20,12 +29,108 @@ def checkpoint_manager(model, directory, also, keep) -> tf.train.CheckpointManag
         also: further named `tf.Variable` objects to save with the model, or None.
         keep: how many checkpoints stay; None keeps all.
     """
-    return tf.train.CheckpointManager(
-        tf.train.Checkpoint(**model.training_state(), **(also or {})),
-        str(directory),
-        max_to_keep=keep,
-        step_counter=model.step.value,
-    )
+
+    def __init__(self, model, directory, also=None, keep=None):
+        self._model = model
+        self._directory = pathlib.Path(directory)
+        self._checkpoint = tf.train.Checkpoint(**model.training_state(), **(also or {}))
+        self._keep = keep
+
+    def paths(self) -> list[str]:
+        """Returns the paths of the checkpoints, that of the last step last."""
+        found = self._directory.glob("ckpt-*.index")
+        steps = sorted(int(path.stem[5:]) for path in found if path.stem[5:].isdigit())
+        return [str(self._directory / f"ckpt-{step}") for step in steps]
+
+    def save(self, step: int) -> None:
+        """Writes the checkpoint of a step, then drops the oldest.
+
+        Raises:
+            Diverged: where something is not finite; nothing is written.
+            OSError, tf.errors.OpError: where it cannot be written, such as on a full
+                disk; those that were there stay.
+        """
+        self._model.require_finite()
+        path = str(self._directory / f"ckpt-{step}")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self._checkpoint.write(path)
+        except (OSError, tf.errors.OpError):
+            self._drop_all_but(self.paths())
+            raise
+        earlier = [other for other in self.paths() if other != path]
+        if self._keep is not None:
+            earlier = earlier[len(earlier) - min(self._keep - 1, len(earlier)) :]
+        kept = [*earlier, path]
+        self._write_state(kept)
+        self._drop_all_but(kept)
+
+    def _write_state(self, paths):
+        """Writes what tf.train.latest_checkpoint reads, and this project does not."""
+        *_, newest = names = [pathlib.Path(path).name for path in paths]
+        lines = [f'model_checkpoint_path: "{newest}"\n']
+        lines += [f'all_model_checkpoint_paths: "{name}"\n' for name in names]
+        write_whole(self._directory / "checkpoint", "".join(lines))
+
+    def _drop_all_but(self, paths):
+        """Drops other checkpoints, and what is left of one that a run died in."""
+        kept = {pathlib.Path(path).name for path in paths}
+        for file in self._directory.glob("ckpt-*"):
+            if file.name.split(".")[0] in kept:
+                continue
+            if file.is_dir():
+                shutil.rmtree(file, ignore_errors=True)
+            else:
+                file.unlink(missing_ok=True)
+
+    def restore_newest(self) -> str | None:
+        """Gives the model the newest checkpoint that can be read; returns its path.
+
+        Returns:
+            None where there is no checkpoint.
+
+        Raises:
+            InputError: where none can be read, or the newest belongs to another model.
+        """
+        problems = []
+        for path in reversed(self.paths()):
+            try:
+                _read_all(path)
+            except Exception as error:
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                problems.append(f"{path} ({reason})")
+                warnings.warn(
+                    f"checkpoint {problems[-1]} cannot be read; trying the one before.",
+                    stacklevel=3,
+                )
+                continue
+            try:
+                # What the model has must be in the file; the file may hold more.
+                status = self._checkpoint.read(path).expect_partial()
+                status.assert_existing_objects_matched()
+            except (AssertionError, ValueError) as error:
+                reason = str(error).splitlines()[0]
+                raise InputError(
+                    f"checkpoint {path} belongs to another model: {reason}"
+                ) from error
+            return path
+        if problems:
+            raise InputError(
+                f"no checkpoint in {self._directory} can be read: "
+                f"{'; '.join(problems)}."
+            )
+        return None
+
+
+def _read_all(path):
+    """Reads a checkpoint from end to end, which proves its checksums.
+
+    Damage comes as many kinds of exceptions, some of which `restore` also raises where
+    a whole checkpoint is of another model.
+    """
+    reader = tf.train.load_checkpoint(path)
+    for name in reader.get_variable_to_shape_map():
+        reader.get_tensor(name)
 
 
 def restore_newest(model, directory, also=None) -> str | None:
@@ -43,33 +148,7 @@ def restore_newest(model, directory, also=None) -> str | None:
         InputError: where no checkpoint can be read, or the newest belongs to another
             model.
     """
-    manager = checkpoint_manager(model, directory, also, keep=None)
-    checkpoint = manager.checkpoint
-    problems = []
-    for path in reversed(manager.checkpoints):
-        try:
-            # What the model has must be in the file; the file may hold more.
-            status = checkpoint.read(path).expect_partial()
-            status.assert_existing_objects_matched()
-        except (AssertionError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"checkpoint {path} belongs to another model: {reason}"
-            ) from error
-        except tf.errors.OpError as error:
-            reason = (error.message or "no reason given").splitlines()[0]
-            problems.append(f"{path} ({reason})")
-            warnings.warn(
-                f"checkpoint {problems[-1]} cannot be read; trying the one before.",
-                stacklevel=2,
-            )
-        else:
-            return path
-    if problems:
-        raise InputError(
-            f"no checkpoint in {directory} can be read: {'; '.join(problems)}."
-        )
-    return None
+    return CheckpointFolder(model, directory, also).restore_newest()
 
 
 class Checkpoint(StepCallback):
@@ -78,6 +157,9 @@ class Checkpoint(StepCallback):
     `restore` before `fit` continues a run, from the middle of an epoch too: the first
     epoch is then as much shorter as had been done. `fit` needs `steps_per_epoch`, and
     data that begins at the model's step (`first_step` of `Images.batches`).
+
+    A state with NaN or infinite values is not saved, and that is told of once.
+    `saved_step` is the step of the newest checkpoint.
 
     Args:
         directory: where the checkpoints lie.
@@ -134,12 +216,16 @@ class Checkpoint(StepCallback):
         return True
 
     def on_train_begin(self, logs=None):
-        self._manager = checkpoint_manager(
+        self._folder = CheckpointFolder(
             self.model, self.directory, self.also, self.keep
         )
-        self._saves = Workers(self.model.distribute_strategy).chief
-        self._saved_step = steps_taken(self.model)
+        self._chief = Workers(self.model.distribute_strategy).chief
+        self._told = False
         self._saved_time = time.monotonic()
+        self.saved_step = steps_taken(self.model)
+        if not self._folder.paths():
+            # A folder that cannot be written is known now, not after minutes.
+            self.save(self.saved_step)
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
@@ -165,27 +251,40 @@ class Checkpoint(StepCallback):
     def on_epoch_end(self, epoch, logs=None):
         # Not at the epoch's last batch: a run killed between the two would go on with
         # the next epoch and lack this one's metrics.
-        self._save_if_due(steps_taken(self.model))
-        if self._cut:
+        step = steps_taken(self.model)
+        if self._cut and step % self.params["steps"] == 0:
             # It ended the interrupted epoch only, not training. Who else asked to stop
             # asks again after the next batch.
             self.model.stop_training = False
+        if self.model.stop_training:
+            self._save_once(step)  # before others take their time at the end
+        else:
+            self._save_if_due(step)
 
     def on_train_end(self, logs=None):
-        step = steps_taken(self.model)
-        if self._saves and (step > self._saved_step or not self._manager.checkpoints):
+        self._save_once(steps_taken(self.model))
+
+    def _save_once(self, step):
+        if step > self.saved_step:
             self.save(step)
 
     def _save_if_due(self, step):
         if self.every_steps is not None:
-            due = step - self._saved_step >= self.every_steps
+            due = step - self.saved_step >= self.every_steps
         else:
             due = time.monotonic() - self._saved_time >= 60 * self.every_minutes
-        if due and self._saves:
+        if due:
             self.save(step)
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint of the given step."""
-        self._manager.save(checkpoint_number=step)
-        self._saved_step = step
+        """Writes a checkpoint of the given step, if all of it is finite."""
         self._saved_time = time.monotonic()
+        try:
+            if self._chief:
+                self._folder.save(step)
+        except Diverged as error:
+            if not self._told:
+                tqdm.tqdm.write(f"no checkpoint: {error}", file=sys.stderr)
+            self._told = True
+        else:
+            self.saved_step = step

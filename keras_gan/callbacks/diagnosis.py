@@ -13,7 +13,7 @@ import tqdm
 
 from keras_gan import losses
 from keras_gan.callbacks.step_callback import steps_taken
-from keras_gan.errors import InputError
+from keras_gan.errors import Diverged, InputError
 from keras_gan.files import write_whole
 
 # V of a discriminator that says 1/2 of everything, and the sum of both players' losses
@@ -306,7 +306,11 @@ class Diagnosis(keras.callbacks.Callback):
         numbers = {name: float(logs[name]) for name in names}
         if not np.isfinite(list(numbers.values())).all():
             return  # no number of a run that diverged tells anything
-        diversity = _variance(self.model.render(self._latent)) / self._real_variance
+        try:
+            images = self.model.render(self._latent)
+        except Diverged:
+            return
+        diversity = _variance(images) / self._real_variance
         self._epochs.append(Epoch(epoch + 1, diversity=diversity, **numbers))
         for symptom in self._symptoms:
             if len(self._epochs) >= symptom.window:

@@ -33,11 +33,17 @@ class EpochTable:
             with self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self._columns).writerow(row)
 
+    def has(self, epoch: int) -> bool:
+        """Returns whether there is a row of that epoch."""
+        return any(int(row["epoch"]) == epoch for row in self._read())
+
     def _read(self):
         if not self.path.exists():
             return []
-        with self.path.open(newline="") as file:
-            return list(csv.DictReader(file))
+        text = self.path.read_bytes().decode()
+        # A last line without its end was cut off by a full disk or a killed process.
+        whole = text[: text.rfind("\n") + 1]
+        return list(csv.DictReader(io.StringIO(whole, newline="")))
 
     def _write(self, rows):
         # Those of earlier rows first: a run may go on with other measures.

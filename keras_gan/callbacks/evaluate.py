@@ -8,11 +8,11 @@ import sys
 import keras
 import tqdm
 
-from keras_gan.callbacks.checkpoint import checkpoint_manager
+from keras_gan.callbacks.checkpoint import CheckpointFolder
 from keras_gan.callbacks.epoch_table import EpochTable
 from keras_gan.callbacks.step_callback import steps_taken
-from keras_gan.errors import InputError
-from keras_gan.evaluate import MEASURES, Diverged
+from keras_gan.errors import Diverged, InputError
+from keras_gan.evaluate import MEASURES
 from keras_gan.files import write_whole
 
 
@@ -27,6 +27,8 @@ class Evaluate(keras.callbacks.Callback):
     measure, its value and protocol, the epoch counted from 1, and the step. A resumed
     run replaces it by a better one only. A run whose weights are no longer finite is
     told of once, measures NaN, and is never the best.
+
+    A run that stopped before the row of its last epoch, on a full disk, gets it now.
 
     Training is not touched, its random state included.
 
@@ -102,18 +104,22 @@ class Evaluate(keras.callbacks.Callback):
         self._told = False
         self._protocol = self.real.protocol(self.model)
         step = steps_taken(self.model)
+        epochs, steps = divmod(step, self.params["steps"])
         if self._table:
-            self._table.drop_from(step // self.params["steps"])
+            self._table.drop_from(epochs)
         if self.best_directory:
-            self._manager = checkpoint_manager(
+            self._folder = CheckpointFolder(
                 self.model, self.best_directory, self.also, keep=1
             )
             self._best_value = self._value_before() if step else None
+        if self._table and epochs and not steps and not self._table.has(epochs - 1):
+            self.on_epoch_end(epochs - 1, {})  # a full disk had no room for it
 
     def on_epoch_end(self, epoch, logs=None):
         if not self._is_due(epoch):
             return
         try:
+            self.model.require_finite()  # its average stays finite for longer
             values = self.real.measure(self.model, self.names)
         except Diverged as error:
             values = dict.fromkeys(self.names, math.nan)
@@ -143,7 +149,7 @@ class Evaluate(keras.callbacks.Callback):
             return
         self._best_value = value
         step = steps_taken(self.model)
-        self._manager.save(checkpoint_number=step)
+        self._folder.save(step)
         facts = {
             "measure": self.best,
             "value": value,

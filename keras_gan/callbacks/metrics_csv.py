@@ -11,6 +11,7 @@ class MetricsCSV(keras.callbacks.Callback):
 
     A run that died had gone on after the checkpoint from which it is resumed: rows of
     the epoch that begins now and later ones are dropped before new ones are written.
+    One that stopped before the row of its last epoch, on a full disk, gets it now.
 
     Args:
         path: file to write or to go on with.
@@ -21,7 +22,12 @@ class MetricsCSV(keras.callbacks.Callback):
         self._table = EpochTable(path)
 
     def on_train_begin(self, logs=None):
-        self._table.drop_from(steps_taken(self.model) // self.params["steps"])
+        epochs, steps = divmod(steps_taken(self.model), self.params["steps"])
+        self._table.drop_from(epochs)
+        if epochs and not steps and not self._table.has(epochs - 1):
+            # A checkpoint of an epoch's end holds that epoch's means.
+            means = {m.name: float(m.result()) for m in self.model.metrics}
+            self.on_epoch_end(epochs - 1, means)
 
     def on_epoch_end(self, epoch, logs=None):
         # The model's own: what other callbacks add does not come with every epoch.

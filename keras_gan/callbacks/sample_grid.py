@@ -1,9 +1,13 @@
 """Pictures of what the generator makes while it learns."""
 
 import pathlib
+import sys
+
+import tqdm
 
 from keras_gan import pictures
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
+from keras_gan.errors import Diverged
 
 
 class SampleGrid(StepCallback):
@@ -11,7 +15,7 @@ class SampleGrid(StepCallback):
 
     Writes `step_00000000.png` and so on, one before training and then at each
     interval. Images stand in a grid, of a conditional model with a column for each
-    class; points in the plane.
+    class; points in the plane. Samples that are not finite leave no picture.
 
     Args:
         directory: where the pictures go; made if it does not exist.
@@ -62,12 +66,17 @@ class SampleGrid(StepCallback):
         self._draw(steps_taken(self.model))
         if self.animation is not None:
             frames = sorted(self.directory.glob("step_*.png"))
-            pictures.save_animation(frames, self.animation)
+            if frames:
+                pictures.save_animation(frames, self.animation)
 
     def _draw(self, step):
         if step == self._drawn_step:
             return
         self._drawn_step = step
         path = self.directory / f"step_{step:08d}.png"
-        samples = self.model.render(self._latent)
+        try:
+            samples = self.model.render(self._latent)
+        except Diverged as error:
+            tqdm.tqdm.write(f"no picture of step {step}: {error}", file=sys.stderr)
+            return
         pictures.save(self._drawing.draw(samples), path)

@@ -1,11 +1,6 @@
 """How good generated images are: measures against real ones, and a report."""
 
-from keras_gan.evaluate.measures import (
-    MEASURES,
-    Comparison,
-    Diverged,
-    Measure,
-    RealImages,
-)
+from keras_gan.errors import Diverged
+from keras_gan.evaluate.measures import MEASURES, Comparison, Measure, RealImages
 
 __all__ = ["MEASURES", "Comparison", "Diverged", "Measure", "RealImages"]

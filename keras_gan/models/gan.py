@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import losses, seeding
-from keras_gan.errors import InputError
+from keras_gan.errors import Diverged, InputError
 
 LATENT_DISTRIBUTIONS = ("normal", "uniform")
 UPDATES = ("alternating", "simultaneous")
@@ -360,7 +360,9 @@ class GAN(keras.Model):
         ):
             if "float" in variable.dtype:
                 keep = tf.cast(decay, variable.dtype)
-                average.assign(keep * average + (1 - keep) * variable)
+                mixed = keep * average + (1 - keep) * variable
+                # A generator that diverges does not take its average along.
+                average.assign(tf.where(tf.math.is_finite(mixed), mixed, average))
 
     def _report(self, discriminator_loss, generator_loss, real_logits, fake_logits):
         log_d_real = -tf.nn.softplus(-real_logits)
@@ -469,6 +471,7 @@ class GAN(keras.Model):
 
         Raises:
             InputError: for a count below 1 or labels that the model does not have.
+            Diverged: where a value is NaN or infinite.
         """
         latent = self.sample_latent(count, seed)
         return self.render(latent, labels)
@@ -485,6 +488,7 @@ class GAN(keras.Model):
 
         Raises:
             InputError: for labels that the model does not have.
+            Diverged: where a value is NaN or infinite.
         """
         # Keras takes no array beside the tensor of labels.
         latent = tf.convert_to_tensor(latent, "float32")
@@ -499,6 +503,8 @@ class GAN(keras.Model):
                 )
             )
         values = np.concatenate(parts)
+        if not np.isfinite(values).all():
+            raise Diverged("the generator makes NaN or infinite values.")
         if self.value_range is None:
             return values
         low, high = self.value_range
@@ -632,6 +638,27 @@ class GAN(keras.Model):
             for name, variables in state.items()
         }
 
+    def require_finite(self) -> None:
+        """Raises Diverged where any of `training_state` is NaN or infinite.
+
+        It waits for the device once. The means of the epoch keep what any of its steps
+        brought, so that a look now and then misses no step.
+        """
+        state = self.training_state()
+        finite = tf.stack(
+            [
+                tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in floating])
+                for floating in map(_floating, state.values())
+            ]
+        )
+        if broken := [
+            name for name, yes in zip(state, finite.numpy(), strict=True) if not yes
+        ]:
+            raise Diverged(
+                f"at step {int(self.step.numpy())} values of {' and '.join(broken)} "
+                "are NaN or infinite."
+            )
+
     def _seed_states(self):
         """Returns the states of random layers, which Keras counts among no weights."""
         known = {id(v) for v in self.weights}
@@ -721,3 +748,7 @@ class _MeanOverEpoch(keras.metrics.Mean):
 def _inputs(tensor, label):
     """Returns what a network takes: the tensor alone, or with the label."""
     return tensor if label is None else [tensor, label]
+
+
+def _floating(variables):
+    return [variable for variable in variables if variable.dtype.is_floating]

@@ -86,7 +86,8 @@ def test_an_epochs_metrics_are_written_before_the_checkpoint_of_its_end(
 
     class Recorded(Checkpoint):
         def save(self, step):
-            seen[step] = [row["epoch"] for row in rows(log)]
+            if step:
+                seen[step] = [row["epoch"] for row in rows(log)]
             super().save(step)
 
     callbacks = [MetricsCSV(log), Recorded(tmp_path / "c", every_steps=5)]
@@ -100,7 +101,7 @@ def test_restore_says_that_there_is_nothing(tmp_path):
 
 def test_broken_checkpoint_gives_way_to_the_one_before(images, tmp_path):
     gan = make_gan()
-    fit(gan, images, 2, [Checkpoint(tmp_path, every_steps=5)])
+    fit(gan, images, 2, [Checkpoint(tmp_path, every_steps=5, keep=2)])
     newest = tmp_path / "ckpt-10.data-00000-of-00001"
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 255

@@ -11,7 +11,7 @@ import pytest
 
 from keras_gan import datasets, recipes, runs
 from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid
-from keras_gan.callbacks.checkpoint import checkpoint_manager
+from keras_gan.callbacks.checkpoint import CheckpointFolder
 from keras_gan.evaluate import __main__ as command
 from keras_gan.metrics import frechet_distance
 
@@ -61,7 +61,7 @@ def test_best_takes_the_best_model(run_folder, tmp_path):
     shutil.copytree(run_folder, folder)
     gan = runs.load(folder)
     gan.step.assign(5)  # that of a model which was better than the newest one
-    checkpoint_manager(gan, folder / "best", None, keep=1).save(checkpoint_number=5)
+    CheckpointFolder(gan, folder / "best", keep=1).save(5)
     metrics, _ = evaluated(folder, tmp_path / "best", "--best")
     assert metrics["step"] == 5
     metrics, _ = evaluated(folder, tmp_path / "newest")

@@ -1,0 +1,81 @@
+"""A callback that fails must not take the run with it."""
+
+import sys
+import traceback
+
+import keras
+import tensorflow as tf
+import tqdm
+
+from keras_gan.callbacks.step_callback import steps_taken
+from keras_gan.errors import InputError
+
+
+class Failsafe(keras.callbacks.Callback):
+    """Runs other callbacks; where one fails, training ends as if asked to.
+
+    The others run on to the end, so that a `Checkpoint` among them saves the last step.
+    The one that failed is not called again. What Keras raises for a user's mistake,
+    `InputError`, and Ctrl-C pass through.
+
+    Args:
+        callbacks: list of Keras callbacks, in their order.
+
+    `failure` says in one line which one failed, when and why, and is None where none
+    did.
+    """
+
+    def __init__(self, callbacks):
+        super().__init__()
+        self.callbacks = list(callbacks)
+        self.failure = None
+
+    def set_params(self, params):
+        super().set_params(params)
+        self._run("set_params", params)
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._run("set_model", model)
+
+    def on_train_begin(self, logs=None):
+        self._run("on_train_begin", logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._run("on_epoch_begin", epoch, logs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._run("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Before the others: one of them may have to tell other workers.
+        if self.failure:
+            self.model.stop_training = True
+        self._run("on_train_batch_end", batch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._run("on_epoch_end", epoch, logs)
+
+    def on_train_end(self, logs=None):
+        self._run("on_train_end", logs)
+
+    def _run(self, hook, *arguments):
+        for callback in list(self.callbacks):
+            try:
+                getattr(callback, hook)(*arguments)
+            except InputError:
+                raise
+            except Exception as error:
+                self._fail(callback, error)
+
+    def _fail(self, callback, error):
+        self.callbacks.remove(callback)
+        if not isinstance(error, OSError | tf.errors.OpError):
+            traceback.print_exception(error)  # a mistake in code, not of the machine
+        reason = (str(error).strip() or "no reason given").splitlines()[0]
+        failure = (
+            f"{type(callback).__name__} failed at step {steps_taken(self.model)}: "
+            f"{type(error).__name__}: {reason}"
+        )
+        self.failure = self.failure or failure
+        tqdm.tqdm.write(failure, file=sys.stderr)
