@@ -19,10 +19,15 @@ def describe_machine() -> str:
         for gpu in tf.config.list_physical_devices("GPU")
     ]
     return (
-        f"{_processor()}, {len(os.sched_getaffinity(0))} cores, "
+        f"{_processor()}, {cores()} cores, "
         f"{', '.join(gpus) or 'no GPU'}; Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
     )
+
+
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _processor():

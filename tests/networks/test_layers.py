@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_gan.networks import ConcatenateLabel, Maxout
+from keras_gan.networks.layers import Dropout
 
 RNG = np.random.default_rng(0)
 
@@ -66,3 +67,21 @@ def test_concatenate_label_with_symbolic_batch_and_half_precision():
 def test_concatenate_label_configuration_round_trip():
     layer = ConcatenateLabel(7, name="c")
     assert ConcatenateLabel.from_config(layer.get_config()).num_classes == 7
+
+
+def test_dropout_keeps_the_mean_and_drops_the_rate():
+    layer = Dropout(0.3, seed=1)
+    ones = np.ones((100, 1000), "float32")
+    first, second = (layer(ones, training=True).numpy() for _ in range(2))
+    assert set(np.unique(first)) == {0, np.float32(1 / 0.7)}
+    assert abs((first == 0).mean() - 0.3) < 4 * np.sqrt(0.21 / ones.size)
+    # Two masks agree as often as independent ones do.
+    assert abs((first == second).mean() - 0.58) < 0.01
+    assert (layer(ones, training=False).numpy() == ones).all()
+    again = Dropout(0.3, seed=1)(ones, training=True).numpy()
+    assert (again == first).all()
+
+
+def test_dropout_in_half_precision():
+    out = Dropout(0.5, seed=1, dtype="mixed_bfloat16")(np.ones((4, 5)), training=True)
+    assert out.dtype == "bfloat16"
