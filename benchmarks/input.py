@@ -105,11 +105,11 @@ def memory(folder, budget):
         "import resource, sys\n"
         "from keras_gan import datasets\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10\n"
-        "before = peak()\n"
+        "imported = peak()\n"
         "images = datasets.read(sys.argv[1], int(sys.argv[2]), "
         "memory_budget=sys.argv[3])\n"
         "for _ in images.batches(128): pass\n"
-        "print(images.array.nbytes / 2**20, peak() - before)"
+        "print(images.array.nbytes / 2**20, imported, peak())"
     )
     result = subprocess.run(
         [sys.executable, "-c", code, f"folder:{folder}", str(SIDE), budget],
@@ -117,8 +117,11 @@ def memory(folder, budget):
         capture_output=True,
         text=True,
     )
-    size, peak = map(float, result.stdout.split())
-    print(f"images of {size:.0f} MiB, budget {budget}: {peak:.0f} MiB more than before")
+    size, imported, peak = map(float, result.stdout.split())
+    print(
+        f"images of {size:.0f} MiB, budget {budget}: peak {peak:.0f} MiB, "
+        f"{imported:.0f} of imports alone"
+    )
 
 
 def main():
