@@ -176,19 +176,19 @@ def train(options, settings) -> int:
                     run.write_skipped(images.skipped)
                     listed = path / "bad_images.txt"
                     print(f"{len(images.skipped)} files left out: see {listed}")
-        return train_run(options, run, gan, images, real, strategy)
+        return train_run(options, run, gan, images, real)
 
 
-def train_run(options, run, gan, images, real, strategy) -> int:
+def train_run(options, run, gan, images, real) -> int:
     """Trains, evaluates and exports in a folder of our own; returns the exit code."""
     import tensorflow as tf
 
     from keras_gan import callbacks, distribution
     from keras_gan.errors import RunError
 
-    workers = distribution.Workers(strategy)
+    workers = distribution.Workers(gan.distribute_strategy)
     try:
-        signal = fit(run, gan, images, real, strategy)
+        signal = fit(run, gan, images, real)
         code = 0 if signal is None else SIGNAL_EXIT + signal
         # Who left before the chief has saved all would look to it as if it had crashed.
         with workers.together():
@@ -254,7 +254,7 @@ def measures_of(real) -> list[str]:
     return [name for name in MEASURES if name in real.names]
 
 
-def fit(run, gan, images, real, strategy) -> int | None:
+def fit(run, gan, images, real) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it."""
     from keras_gan import callbacks, distribution
     from keras_gan.errors import RunError
@@ -271,7 +271,7 @@ def fit(run, gan, images, real, strategy) -> int | None:
     if not checkpoint.restore(gan):
         recipe.initialize(gan, images)
     step = callbacks.steps_taken(gan)
-    workers = distribution.Workers(strategy)
+    workers = distribution.Workers(gan.distribute_strategy)
     workers.check_same(f"the newest checkpoint in {run.path}", step)
     if workers.chief:
         print(
@@ -311,7 +311,7 @@ def fit(run, gan, images, real, strategy) -> int | None:
 
     with distribution.watched():
         gan.fit(
-            strategy.distribute_datasets_from_function(data),
+            gan.distribute_strategy.distribute_datasets_from_function(data),
             steps_per_epoch=epoch_steps,
             initial_epoch=step // epoch_steps,
             epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,
