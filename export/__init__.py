@@ -3,6 +3,7 @@
 import importlib
 
 __all__ = [
+    "Form",
     "VerificationError",
     "export_all",
     "to_onnx",
@@ -12,6 +13,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Form": "export.formats",
     "VerificationError": "export.report",
     "export_all": "export.publish",
     "to_onnx": "export.onnx",

@@ -71,18 +71,21 @@ def export_all(
     generator = describe(model_or_run, name)
     generators = {format: generator.formed(forms[format]) for format in formats}
     rows, failures = [], []
-    for format, target in targets.items():
-        try:
-            rows.append(
-                publish(format, generators[format], target, overwrite=overwrite)
-            )
-        except VerificationError as error:
-            rows.extend(error.rows)
-            failures.append(str(error))
-        else:
-            if format == "saved-model":
-                deployment.write(Path(out), name)
-    write_report(rows, report)
+    try:
+        for format, target in targets.items():
+            try:
+                generator = generators[format]
+                rows.append(publish(format, generator, target, overwrite=overwrite))
+            except VerificationError as error:
+                rows.extend(error.rows)
+                failures.append(str(error))
+            else:
+                if format == "saved-model":
+                    deployment.write(Path(out), name)
+    finally:
+        # What was published before a disk was full is in its place.
+        if rows:
+            write_report(rows, report)
     if failures:
         raise VerificationError(" ".join(failures), rows)
     return rows
@@ -143,7 +146,7 @@ def publish(
 
 def _reason(error):
     if isinstance(error, OSError):
-        return error.strerror
+        return error.strerror or str(error)
     # TensorFlow names its temporary files before the reason, and an operation after it.
     return error.message.rpartition("; ")[2].partition(" [Op:")[0]
 

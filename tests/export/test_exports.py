@@ -164,6 +164,8 @@ def test_metadata_says_what_a_user_must_know(exported):
     properties = onnx.load(folder / "model.onnx").metadata_props
     in_onnx = {p.key: p.value for p in properties}
     assert in_onnx.pop("tf2onnx_version")
+    assert in_onnx.pop("opset") == "18"
+    assert metadata.pop("opset") is None
     assert set(in_onnx) == set(metadata)
     for name, value in metadata.items():
         text = in_onnx[name]

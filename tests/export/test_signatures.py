@@ -177,6 +177,6 @@ def test_python_in_a_graph_is_refused(gan, tmp_path):
         latent, keras.layers.Reshape((2, 4, 1))(InPython()(latent))
     )
     gan.image_shape = (2, 4, 1)
-    with pytest.raises(export.VerificationError, match="PyFunc"):
+    with pytest.raises(export.VerificationError, match="runs Python"):
         export.to_saved_model(gan, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

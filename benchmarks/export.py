@@ -1,0 +1,159 @@
+"""Generators served by each format: python -m benchmarks.export [SIZE]
+
+Calls of the Keras model and of its exports take turns, at batch 1 and 64. With
+--one-core they run on one core and their processor time counts: threads that wait for
+each other say little about a runtime where other work takes most of the machine.
+
+The weights do not matter here, so they are the untrained ones. `conv + depth-to-space`
+is the ONNX file with each transposed convolution as an ordinary one on four times the
+channels, whose weights ONNX Runtime rearranges while it loads.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import argparse
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import onnxruntime
+import tensorflow as tf
+from onnx import helper, numpy_helper
+
+from benchmarks import timing
+from export import onnx as onnx_format
+from export import saved_model
+from export.formats import Form
+from export.generator import describe
+from keras_gan import DCGAN
+
+_SHAPES = {"28": (28, 28, 1), "32": (32, 32, 3), "64": (64, 64, 3)}
+_BATCHES = {1: 50, 64: 7}  # and rounds
+
+
+def main() -> None:
+    """Prints times, ratios and sizes for one image size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("size", nargs="?", choices=_SHAPES, default="64")
+    parser.add_argument("--one-core", action="store_true", help="and processor time")
+    options = parser.parse_args()
+    clock = time.perf_counter
+    if options.one_core:
+        clock = time.process_time
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    print(timing.describe_machine(), f"ONNX Runtime {onnxruntime.__version__}")
+    with tempfile.TemporaryDirectory() as folder:
+        compare(options.size, pathlib.Path(folder), clock)
+
+
+def compare(size: str, folder: pathlib.Path, clock: Callable[[], float]) -> None:
+    """Prints the comparison of one generator with 64 filters."""
+    gan = DCGAN(_SHAPES[size], base_filters=64, seed=0)
+    generator = describe(gan, "model")
+    files = {}
+    for precision in ("float32", "float16", "int8"):
+        files[f"onnx {precision}"] = folder / f"{precision}.onnx"
+        formed = generator.formed(Form(precision=precision))
+        onnx_format.write(formed, files[f"onnx {precision}"])
+    files["conv + depth-to-space"] = folder / "sub.onnx"
+    rewritten = with_sub_kernels(onnx.load(files["onnx float32"]))
+    onnx.save(rewritten, files["conv + depth-to-space"])
+    saved_model.write(generator, folder / "saved")
+
+    signature = tf.saved_model.load(folder / "saved").signatures["serving_default"]
+    sessions = {name: session(path) for name, path in files.items()}
+    weights = 4 * generator.network.count_params()
+    for name, path in files.items():
+        print(f"  {name}: {path.stat().st_size / weights:.4f} of the float32 weights")
+    for batch, rounds in _BATCHES.items():
+        rows = generator.examples(batch)
+        latent = tf.constant(rows["latent"])
+        calls = {
+            "saved-model": lambda x=latent: signature(latent=x)["image"].numpy(),
+            "keras call": lambda x=latent: gan.generator(x, training=False).numpy(),
+            **{
+                name: lambda s=s, rows=rows: s.run(None, rows)[0]
+                for name, s in sessions.items()
+            },
+        }
+        expected = calls["keras call"]()
+        for name, call in calls.items():
+            worst = np.abs(call() - expected).max()
+            print(f"  {name}: largest difference from Keras {worst:.1e}")
+        seconds = timing.take_turns(calls, rounds, clock=clock)
+        title = f"{'x'.join(map(str, _SHAPES[size]))}, batch {batch}"
+        timing.report(title, seconds, 1, "saved-model")
+        against = timing.ratio(seconds, "onnx float32", "keras call")
+        print(f"  onnx float32 is {against} times as fast as the Keras call")
+        other = timing.ratio(seconds, "conv + depth-to-space", "onnx float32")
+        print(f"  conv + depth-to-space is {other} times as fast as onnx float32")
+
+
+def session(path: pathlib.Path) -> onnxruntime.InferenceSession:
+    """Returns a session on as many threads as this process has cores."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = timing.cores()
+    return onnxruntime.InferenceSession(path, options)
+
+
+def with_sub_kernels(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Returns the model with each 5x5 transposed convolution of stride 2 in two parts.
+
+    Output pixel 2p + a is a 3x3 convolution at p with every other weight of the kernel,
+    for each of the four parities a; depth-to-space puts the four side by side.
+    """
+    weights = {w.name: w for w in model.graph.initializer}
+    nodes = []
+
+    def constant(name, values):
+        array = np.array(values, "int64")
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+        return name
+
+    for i, node in enumerate(model.graph.node):
+        if node.op_type != "ConvTranspose":
+            nodes.append(node)
+            continue
+        image, kernel = node.input
+        channels, filters, *_ = numpy_helper.to_array(weights[kernel]).shape
+
+        def name(part, i=i):
+            return f"sub_kernels_{i}_{part}"
+
+        split = constant(name("split"), [channels, filters, 3, 2, 3, 2])
+        merged = constant(name("merged"), [4 * filters, channels, 3, 3])
+        pads = constant(name("pads"), [0, 0, 1, 1, 0, 0, 0, 0])
+        backwards = [
+            constant(name("starts"), [-1, -1]),
+            constant(name("ends"), [-4, -4]),
+            constant(name("axes"), [2, 4]),
+            constant(name("steps"), [-1, -1]),
+        ]
+        for kind, inputs, output, settings in [
+            ("Pad", [kernel, pads], "padded", {}),
+            ("Reshape", [name("padded"), split], "parts", {}),
+            ("Slice", [name("parts"), *backwards], "turned", {}),
+            ("Transpose", [name("turned")], "ordered", {"perm": [3, 5, 1, 0, 2, 4]}),
+            ("Reshape", [name("ordered"), merged], "kernels", {}),
+            ("Conv", [image, name("kernels")], "four", {"pads": [1, 1, 1, 1]}),
+        ]:
+            nodes.append(helper.make_node(kind, inputs, [name(output)], **settings))
+        nodes.append(
+            helper.make_node(
+                "DepthToSpace", [name("four")], [node.output[0]], blocksize=2
+            )
+        )
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+if __name__ == "__main__":
+    main()
