@@ -2,13 +2,14 @@
 
 python benchmarks/outside_the_step.py [--minutes 2] [--data-dir DIR] [RECIPE ...]
 
-Sampling, checkpoints, logs, measures and diagnosis, all as `train.py` sets them. A
-checkpoint is written at the start and at the end of so short a run, where a long one
-has one every five minutes: the share of a long run is lower. The first call of the
-training function is left out, as it compiles it.
+Sampling, checkpoints, logs, measures and diagnosis, all as `train.py` sets them. What
+happens once, at the start and at the end of training, is given in seconds; the share is
+that of the rest, by callback. The first call of the training function is left out, as
+it compiles it.
 """
 
 import argparse
+import collections
 import pathlib
 import sys
 import tempfile
@@ -18,33 +19,56 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 import train
 from keras_gan import GAN
+from keras_gan.callbacks import Failsafe
+
+ONCE = ("on_train_begin", "on_train_end")
+HOOKS = (
+    *ONCE,
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
+
+
+class Clock:
+    """Adds up the seconds that functions take, by name."""
+
+    def __init__(self):
+        self.calls = collections.defaultdict(list)
+
+    def timed(self, name, function):
+        def run(*args, **kwargs):
+            begin = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.calls[name].append(time.perf_counter() - begin)
+
+        return run
+
+    def seconds(self, name):
+        return sum(self.calls[name])
 
 
 def measure(recipe, minutes, data_dir):
-    """Returns seconds of `fit` and of its steps, without the first call, and steps."""
-    calls, fits = [], []
-    make, fit = GAN.make_train_function, GAN.fit
+    """Trains for so long; returns the clock of `fit`, its steps and its callbacks."""
+    clock = Clock()
+    fit, make, init = GAN.fit, GAN.make_train_function, Failsafe.__init__
 
     def make_timed(gan, force=False):
-        function = make(gan, force)
-        whole = gan.train_function
+        make(gan, force)
+        gan.train_function = clock.timed("step", gan.train_function)
 
-        def timed(iterator):
-            begin = time.perf_counter()
-            logs = whole(iterator)
-            calls.append(time.perf_counter() - begin)
-            return logs
+    def init_timed(failsafe, callbacks):
+        init(failsafe, callbacks)
+        for callback in callbacks:
+            for hook in HOOKS:
+                name = (type(callback).__name__, hook)
+                setattr(callback, hook, clock.timed(name, getattr(callback, hook)))
 
-        gan.train_function = timed
-        return function
-
-    def fit_timed(gan, *args, **kwargs):
-        begin = time.perf_counter()
-        result = fit(gan, *args, **kwargs)
-        fits.append(time.perf_counter() - begin)
-        return result
-
-    GAN.make_train_function, GAN.fit = make_timed, fit_timed
+    GAN.fit = lambda gan, *args, **kwargs: clock.timed("fit", fit)(gan, *args, **kwargs)
+    GAN.make_train_function, Failsafe.__init__ = make_timed, init_timed
     try:
         with tempfile.TemporaryDirectory() as folder:
             options = [recipe, "--run-dir", f"{folder}/run", "--no-export"]
@@ -52,8 +76,26 @@ def measure(recipe, minutes, data_dir):
             options += ["--data-dir", data_dir] if data_dir else []
             assert train.main(options) == 0
     finally:
-        GAN.make_train_function, GAN.fit = make, fit
-    return sum(fits) - calls[0], sum(calls[1:]), len(calls) - 1
+        GAN.fit, GAN.make_train_function, Failsafe.__init__ = fit, make, init
+    return clock
+
+
+def report(recipe, clock):
+    """Prints the shares of a run's time."""
+    names = [name for name in clock.calls if isinstance(name, tuple)]
+    once = sum(clock.seconds(name) for name in names if name[1] in ONCE)
+    shares = collections.Counter()
+    for callback, hook in names:
+        if hook not in ONCE:
+            shares[callback] += clock.seconds((callback, hook))
+    steps = clock.seconds("step") - clock.calls["step"][0]
+    rest = clock.seconds("fit") - clock.calls["step"][0] - once
+    print(
+        f"{recipe}: {len(clock.calls['step'])} steps, {1 - steps / rest:.1%} of "
+        f"{rest:.0f} s outside them; {once:.1f} s once, at start and end"
+    )
+    for callback, seconds in shares.most_common(5):
+        print(f"  {callback:<16} {seconds / rest:.1%}")
 
 
 def main():
@@ -63,8 +105,7 @@ def main():
     parser.add_argument("--data-dir")
     options = parser.parse_args()
     for recipe in options.recipes:
-        whole, steps, count = measure(recipe, options.minutes, options.data_dir)
-        print(f"{recipe}: {1 - steps / whole:.1%} of {whole:.0f} s, {count} steps")
+        report(recipe, measure(recipe, options.minutes, options.data_dir))
 
 
 if __name__ == "__main__":

@@ -191,6 +191,7 @@ class GAN(keras.Model):
             self.averaged_generator = None
         elif self.averaged_generator is None:
             self.averaged_generator = self._copy_of_generator()
+        self._finite_parts = tf.function(self._which_are_finite, autograph=False)
         self._compile_kwargs = kwargs
 
     def _check_lazy_penalty(self, interval):
@@ -644,20 +645,22 @@ class GAN(keras.Model):
         It waits for the device once. The means of the epoch keep what any of its steps
         brought, so that a look now and then misses no step.
         """
-        state = self.training_state()
-        finite = tf.stack(
-            [
-                tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in floating])
-                for floating in map(_floating, state.values())
-            ]
-        )
-        if broken := [
-            name for name, yes in zip(state, finite.numpy(), strict=True) if not yes
-        ]:
+        finite = self._finite_parts().numpy()
+        names = self.training_state()
+        broken = [name for name, yes in zip(names, finite, strict=True) if not yes]
+        if broken:
             raise Diverged(
                 f"at step {int(self.step.numpy())} values of {' and '.join(broken)} "
                 "are NaN or infinite."
             )
+
+    def _which_are_finite(self):
+        return tf.stack(
+            [
+                tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in floating])
+                for floating in map(_floating, self.training_state().values())
+            ]
+        )
 
     def _seed_states(self):
         """Returns the states of random layers, which Keras counts among no weights."""

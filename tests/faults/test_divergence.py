@@ -224,22 +224,31 @@ def test_activations_of_float16_that_overflow_are_one(images, tmp_path, float16)
     assert restore_newest(make_gan(), tmp_path).endswith("ckpt-0")
 
 
-RATE_OF_10 = {
-    "float32": ("gan-mnist-paper", "--data", "digits", "--objective", "wasserstein"),
-    "float16": (
-        *("digits", "--image-size", "8", "--base-filters", "4"),
-        *("--evaluate-epochs", "1000", "--mixed-precision", "float16"),
-    ),
-}
+def test_a_learning_rate_of_10(images, tmp_path):
+    gan = DCGAN((8, 8, 1), 4, 2, batch_normalization=False, seed=3)
+    descents = (keras.optimizers.SGD(10.0), keras.optimizers.SGD(10.0))
+    gan.compile(*descents, objective="wasserstein", generator_average=0.9)
+    checkpoint = Checkpoint(tmp_path, every_steps=1, keep=None)
+    guard = DivergenceGuard(checkpoint, every_steps=10)
+    fit(gan, images, 500, [guard, checkpoint])
+    assert guard.failure and int(gan.step) < 500
+    assert_all_saved_is_finite(tmp_path)
+    for weight in gan.averaged_generator.weights:
+        assert np.isfinite(weight.numpy()).all()
 
 
-@pytest.mark.parametrize("precision", RATE_OF_10)
-def test_a_learning_rate_of_10(precision, train, tmp_path, capsys):
+# Adam's steps stay finite at that rate; in float16 what they lead to does not.
+RUN_AT_10 = (
+    *("digits", "--image-size", "8", "--base-filters", "4", "--checkpoint-steps", "50"),
+    *("--evaluate-epochs", "1000", "--mixed-precision", "float16", "--steps", "200"),
+    *("--generator-learning-rate", "10", "--discriminator-learning-rate", "10"),
+)
+
+
+def test_a_run_at_a_learning_rate_of_10(train, tmp_path, capsys):
     path = tmp_path / "run"
-    rates = ("--generator-learning-rate", "10", "--discriminator-learning-rate", "10")
-    length = ("--steps", "200", "--checkpoint-steps", "50", "--sample-steps", "50")
     run = ("--run-dir", str(path))
-    assert train.main([*RATE_OF_10[precision], *length, *rates, *run]) == 1
+    assert train.main([*RUN_AT_10, *run]) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "the run has diverged" in error and "--divergence-retries" in error
     assert not (path / "model.keras").exists()
