@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks import timing
 from keras_gan import recipes
 
+NETWORKS = {"base_filters": 64, "hidden_units": 0}
 CASES = {
     "28x28x1, 64 filters, batch 64": ("dcgan-mnist", (28, 28, 1), 64, 10),
     "32x32x3, 64 filters, batch 128": ("dcgan-cifar10", (32, 32, 3), 128, 4),
@@ -23,7 +24,8 @@ def main():
         images = images.astype("float32")
         steppers = {}
         for precision in (None, "bfloat16"):
-            recipe = recipes.get(name).override({"mixed_precision": precision})
+            settings = {**NETWORKS, "mixed_precision": precision}
+            recipe = recipes.get(name).override(settings)
             gan = recipe.build(shape, None)
             steppers[precision or "float32"] = timing.stepper(gan, images, steps)
         seconds = timing.take_turns(steppers)

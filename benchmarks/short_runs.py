@@ -16,7 +16,15 @@ import keras
 from benchmarks import timing
 from keras_gan import datasets, evaluate, features, recipes
 
-SMALL = {"base_filters": 16, "generator_average": 0.99}
+SMALL = {
+    "base_filters": 16,
+    "hidden_units": 0,
+    "generator_learning_rate": 5e-4,
+    "discriminator_learning_rate": 5e-4,
+    "beta_1": 0.5,
+    "halving_steps": None,
+    "generator_average": 0.99,
+}
 VARIANTS = {
     "float32": {},
     "bfloat16": {"mixed_precision": "bfloat16"},
@@ -40,7 +48,7 @@ def main():
     images = datasets.read("tfds:mnist", data_dir=options.data_dir)
     classifier = features.get("classifier", images)
     real = evaluate.RealImages(images, classifier, count=IMAGES)
-    print(f"dcgan-mnist with 16 filters after {options.steps} steps, {classifier.name}")
+    print(f"DCGAN with 16 filters after {options.steps} steps, {classifier.name}")
     for seed in range(options.seeds):
         for name in options.variants:
             begin = time.monotonic()
