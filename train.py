@@ -8,6 +8,7 @@ import sys
 
 SIGNAL_EXIT = 128
 MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
+MOST_BAD_IMAGES = 0.05  # share; more are a mistake, not a few broken files
 MEASURED_IMAGES = 2000  # so many cost little, also where training goes on
 
 
@@ -66,6 +67,7 @@ def parse(arguments):
     setting("--data", str, "source of the images, such as folder:photos/")
     setting("--data-dir", str, "where TensorFlow Datasets keeps its files")
     setting("--memory-budget", str, "most memory for the images, such as 500MiB or 2GB")
+    setting("--on-bad-image", str, "skip or fail, where a file cannot be read")
     setting("--image-size", str, "SIDE or HEIGHTxWIDTH in pixels")
     setting("--channels", int, "1 grey, 3 colour, 4 with alpha")
     switch("--conditional", "learn the labels of the data too")
@@ -160,6 +162,7 @@ def train(options, settings) -> int:
             run.check_data(images)
         else:
             run = runs.Run.new(path, options.recipe or "digits", recipe, images)
+        require_readable(run, images)
     workers.check_same("the settings and the data", run.fingerprint())
     with strategy.scope():
         gan = run.build()
@@ -229,6 +232,21 @@ def read_images(recipe, replicas):
             f"are {replicas}; a multiple of their number is accepted."
         )
     return images
+
+
+def require_readable(run, images) -> None:
+    """Ends a run too many of whose files cannot be read, and leaves their list."""
+    from keras_gan import InputError
+
+    bad, count = len(images.skipped), len(images.skipped) + len(images)
+    allowed = {"skip": MOST_BAD_IMAGES, "fail": 0}[run.recipe.on_bad_image]
+    if bad > allowed * count:
+        run.write_skipped(images.skipped)
+        raise InputError(
+            f"{bad} of {count} files cannot be read, and up to {allowed:.0%} may be "
+            f"left out (--on-bad-image {run.recipe.on_bad_image}); they are listed in "
+            f"{run.path / 'bad_images.txt'}."
+        )
 
 
 def real_images(recipe, images):

@@ -28,7 +28,9 @@ def main():
         for name, variant in variants.items()
     }
     seconds = timing.take_turns(steppers, ROUNDS, warm_up=1)
-    timing.report("DCGAN 28x28x1, 64 filters, batch 64", seconds, STEPS, base="no penalty")
+    timing.report(
+        "DCGAN 28x28x1, 64 filters, batch 64", seconds, STEPS, base="no penalty"
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ same seed gives the same pictures, from any server. gRPC needs tensorflow-servin
 
 import argparse
 import base64
+import contextlib
 import io
 import json
 import sys
@@ -90,7 +91,10 @@ def ask_rest(address: str, model: str, rows: list[dict]) -> list[bytes]:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
             predictions = json.load(response)["predictions"]
     except urllib.error.HTTPError as error:
-        raise ServerError(f"{address}: {error.read().decode()}") from None
+        text = error.read().decode()
+        with contextlib.suppress(ValueError, KeyError):  # a proxy answers otherwise
+            text = json.loads(text)["error"]
+        raise ServerError(f"{address}: {text}") from None
     except urllib.error.URLError as error:
         raise ServerError(f"{address}: {error.reason}") from None
     return [base64.b64decode(picture["b64"]) for picture in predictions]

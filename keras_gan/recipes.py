@@ -29,6 +29,8 @@ class Recipe:
         data_dir: where TensorFlow Datasets keeps its files.
         memory_budget: most memory for the images, such as "500MiB" or "2GB"; what
             exceeds it is read from a temporary file.
+        on_bad_image: "skip" leaves out files that cannot be read, up to one in twenty;
+            "fail" none.
         image_size: "SIDE" or "HEIGHTxWIDTH" in pixels; None as the source has it.
         channels: 1 grey, 3 colour, 4 with alpha; None as the source has it.
         conditional: learn the labels of the data too.
@@ -68,6 +70,7 @@ class Recipe:
     data: str = "digits"
     data_dir: str | None = None
     memory_budget: str = storage.MEMORY_BUDGET
+    on_bad_image: str = "skip"
     image_size: str | None = None
     channels: int | None = None
     conditional: bool = False
@@ -116,6 +119,7 @@ class Recipe:
         self._require("seed", lambda value: 0 <= value < 2**31, "from 0 to 2147483647")
         for name, accepted in {
             "jit": ("auto", "on", "off"),
+            "on_bad_image": ("skip", "fail"),
             "strategy": tuple(distribution.STRATEGIES),
             "mixed_precision": ("bfloat16", "float16"),
         }.items():

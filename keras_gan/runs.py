@@ -46,6 +46,7 @@ _CHANGEABLE = (
     *("divergence_steps", "divergence_retries"),
 )
 _LOCK = "lock"
+_BAD_IMAGES = "bad_images.txt"
 _PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 
@@ -211,7 +212,11 @@ class Run:
         """Lists the files that could not be read, and why, in `bad_images.txt`."""
         # Names of files may hold line ends, and bytes that no text has.
         lines = (f"{file!r}: {reason}\n" for file, reason in skipped)
-        write_whole(self.path / "bad_images.txt", "".join(lines))
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path / _BAD_IMAGES, "".join(lines))
+        except OSError as error:
+            raise self._unwritable(error) from error
 
 
 def _copy_of_config(path):
@@ -239,11 +244,14 @@ def _refuse_edited(path, config):
 def require_free(path: pathlib.Path) -> None:
     """Checks that a run can begin in a folder: it does not exist or is empty.
 
+    What a run leaves that never began does not count.
+
     Raises:
         InputError: where it holds something.
     """
+    left = {_LOCK, _BAD_IMAGES}
     if path.exists() and (
-        not path.is_dir() or any(file.name != _LOCK for file in path.iterdir())
+        not path.is_dir() or {file.name for file in path.iterdir()} - left
     ):
         raise InputError(
             f"{path} exists already; add --resume to go on with a run, or name another "

@@ -76,3 +76,39 @@ def test_random_mutations_of_valid_files(tmp_path, suffix):
     assert images.array.dtype == np.uint8
     assert resident_bytes() - before < 500 * 2**20
     assert images.skipped  # mutations that no decoder can miss
+
+
+def photographs(folder, good, bad):
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(good):
+        pixels = rng.integers(0, 256, (12, 12, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    names = [f"bad {i}.png" for i in range(bad - 1)] + [os.fsdecode(b"\xff\n.png")]
+    for name in names:
+        (folder / name).write_bytes(b"not a picture")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "policy", "code"),
+    [(95, 5, "skip", 0), (94, 6, "skip", 2), (99, 1, "fail", 2)],
+)
+def test_bad_files_are_listed_and_too_many_stop_the_run(
+    train, tiny, tmp_path, capsys, good, bad, policy, code
+):
+    photographs(tmp_path / "photos", good, bad)
+    data = ["--data", f"folder:{tmp_path / 'photos'}", "--run-dir", f"{tmp_path}/run"]
+    options = [*tiny, *data, "--on-bad-image", policy, "--steps", "1"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert train.main(options) == code
+    lines = (tmp_path / "run" / "bad_images.txt").read_text().splitlines()
+    assert len(lines) == bad
+    assert all("cannot identify image file" in line for line in lines)
+    errors = capsys.readouterr().err
+    assert (f"{bad} of {good + bad} files" in errors) == (code == 2)
+    if code == 2:  # and once they are gone the same command works
+        for file in (tmp_path / "photos").iterdir():
+            if not file.stem.isdigit():
+                file.unlink()
+        assert train.main(options) == 0
