@@ -44,6 +44,34 @@ def test_killed_at_random_steps_and_resumed_ends_bit_identical(
     assert_same_end(path, uninterrupted)
 
 
+def half_written(path):
+    """Returns the files of checkpoints that are not whole, beside some that are."""
+    try:
+        names = os.listdir(path / "checkpoints")
+    except FileNotFoundError:
+        return []
+    whole = {name.split(".")[0] for name in names if name.endswith(".index")}
+    checkpoints = [name for name in names if name.startswith("ckpt-")]
+    return [n for n in checkpoints if whole and n.split(".")[0] not in whole]
+
+
+def test_killed_while_a_checkpoint_is_written(
+    uninterrupted, start, exact, assert_same_end, tmp_path
+):
+    path = tmp_path / "run"
+    process = start(*exact, "--checkpoint-steps", "5", "--run-dir", path)
+    while not half_written(path):
+        assert process.poll() is None, process.communicate()
+    process.kill()
+    process.communicate()
+    assert half_written(path)
+    process = start("--resume", "--run-dir", path, "--no-export")
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert not half_written(path)
+    assert_same_end(path, uninterrupted)
+
+
 @pytest.mark.slow
 def test_killed_at_20_random_moments(
     uninterrupted, killed_and_resumed, assert_same_end, capsys
