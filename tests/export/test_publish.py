@@ -67,7 +67,8 @@ def test_batch_statistics_are_found(to, module, gan, tmp_path, monkeypatch):
 
     # In the reference too, so that only a row made alone can tell.
     monkeypatch.setattr(export.generator.Generator, "serve", serve)
-    with pytest.raises(export.VerificationError, match="alone"):
+    # Two loaders of it may differ too, as statistics of one row divide by nearly 0.
+    with pytest.raises(export.VerificationError, match=r"alone|in the C\+\+ loader"):
         to(gan, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
