@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 import zipfile
 from pathlib import Path
 
@@ -219,6 +220,10 @@ def describe(model_or_run, name: str) -> Generator:
 
 def _loaded(path):
     try:
+        with zipfile.ZipFile(path) as archive:
+            for name in map(pathlib.PurePosixPath, archive.namelist()):
+                if name.is_absolute() or ".." in name.parts:
+                    raise ValueError(f"its member {name} leads out of the archive")
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(

@@ -91,7 +91,8 @@ def write(generator: Generator, path: Path) -> None:
 def metadata(path: Path) -> dict:
     """Returns the description in a file."""
     written = {}
-    for entry in onnx.load(path).metadata_props:
+    # A stranger's file may want to read others for its weights.
+    for entry in onnx.load(path, load_external_data=False).metadata_props:
         try:
             written[entry.key] = json.loads(entry.value)
         except ValueError:  # a string, which is written as it is
