@@ -314,7 +314,7 @@ def fit(run, gan, images, real) -> int | None:
         reports = reporting(run, images, real, total_steps, stop, signals)
     together = callbacks.StopTogether(signals)
     failsafe = callbacks.Failsafe(
-        [signals, stop, guard, together, *reports, checkpoint]
+        [signals, stop, guard, *reports, checkpoint, together]
     )
 
     def data(context):

@@ -18,7 +18,7 @@ LOADERS_TOLERANCE = 1e-5
 class SavedModel:
     """In both of TensorFlow's loaders for servers: the C++ one and the session's."""
 
-    blocked = ("keras_gan", "keras")
+    blocked = ("keras_gan", "export", "keras")
     runtime = "tensorflow"
 
     def __init__(self, path):
@@ -89,7 +89,7 @@ class SavedModel:
 class ONNX:
     """ONNX Runtime, after the checks of the ONNX standard."""
 
-    blocked = ("keras_gan", "keras", "tensorflow")
+    blocked = ("keras_gan", "export", "keras", "tensorflow")
     runtime = "onnxruntime"
 
     def __init__(self, path):
@@ -138,7 +138,7 @@ class Web(ONNX):
 class LiteRT:
     """The interpreter that phones have."""
 
-    blocked = ("keras_gan", "keras", "tensorflow")
+    blocked = ("keras_gan", "export", "keras", "tensorflow")
     runtime = "ai-edge-litert"
 
     def __init__(self, path):

@@ -171,7 +171,7 @@ class Checkpoint(StepCallback):
     Of several workers the chief saves, and all of them restore: the directory must be
     one that all can read. All of them need this callback.
 
-    Put it last in the list of callbacks, so that it saves what the others have done.
+    Put it after those whose work it should save; only `StopTogether` comes later.
 
     Example:
 

@@ -48,8 +48,7 @@ class Failsafe(keras.callbacks.Callback):
         self._run("on_train_batch_begin", batch, logs)
 
     def on_train_batch_end(self, batch, logs=None):
-        # Before the others: one of them may have to tell other workers.
-        if self.failure:
+        if self.failure:  # Keras forgets it where a fit begins
             self.model.stop_training = True
         self._run("on_train_batch_end", batch, logs)
 
@@ -78,4 +77,6 @@ class Failsafe(keras.callbacks.Callback):
             f"{type(error).__name__}: {reason}"
         )
         self.failure = self.failure or failure
+        # At once: a callback after this one may have to tell other workers.
+        self.model.stop_training = True
         tqdm.tqdm.write(failure, file=sys.stderr)

@@ -51,7 +51,8 @@ class StopAfter(StepCallback):
 class StopTogether(keras.callbacks.Callback):
     """Ends training on all workers after the step at which one of them would end it.
 
-    Put it after those that may end training. It asks the other workers at every step.
+    Put it last: any of the others may end training. It asks the other workers at every
+    step and at the end of every epoch.
 
     Args:
         signals: `StopOnSignal` of the same training, which then knows of a signal that
@@ -66,6 +67,12 @@ class StopTogether(keras.callbacks.Callback):
         self._workers = Workers(self.model.distribute_strategy)
 
     def on_train_batch_end(self, batch, logs=None):
+        self._ask()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._ask()
+
+    def _ask(self):
         received, stop = self._workers.gather(
             self.signals.received or 0, int(self.model.stop_training)
         ).max(axis=0)
