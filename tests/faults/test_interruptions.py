@@ -55,6 +55,7 @@ def half_written(path):
     return [n for n in checkpoints if whole and n.split(".")[0] not in whole]
 
 
+@pytest.mark.slow
 def test_killed_while_a_checkpoint_is_written(
     uninterrupted, start, exact, assert_same_end, tmp_path
 ):
@@ -85,7 +86,8 @@ def test_killed_at_20_random_moments(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)],
 )
 def test_signal_saves_the_current_step_first(
     number, code, uninterrupted, start, exact, wait_for_step, assert_same_end, tmp_path
@@ -181,6 +183,7 @@ def shifted_clock(tmp_path):
     return environment, flag
 
 
+@pytest.mark.slow
 def test_clock_set_back(
     uninterrupted, start, exact, wait_for_step, assert_same_end, shifted_clock, tmp_path
 ):

@@ -38,6 +38,7 @@ def test_a_second_run_on_a_folder_is_refused(
     assert train.main([*more, "--run-dir", str(path)]) == 0
 
 
+@pytest.mark.slow
 def test_of_two_runs_that_begin_at_once_one_trains(start, tiny, tmp_path):
     path = tmp_path / "run"
     both = [start(*tiny, "--steps", "20", "--run-dir", path) for _ in range(2)]
