@@ -119,9 +119,7 @@ def test_stopped_by_a_signal_to_either_they_go_on_exactly(tmp_path):
     metrics = [(run / "metrics.csv").read_text() for run in (whole, parts)]
     assert metrics[0] == metrics[1]
     assert len(list((parts / "tensorboard").rglob("events.*"))) == 3  # by chiefs alone
-    assert [p.name for p in (parts / "checkpoints").glob("*.index")] == [
-        "ckpt-70.index"
-    ]
+    assert (parts / "checkpoints" / "ckpt-70.index").exists()
 
 
 @pytest.mark.slow
