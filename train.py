@@ -187,7 +187,7 @@ def train_run(options, run, gan, images, real) -> int:
     import tensorflow as tf
 
     from keras_gan import callbacks, distribution
-    from keras_gan.errors import RunError
+    from keras_gan.errors import RunError, first_line
 
     workers = distribution.Workers(gan.distribute_strategy)
     try:
@@ -203,9 +203,9 @@ def train_run(options, run, gan, images, real) -> int:
                 code = 0 if options.no_export else export(run)
         return code
     except (OSError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise RunError(
-            f"{reason}. All checkpoints are whole; --resume goes on from the newest."
+            f"{first_line(error)}. All checkpoints are whole; --resume goes on from "
+            "the newest."
         ) from error
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import keras_gan
 from export.formats import DEFAULT_FORM, FORM_CHOICES, Form
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
 
 _DRAWS = {
     "normal": lambda rng, shape, low, high: rng.standard_normal(shape),
@@ -227,8 +227,8 @@ def _loaded(path):
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path} cannot be read as a model ({str(error).splitlines()[0]}); a file "
-            "that GAN.save wrote and the folder of a run are accepted."
+            f"{path} cannot be read as a model ({first_line(error)}); a file that "
+            "GAN.save wrote and the folder of a run are accepted."
         ) from error
 
 

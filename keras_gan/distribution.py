@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import InputError, RunError
+from keras_gan.errors import InputError, RunError, first_line
 
 _EXAMPLE = (
     '{"cluster": {"worker": ["host-a:12345", "host-b:12345"]}, '
@@ -36,10 +36,10 @@ def _all_machines():
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
-        reason = (error.message or type(error).__name__).splitlines()[0]
         raise InputError(
             f"the workers of TF_CONFIG {os.environ['TF_CONFIG']} cannot be connected "
-            f"({reason}); each needs an address of its own that the others can reach."
+            f"({first_line(error)}); each needs an address of its own that the "
+            "others can reach."
         ) from error
 
 

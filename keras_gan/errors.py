@@ -18,3 +18,8 @@ class RunError(Exception):
 
     The message says why and how to go on. `train.py` prints it and exits with code 1.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what an exception says, or its name if it is silent."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")

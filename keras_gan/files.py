@@ -1,6 +1,7 @@
 """Writing files so that nobody reads half of one."""
 
 import contextlib
+import json
 import pathlib
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,16 @@ def write_whole(path: pathlib.Path, content: bytes | str) -> None:
     """
     with replacing(path) as part:
         part.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def json_text(content) -> str:
+    """Returns JSON for people to read too, as all files of this project have it.
+
+    Raises:
+        ValueError: for NaN and infinity, which JSON does not have.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return text + "\n"
 
 
 def write_all(

@@ -112,10 +112,11 @@ class Recipe:
         for name in ("penalty_interval", "steps_per_execution"):
             self._require(name, lambda value: value >= 1, "at least 1")
         self._require("divergence_retries", lambda value: value >= 0, "at least 0")
-        for name in ("generator_learning_rate", "discriminator_learning_rate"):
-            self._require(name, lambda value: value > 0, "above 0")
-        self._require("minutes", lambda value: value > 0, "above 0")
-        self._require("penalty_weight", lambda value: value > 0, "above 0")
+        for name in (
+            *("generator_learning_rate", "discriminator_learning_rate"),
+            *("penalty_weight", "minutes"),
+        ):
+            self._require(name, lambda value: 0 < value < math.inf, "above 0, finite")
         self._require("seed", lambda value: 0 <= value < 2**31, "from 0 to 2147483647")
         for name, accepted in {
             "jit": ("auto", "on", "off"),

@@ -38,7 +38,7 @@ import numpy as np
 import keras_gan
 from keras_gan import recipes
 from keras_gan.errors import InputError
-from keras_gan.files import write_whole
+from keras_gan.files import json_text, write_whole
 
 # What a run becomes does not depend on where it trains, up to rounding.
 _CHANGEABLE = (
@@ -143,7 +143,7 @@ class Run:
             "data": self.data,
             "versions": self.versions,
         }
-        text = json.dumps(config, indent=2) + "\n"
+        text = json_text(config)
         try:
             # In this order a run that dies between the two is still a run.
             for file in (self.path / "config.json", _copy_of_config(self.path)):
@@ -206,7 +206,7 @@ class Run:
 
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
-        write_whole(self.path / name, json.dumps(content, indent=2) + "\n")
+        write_whole(self.path / name, json_text(content))
 
     def write_skipped(self, skipped) -> None:
         """Lists the files that could not be read, and why, in `bad_images.txt`."""

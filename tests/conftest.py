@@ -1,5 +1,6 @@
 """What the tests of all rooms share."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -34,6 +35,15 @@ def tfds_dir(real_data, tmp_path_factory):
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def train():
+    """train.py as a module, for what does not need a process of its own."""
+    spec = importlib.util.spec_from_file_location("train", _ROOT / "train.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import dataclasses
-import importlib.util
 import pathlib
 
 import keras
@@ -51,10 +50,7 @@ def test_mlp_starts_at_the_mean_image():
     np.testing.assert_allclose(start, expected, atol=2e-4)
 
 
-def test_every_setting_has_an_option_and_the_reverse():
-    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-    train = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(train)
+def test_every_setting_has_an_option_and_the_reverse(train):
     settings = {
         field.name: field.type
         for recipe in recipes.RECIPES.values()

@@ -1,7 +1,6 @@
 """train.py, sampling and export as a user runs them: real processes and signals."""
 
 import csv
-import importlib.util
 import json
 import os
 import pathlib
@@ -16,14 +15,6 @@ from PIL import Image
 
 ROOT = pathlib.Path(__file__).parents[1]
 TINY = ["--image-size", "8", "--base-filters", "4", "--latent-dim", "8"]
-
-
-@pytest.fixture(scope="module")
-def train():
-    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def command(*arguments, script="train.py"):

@@ -1,6 +1,5 @@
 """A run on points, from the command line to a verified export and a picture."""
 
-import importlib.util
 import json
 import pathlib
 
@@ -12,14 +11,6 @@ from keras_gan import runs, sample
 from keras_gan.coverage import coverage_of
 
 ROOT = pathlib.Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def train():
-    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

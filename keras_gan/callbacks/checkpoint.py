@@ -12,7 +12,7 @@ import tqdm
 
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 from keras_gan.distribution import Workers
-from keras_gan.errors import Diverged, InputError
+from keras_gan.errors import Diverged, InputError, first_line
 from keras_gan.files import write_whole
 
 
@@ -97,8 +97,7 @@ class CheckpointFolder:
             try:
                 _read_all(path)
             except Exception as error:
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                problems.append(f"{path} ({reason})")
+                problems.append(f"{path} ({first_line(error)})")
                 warnings.warn(
                     f"checkpoint {problems[-1]} cannot be read; trying the one before.",
                     stacklevel=3,
@@ -109,9 +108,8 @@ class CheckpointFolder:
                 status = self._checkpoint.read(path).expect_partial()
                 status.assert_existing_objects_matched()
             except (AssertionError, ValueError) as error:
-                reason = str(error).splitlines()[0]
                 raise InputError(
-                    f"checkpoint {path} belongs to another model: {reason}"
+                    f"checkpoint {path} belongs to another model: {first_line(error)}."
                 ) from error
             return path
         if problems:

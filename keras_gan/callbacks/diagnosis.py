@@ -14,7 +14,7 @@ import tqdm
 from keras_gan import losses
 from keras_gan.callbacks.step_callback import steps_taken
 from keras_gan.errors import Diverged, InputError
-from keras_gan.files import write_whole
+from keras_gan.files import json_text, write_whole
 
 # V of a discriminator that says 1/2 of everything, and the sum of both players' losses
 # at the equilibrium, log 4 + log 2, in nats.
@@ -349,7 +349,7 @@ class Diagnosis(keras.callbacks.Callback):
 
     def _write(self):
         found = [*self._earlier, *map(dataclasses.asdict, self.findings)]
-        write_whole(self.path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        write_whole(self.path, json_text(found))
 
     def _variance_of_real_images(self):
         dtype = "float" if self.model.value_range is None else "uint8"

@@ -10,7 +10,7 @@ import tqdm
 from keras_gan.callbacks.checkpoint import Checkpoint, restore_newest
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 from keras_gan.errors import Diverged, InputError
-from keras_gan.files import write_whole
+from keras_gan.files import json_text, write_whole
 from keras_gan.optimizers import lower_learning_rate, schedule_of
 
 
@@ -135,7 +135,7 @@ class DivergenceGuard(StepCallback):
             {"step": step, "problem": problem, "checkpoint": restored_step}
         )
         if self.path:
-            write_whole(self.path, json.dumps(self._returns, indent=2) + "\n")
+            write_whole(self.path, json_text(self._returns))
         # Whoever resumes has the lower rates, and the next return builds on them.
         self.checkpoint.save(step)
         rates = [f"{float(o.learning_rate):.3g}" for o in self._optimizers()]

@@ -13,7 +13,7 @@ from keras_gan.callbacks.epoch_table import EpochTable
 from keras_gan.callbacks.step_callback import steps_taken
 from keras_gan.errors import Diverged, InputError
 from keras_gan.evaluate import MEASURES
-from keras_gan.files import write_whole
+from keras_gan.files import json_text, write_whole
 
 
 class Evaluate(keras.callbacks.Callback):
@@ -157,8 +157,7 @@ class Evaluate(keras.callbacks.Callback):
             "step": step,
             "protocol": self._protocol,
         }
-        path = self.best_directory / "best.json"
-        write_whole(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        write_whole(self.best_directory / "best.json", json_text(facts))
 
     def _value_before(self):
         """Returns the best value of the run so far, None where none compares."""

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_gan.callbacks.step_callback import steps_taken
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
 
 
 class Failsafe(keras.callbacks.Callback):
@@ -71,10 +71,9 @@ class Failsafe(keras.callbacks.Callback):
         self.callbacks.remove(callback)
         if not isinstance(error, OSError | tf.errors.OpError):
             traceback.print_exception(error)  # a mistake in code, not of the machine
-        reason = (str(error).strip() or "no reason given").splitlines()[0]
         failure = (
             f"{type(callback).__name__} failed at step {steps_taken(self.model)}: "
-            f"{type(error).__name__}: {reason}"
+            f"{type(error).__name__}: {first_line(error)}"
         )
         self.failure = self.failure or failure
         # At once: a callback after this one may have to tell other workers.

@@ -9,7 +9,7 @@ from keras_gan import features, pictures
 from keras_gan.errors import InputError
 from keras_gan.evaluate import RealImages, report
 from keras_gan.experiments import TrainedRun, arguments, nearest
-from keras_gan.files import write_all
+from keras_gan.files import json_text, write_all
 
 _NEIGHBOURS = {"count": 1000, "shown": 24}
 
@@ -23,7 +23,7 @@ def main(argv=None) -> int:
             raise InputError(f"{folder} is a file; a folder is accepted.")
         metrics, page = evaluate(options)
         files = write_all(
-            folder, {"report.html": page, "metrics.json": _json(metrics) + "\n"}
+            folder, {"report.html": page, "metrics.json": json_text(metrics) + "\n"}
         )
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -99,7 +99,7 @@ def evaluate(options) -> tuple[dict, str]:
         "protocol": real.protocol(gan),
     }
     # The page shows what a reader of the file will find.
-    metrics = json.loads(_json(metrics))
+    metrics = json.loads(json_text(metrics))
     page = report.render(
         metrics,
         run.path,
@@ -122,10 +122,6 @@ def table(metrics: dict) -> str:
 def _samples(gan, images, seed):
     drawing = pictures.drawing_of(gan, images.array)
     return drawing.draw(gan.generate(drawing.count, seed=seed))
-
-
-def _json(content):
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 if __name__ == "__main__":

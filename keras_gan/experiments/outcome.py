@@ -1,14 +1,13 @@
 """What an experiment gives: a picture, and figures with their protocol."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 
 from PIL import Image
 
 from keras_gan import pictures
-from keras_gan.files import write_all
+from keras_gan.files import json_text, write_all
 
 _FRAME_MILLISECONDS = 120
 
@@ -50,8 +49,7 @@ class Outcome:
             options = pictures.endless(others, _FRAME_MILLISECONDS)
             contents[".gif"] = pictures.encoded(first, ".gif", **options)
         # The report last: where there is one, all else is there too.
-        text = json.dumps(self.report, indent=2, ensure_ascii=False, allow_nan=False)
-        contents[".json"] = text + "\n"
+        contents[".json"] = json_text(self.report)
         return write_all(
             folder, {self.name + ending: each for ending, each in contents.items()}
         )

@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from keras_gan import seeding
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
 from keras_gan.features.extractor import Extracted, Extractor, float32
 
 # Part of the name of a cached file: raise it with any change to network or training.
@@ -240,9 +240,9 @@ def _read(path):
             accuracy = json.loads(archive.read(_RESULT))["accuracy"]
         return keras.saving.load_model(path, compile=False), accuracy
     except Exception as error:  # Keras raises many kinds on a broken file
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         warnings.warn(
-            f"{path} cannot be read ({reason}); the classifier is trained again.",
+            f"{path} cannot be read ({first_line(error)}); the classifier is trained "
+            "again.",
             stacklevel=3,
         )
         return None

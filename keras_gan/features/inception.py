@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
 from keras_gan.features.extractor import Extracted, Extractor, float32
 
 _SIDE = 299
@@ -68,7 +68,7 @@ def _own_weights(path):
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{path!r} is no weights file of keras.applications.InceptionV3 with its "
-            f"top: {_first_line(error)}"
+            f"top: {first_line(error)}"
         ) from error
 
 
@@ -79,7 +79,7 @@ def _imagenet():
     except Exception as error:  # Keras wraps what goes wrong in a bare Exception
         raise InputError(
             f"the weights of InceptionV3 cannot be downloaded "
-            f"({_first_line(error)}): give {_FILE} as inception:PATH or put it into "
+            f"({first_line(error)}): give {_FILE} as inception:PATH or put it into "
             "the folder models of Keras's home (KERAS_HOME or ~/.keras)."
         ) from error
 
@@ -93,7 +93,3 @@ def _quickly():
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _first_line(error):
-    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".:")

@@ -1,7 +1,6 @@
 """What the tests of faults share: train.py as a user runs it, and a disk to fill."""
 
 import contextlib
-import importlib.util
 import pathlib
 import shutil
 import subprocess
@@ -23,15 +22,6 @@ TINY = [
 def tiny():
     """Options of a run that takes seconds."""
     return list(TINY)
-
-
-@pytest.fixture(scope="session")
-def train():
-    """train.py as a module, for faults that do not need a process of their own."""
-    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
