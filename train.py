@@ -347,8 +347,6 @@ def fit(run, gan, images, real) -> int | None:
 
 def reporting(run, images, real, total_steps, stop, signals) -> list:
     """Returns the callbacks that tell of training and write into the run's folder."""
-    import keras
-
     from keras_gan import callbacks
 
     recipe = run.recipe
@@ -377,7 +375,7 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
             real=images.array,
         ),
         callbacks.MetricsCSV(run.path / "metrics.csv"),
-        keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False),
+        callbacks.TensorBoardEpochs(run.path / "tensorboard"),
     ]
 
 

@@ -10,6 +10,7 @@ from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
 from keras_gan.callbacks.step_callback import steps_taken
 from keras_gan.callbacks.stop import StopAfter, StopOnSignal, StopTogether
+from keras_gan.callbacks.tensorboard import TensorBoardEpochs
 
 __all__ = [
     "Checkpoint",
@@ -24,6 +25,7 @@ __all__ = [
     "StopAfter",
     "StopOnSignal",
     "StopTogether",
+    "TensorBoardEpochs",
     "restore_newest",
     "steps_taken",
 ]

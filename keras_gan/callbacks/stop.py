@@ -18,7 +18,8 @@ class StopAfter(StepCallback):
         minutes: minutes of training, those before a resume included, or None.
 
     `seconds` is a `tf.Variable` with the time trained; save it with the model
-    (`Checkpoint(..., also={"seconds": stop.seconds})`) to count on after a resume.
+    (`Checkpoint(..., also={"seconds": stop.seconds})`) to count on after a resume. It
+    is set, and compared with `minutes`, once a second.
     """
 
     def __init__(self, steps=None, minutes=None):
@@ -41,11 +42,20 @@ class StopAfter(StepCallback):
 
     def on_train_begin(self, logs=None):
         self._begin = time.monotonic() - float(self.seconds.numpy())
+        self._next_look = self._begin
 
     def on_train_batch_end(self, batch, logs=None):
-        self.seconds.assign(time.monotonic() - self._begin)
-        if self.reached(self.step_after(batch)):
+        now = time.monotonic()
+        if now >= self._next_look:  # a variable each step is 2 % of a small one
+            self._next_look = now + 1
+            self.seconds.assign(now - self._begin)
+            if self.minutes is not None and self.minutes_left() <= 0:
+                self.model.stop_training = True
+        if self.steps is not None and self.step_after(batch) >= self.steps:
             self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.seconds.assign(time.monotonic() - self._begin)
 
 
 class StopTogether(keras.callbacks.Callback):
