@@ -65,16 +65,12 @@ class Run:
         """Returns a run that is not written yet.
 
         Args:
-            path: folder that does not exist or is empty.
+            path: folder that `require_free` accepts.
             recipe_name: name of the recipe that the settings began as.
             recipe: all settings.
             images: `datasets.Images` to train on.
-
-        Raises:
-            InputError: where the folder already holds something.
         """
         path = pathlib.Path(path)
-        require_free(path)
         versions = {name: metadata.version(name) for name in _PACKAGES}
         versions["python"] = platform.python_version()
         versions["keras_gan"] = keras_gan.__version__

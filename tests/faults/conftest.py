@@ -29,13 +29,12 @@ def start():
     """Returns a function that starts train.py as a process."""
 
     def start(*arguments, **options):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             [sys.executable, str(ROOT / "train.py"), *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             cwd=ROOT,
             text=True,
-            **options,
+            **(pipes | options),
         )
 
     return start
