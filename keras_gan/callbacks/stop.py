@@ -4,6 +4,7 @@ import signal
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gan.callbacks.step_callback import StepCallback
@@ -48,14 +49,18 @@ class StopAfter(StepCallback):
         now = time.monotonic()
         if now >= self._next_look:  # a variable each step is 2 % of a small one
             self._next_look = now + 1
-            self.seconds.assign(now - self._begin)
+            self._set_seconds(now)
             if self.minutes is not None and self.minutes_left() <= 0:
                 self.model.stop_training = True
         if self.steps is not None and self.step_after(batch) >= self.steps:
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):
-        self.seconds.assign(time.monotonic() - self._begin)
+        self._set_seconds(time.monotonic())
+
+    def _set_seconds(self, now):
+        # TensorFlow keeps each Python number that it has made a tensor of for ever.
+        self.seconds.assign(np.float64(now - self._begin))
 
 
 class StopTogether(keras.callbacks.Callback):

@@ -1,6 +1,7 @@
 """Curves for TensorBoard."""
 
 import keras
+import numpy as np
 
 
 class TensorBoardEpochs(keras.callbacks.TensorBoard):
@@ -15,6 +16,11 @@ class TensorBoardEpochs(keras.callbacks.TensorBoard):
 
     def __init__(self, directory):
         super().__init__(directory, write_graph=False)
+
+    def on_epoch_end(self, epoch, logs=None):
+        # TensorFlow keeps each Python number that it has made a tensor of for ever.
+        logs = {name: np.float32(value) for name, value in (logs or {}).items()}
+        super().on_epoch_end(np.int64(epoch), logs)
 
     def on_train_batch_begin(self, batch, logs=None):
         pass
