@@ -1,6 +1,9 @@
 """What an export needs to know: a trained generator and its description."""
 
 import dataclasses
+import inspect
+import json
+import operator
 import os
 import pathlib
 import zipfile
@@ -220,16 +223,52 @@ def describe(model_or_run, name: str) -> Generator:
 
 def _loaded(path):
     try:
+        if pathlib.Path(path).suffix != ".keras":  # Keras would read others as HDF5
+            raise ValueError("its name does not end in .keras")
         with zipfile.ZipFile(path) as archive:
             for name in map(pathlib.PurePosixPath, archive.namelist()):
                 if name.is_absolute() or ".." in name.parts:
                     raise ValueError(f"its member {name} leads out of the archive")
+            _refuse_calls(json.loads(archive.read("config.json")))
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # Keras raises many kinds on a broken file
         raise InputError(
             f"{path} cannot be read as a model ({first_line(error)}); a file that "
             "GAN.save wrote and the folder of a run are accepted."
         ) from error
+
+
+def _refuse_calls(config):
+    """Raises ValueError where a layer would call more than an activation.
+
+    Keras's safe mode looks at classes when they are made from their configs. What a
+    layer names as its function it calls unseen, with what the file says: any function
+    that Keras exports and any class, also TFSMLayer, which runs a SavedModel. Keras
+    itself writes activations, and functions that are registered, as "builtins".
+    """
+    parts = [config]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, list):
+            parts += part
+        if not isinstance(part, dict):
+            continue
+        parts += part.values()
+        module, name = part.get("module"), part.get("class_name")
+        if name == "function":
+            name, called = part.get("config"), module != "builtins"
+        else:
+            called = inspect.isfunction(_exported(f"{module}.{name}"))
+        if called:
+            raise ValueError(f"a layer would call {module}.{name}")
+
+
+def _exported(name):
+    """Returns what Keras exports under a name, or None."""
+    try:
+        return operator.attrgetter(name.removeprefix("keras."))(keras)
+    except AttributeError:
+        return None
 
 
 def _in_float32(network):

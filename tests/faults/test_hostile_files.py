@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
+from tensorflow.python.trackable.resource import CapturableResource
 
 from export.__main__ import main
 from keras_gan import DCGAN
@@ -84,6 +86,85 @@ def external_link(saved, path):
     changed(saved, path, change)
 
 
+class Harm(CapturableResource):
+    """What TensorFlow makes anew where it loads a SavedModel, by writing a file."""
+
+    def __init__(self, path):
+        super().__init__()
+        self._path = str(path)
+
+    def _create_resource(self):
+        return tf.raw_ops.MutableHashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+
+    def _initialize(self):
+        tf.io.write_file(self._path, "written on loading")
+        return tf.constant(0)
+
+
+def saved_model(folder):
+    module = tf.Module()
+    module.harm = Harm(folder.parent / "harm")
+    tf.saved_model.save(module, str(folder))
+    (folder.parent / "harm").unlink(missing_ok=True)
+    return str(folder)
+
+
+def gan_with(saved, path, layer, argument):
+    """Writes a GAN each of whose networks calls the layer with the argument."""
+    inputs = keras.Input([2], name="input")
+    network = keras.saving.serialize_keras_object(keras.Model(inputs, inputs))
+    node = {"args": [], "kwargs": {"inputs": argument}}
+    layer = {**layer, "name": "evil", "inbound_nodes": [node]}
+    layer["config"] = {**layer["config"], "name": "evil"}
+    network["config"]["layers"].append(layer)
+    gan = {
+        **{"module": "keras_gan.models.gan", "class_name": "GAN"},
+        "registered_name": "keras_gan>GAN",
+        "config": {"generator": network, "discriminator": network, "latent_dim": 2},
+    }
+
+    def change(name, content):
+        return json.dumps(gan) if name == "config.json" else content
+
+    changed(saved, path, change)
+
+
+def of_keras(name, config, module="keras.layers"):
+    names = {"module": module, "class_name": name, "registered_name": None}
+    return {**names, "config": config}
+
+
+# CVE-2026-1462, which Keras refuses.
+def saved_model_layer(saved, path):
+    layer = of_keras("TFSMLayer", {"filepath": saved_model(path.parent / "model")})
+    gan_with(saved, path, layer, None)
+
+
+# The same class as the function of a layer, which Keras 3.15.1 calls in safe mode too.
+def saved_model_activation(saved, path):
+    function = of_keras("function", "TFSMLayer")
+    layer = of_keras("Activation", {"activation": function})
+    gan_with(saved, path, layer, saved_model(path.parent / "model"))
+
+
+def saved_model_lambda(saved, path):
+    function = of_keras("function", "layers.TFSMLayer", "keras")
+    layer = of_keras("Lambda", {"function": function})
+    gan_with(saved, path, layer, saved_model(path.parent / "model"))
+
+
+def function_as_class(saved, path):
+    function = of_keras("set_floatx", {}, "keras.config")
+    gan_with(saved, path, of_keras("Activation", {"activation": function}), "float16")
+
+
+def deep_config(saved, path):
+    def change(name, content):
+        return "[" * 100_000 + "]" * 100_000 if name == "config.json" else content
+
+    changed(saved, path, change)
+
+
 @pytest.mark.parametrize(
     ("hostile", "said"),
     [
@@ -91,6 +172,11 @@ def external_link(saved, path):
         (foreign_class, "system"),
         (members_outside, "../harm"),
         (external_link, "could not be loaded"),
+        (saved_model_layer, "TFSMLayer"),
+        (saved_model_activation, "keras.layers.TFSMLayer"),
+        (saved_model_lambda, "keras.layers.TFSMLayer"),
+        (function_as_class, "keras.config.set_floatx"),
+        (deep_config, "recursion"),
     ],
 )
 def test_keras_files_of_strangers(saved, tmp_path, capsys, hostile, said):
@@ -105,6 +191,16 @@ def test_keras_files_of_strangers(saved, tmp_path, capsys, hostile, said):
     assert said in error
     assert "Traceback" not in error
     assert sorted(tmp_path.rglob("*")) == before
+    assert keras.config.floatx() == "float32"
+
+
+def test_an_archive_behind_an_hdf5_file(saved, tmp_path, capsys):
+    path = tmp_path / "model.h5"
+    keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]).save(path)
+    with path.open("ab") as file:
+        file.write((saved / "gan.keras").read_bytes())
+    assert main([str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "does not end in .keras" in capsys.readouterr().err
 
 
 def test_an_onnx_file_with_data_outside_its_folder(saved, tmp_path, capsys):
