@@ -520,8 +520,13 @@ RECIPES: dict[str, Recipe] = {
         "DCGAN on CIFAR-10 at 32x32",
         data="tfds:cifar10",
         image_size="32",
-        base_filters=64,
+        base_filters=32,
+        batch_size=64,
         epochs=100,
+        # At 1e-3 and 64 filters the generator collapsed.
+        generator_learning_rate=5e-4,
+        discriminator_learning_rate=5e-4,
+        halving_steps=10_000,
         generator_average=0.999,
     ),
     "stacked-mnist": DCGANRecipe(
