@@ -32,6 +32,7 @@ CASES = {
         {
             "data": "tfds:utkface64",
             "base_filters": 16,
+            "batch_size": 128,
             "generator_average": 0,
         },
     ),

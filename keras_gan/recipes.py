@@ -564,12 +564,16 @@ RECIPES: dict[str, Recipe] = {
         halving_steps=3500,
     ),
     "dcgan-64": DCGANRecipe(
-        "DCGAN with half the paper's channels at 64x64, for a folder of images",
+        "DCGAN with a quarter of the paper's channels at 64x64, for a folder of images",
         data="folder:images",
         image_size="64",
         channels=3,
-        base_filters=64,
+        base_filters=32,
+        batch_size=64,
         epochs=100,
+        generator_learning_rate=5e-4,
+        discriminator_learning_rate=5e-4,
+        halving_steps=10_000,
         generator_average=0.999,
     ),
     "dcgan-64-paper": DCGANRecipe(
