@@ -31,7 +31,7 @@ CASES = {
         "dcgan-64",
         {
             "data": "tfds:utkface64",
-            "base_filters": 16,
+            "base_filters": 32,
             "batch_size": 128,
             "generator_average": 0,
         },
@@ -108,7 +108,7 @@ class TakeTurns(keras.callbacks.Callback):
 
 def compare(name, changes, epochs):
     recipe = recipes.get(name).override({**changes, "epochs": epochs})
-    images = train.read_images(recipe)
+    images = train.read_images(recipe, replicas=1)
     low, high = (0.0, 1.0) if name == "gan-mnist" else (-1.0, 1.0)
     values = images.array.astype("float32")
     if images.array.dtype == np.uint8:
