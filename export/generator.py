@@ -5,9 +5,8 @@ import inspect
 import json
 import operator
 import os
-import pathlib
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import keras
 import numpy as np
@@ -223,10 +222,10 @@ def describe(model_or_run, name: str) -> Generator:
 
 def _loaded(path):
     try:
-        if pathlib.Path(path).suffix != ".keras":  # Keras would read others as HDF5
+        if Path(path).suffix != ".keras":  # Keras would read others as HDF5
             raise ValueError("its name does not end in .keras")
         with zipfile.ZipFile(path) as archive:
-            for name in map(pathlib.PurePosixPath, archive.namelist()):
+            for name in map(PurePosixPath, archive.namelist()):
                 if name.is_absolute() or ".." in name.parts:
                     raise ValueError(f"its member {name} leads out of the archive")
             _refuse_calls(json.loads(archive.read("config.json")))

@@ -41,7 +41,8 @@ def json_text(content) -> str:
         ValueError: for NaN and infinity, which JSON does not have.
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    return text + "\n"
+    # Names of files may hold bytes that UTF-8 has not; JSON's escapes look like these.
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def write_all(

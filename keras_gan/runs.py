@@ -86,7 +86,7 @@ class Run:
         """
         path = pathlib.Path(path)
         try:
-            config = json.loads((path / "config.json").read_text())
+            config = json.loads((path / "config.json").read_text("utf-8"))
             settings = config["settings"]
             _refuse_edited(path, config)
             recipe = type(recipes.get(config["recipe"]))(**settings)
@@ -222,7 +222,7 @@ def _copy_of_config(path):
 def _refuse_edited(path, config):
     """Raises InputError where a config is not the one of the checkpoints."""
     try:
-        copy = json.loads(_copy_of_config(path).read_text())
+        copy = json.loads(_copy_of_config(path).read_text("utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return  # an older run, or a copy that nobody needs
     now, before = (

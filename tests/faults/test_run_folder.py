@@ -1,6 +1,7 @@
 """Run folders that are shared, moved, edited or read from a disk without writing."""
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -113,3 +114,15 @@ def test_data_that_cannot_be_written_is_enough(train, tiny, tmp_path):
             assert train.main([*tiny, "--data", source, *run]) == 0
     finally:
         subprocess.run(["umount", "--lazy", str(data)], check=True)
+
+
+def test_a_data_folder_whose_name_is_no_text(train, tiny, tmp_path):
+    photos = tmp_path / os.fsdecode(b"photos \xff \xc3\xa9")
+    photos.mkdir()
+    for i in range(64):
+        Image.new("L", (8, 8), i).save(photos / f"{i}.png")
+    options = ["--run-dir", str(tmp_path / "run"), "--no-export"]
+    data = ["--data", f"folder:{photos}", "--steps", "1"]
+    assert train.main([*tiny, *data, *options]) == 0
+    assert train.main(["--resume", "--steps", "2", *options]) == 0
+    assert runs.Run.open(tmp_path / "run").recipe.data == f"folder:{photos}"
