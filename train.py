@@ -178,7 +178,8 @@ def train(options, settings) -> int:
                 if images.skipped:
                     run.write_skipped(images.skipped)
                     listed = path / "bad_images.txt"
-                    print(f"{len(images.skipped)} files left out: see {listed}")
+                    bad, count = len(images.skipped), len(images)
+                    print(f"left out {bad} of {bad + count} files: see {listed}")
         return train_run(options, run, gan, images, real)
 
 

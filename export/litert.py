@@ -12,6 +12,7 @@ import tensorflow as tf
 from export.generator import Generator
 from export.signatures import default_alone
 from keras_gan.errors import InputError
+from keras_gan.files import json_text
 
 _METADATA = "metadata.json"
 
@@ -52,7 +53,7 @@ def write(generator: Generator, path: Path) -> None:
             converter.target_spec.supported_types = [tf.float16]
         path.write_bytes(converter.convert())
     with zipfile.ZipFile(path, "a") as file:
-        file.writestr(_METADATA, json.dumps(generator.metadata(), indent=2))
+        file.writestr(_METADATA, json_text(generator.metadata()))
 
 
 def metadata(path: Path) -> dict:

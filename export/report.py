@@ -8,6 +8,7 @@ from pathlib import Path
 
 from export.files import staged
 from keras_gan.errors import InputError
+from keras_gan.files import json_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +89,7 @@ def write_report(rows: Sequence[Row], path: str | os.PathLike) -> None:
         if row["path"] not in passed or (row["passed"] and not passed[row["path"]])
     ]
     with staged(path) as temporary:
-        temporary.write_text(json.dumps(kept + new, indent=2, allow_nan=False) + "\n")
+        temporary.write_text(json_text(kept + new), "utf-8")
         os.replace(temporary, path)
 
 
@@ -101,7 +102,7 @@ def read_report(path: Path) -> list[dict]:
     if not path.exists():
         return []
     try:
-        rows = json.loads(path.read_text())
+        rows = json.loads(path.read_bytes())
         if all({"path", "passed"} <= row.keys() for row in rows):
             return rows
     except (ValueError, TypeError, AttributeError):

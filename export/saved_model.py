@@ -12,6 +12,7 @@ from export.generator import Generator, describe
 from export.publish import publish, refuse_existing
 from export.report import Row
 from export.signatures import every
+from keras_gan.files import json_text
 
 _METADATA = Path("assets.extra", "metadata.json")
 
@@ -59,11 +60,11 @@ def write(generator: Generator, path: Path) -> None:
     # TensorFlow Serving reads nothing in assets.extra, so it is free for descriptions.
     description = path / _METADATA
     description.parent.mkdir()
-    description.write_text(json.dumps(generator.metadata(), indent=2) + "\n")
+    description.write_text(json_text(generator.metadata()), "utf-8")
     if warmup.installed():
         warmup.write(generator, path)
 
 
 def metadata(path: Path) -> dict:
     """Returns the description in a SavedModel."""
-    return json.loads((path / _METADATA).read_text())
+    return json.loads((path / _METADATA).read_bytes())

@@ -86,7 +86,7 @@ class Run:
         """
         path = pathlib.Path(path)
         try:
-            config = json.loads((path / "config.json").read_text("utf-8"))
+            config = json.loads((path / "config.json").read_bytes())
             settings = config["settings"]
             _refuse_edited(path, config)
             recipe = type(recipes.get(config["recipe"]))(**settings)
@@ -98,7 +98,10 @@ class Run:
                 f"{path} holds no run: there is no config.json; a folder that train.py "
                 "wrote is accepted."
             ) from None
-        except (KeyError, TypeError, json.JSONDecodeError, NotADirectoryError) as error:
+        except (
+            *(KeyError, TypeError, NotADirectoryError),
+            *(json.JSONDecodeError, UnicodeDecodeError),
+        ) as error:
             raise InputError(
                 f"{path / 'config.json'} cannot be read as a run's: {error}."
             ) from error
@@ -222,8 +225,8 @@ def _copy_of_config(path):
 def _refuse_edited(path, config):
     """Raises InputError where a config is not the one of the checkpoints."""
     try:
-        copy = json.loads(_copy_of_config(path).read_text("utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        copy = json.loads(_copy_of_config(path).read_bytes())
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
         return  # an older run, or a copy that nobody needs
     now, before = (
         {"recipe": c["recipe"], **c["settings"], **c["data"]} for c in (config, copy)

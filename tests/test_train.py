@@ -236,7 +236,7 @@ def test_existing_run_is_not_touched(train, finished, capsys):
 def test_resume_where_there_is_nothing(train, tmp_path, capsys):
     assert train.main(["--resume", "--run-dir", str(tmp_path / "no")]) == 2
     assert "config.json" in capsys.readouterr().err
-    (tmp_path / "config.json").write_text("{")
+    (tmp_path / "config.json").write_bytes(b'{"recipe": "\xe9"}')  # no UTF-8
     assert train.main(["--resume", "--run-dir", str(tmp_path)]) == 2
     assert "config.json" in capsys.readouterr().err
 
@@ -276,8 +276,9 @@ def test_unreadable_files_are_left_out_and_listed(train, tmp_path, capsys):
         image = Image.fromarray(rng.integers(0, 256, (20, 30, 3), "uint8"))
         image.save(folder / f"{i}.jpg")
     tiny = [*TINY, "--data", f"folder:{folder}", "--steps", "2", "--no-export"]
-    assert train.main([*tiny, "--run-dir", str(tmp_path / "run")]) == 0
-    assert "1 files left out" in capsys.readouterr().out
+    with pytest.warns(UserWarning, match="1 of 71 pictures"):
+        assert train.main([*tiny, "--run-dir", str(tmp_path / "run")]) == 0
+    assert "left out 1 of 71 files" in capsys.readouterr().out
     assert "a.png" in (tmp_path / "run" / "bad_images.txt").read_text()
 
 

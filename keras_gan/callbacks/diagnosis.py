@@ -343,7 +343,7 @@ class Diagnosis(keras.callbacks.Callback):
         epochs = steps_taken(self.model) // self.params["steps"]
         if not epochs or not self.path.exists():
             return []
-        found = json.loads(self.path.read_text())
+        found = json.loads(self.path.read_bytes())
         # A run that died had gone on after the checkpoint from which it is resumed.
         return [finding for finding in found if finding["epoch"] <= epochs]
 

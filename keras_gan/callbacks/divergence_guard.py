@@ -81,7 +81,7 @@ class DivergenceGuard(StepCallback):
         if self.path and self.path.exists():
             known = len(self._returns)
             # A run that died had gone on after the checkpoint that it is resumed from.
-            found = json.loads(self.path.read_text())
+            found = json.loads(self.path.read_bytes())
             self._returns = [entry for entry in found if entry["step"] <= step]
             # Lowered rates are in the checkpoint, but schedules are not.
             for _ in self._returns[known:]:

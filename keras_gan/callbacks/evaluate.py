@@ -162,7 +162,7 @@ class Evaluate(keras.callbacks.Callback):
     def _value_before(self):
         """Returns the best value of the run so far, None where none compares."""
         try:
-            facts = json.loads((self.best_directory / "best.json").read_text())
+            facts = json.loads((self.best_directory / "best.json").read_bytes())
         except FileNotFoundError:
             return None
         same = (facts["measure"], facts["protocol"]) == (self.best, self._protocol)

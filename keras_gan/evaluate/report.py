@@ -256,7 +256,7 @@ def _experiments(folder):
 
 def _read_json(path):
     try:
-        return json.loads(path.read_text("utf-8"))
+        return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
