@@ -173,11 +173,12 @@ def main():
         return datasets.read(source, size, recipe.channels, options.data_dir)
 
     images = read(recipe.data)
+    extractors = {"train": features.get(None, images)}
+    if options.other:
+        extractors["other"] = features.get("classifier", read(options.other))
     judges = {
-        name: evaluate.RealImages(
-            images, features.get("classifier", read(source)), options.samples
-        )
-        for name, source in {"train": recipe.data, "other": options.other}.items()
+        name: evaluate.RealImages(images, extractor, options.samples)
+        for name, extractor in extractors.items()
     }
     for name, real in judges.items():
         print(f"{name}: {real.extractor.name}; real {real.baseline.measure(MEASURES)}")
@@ -199,9 +200,7 @@ def parse():
     parser.add_argument("--contestants", nargs="+", default=["plain", "recipe"])
     parser.add_argument("--data", help="source of the images (default the recipe's)")
     parser.add_argument(
-        "--other",
-        default="tfds:mnist:test",
-        help="labelled images from which a second network learns its features",
+        "--other", help="labelled images from which a second network learns too"
     )
     parser.add_argument("--data-dir", help="where TensorFlow Datasets keeps its files")
     parser.add_argument("--minutes", type=float, nargs="+", default=[2, 5, 10])
