@@ -9,6 +9,7 @@ import argparse
 import collections
 import dataclasses
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -48,7 +49,7 @@ def tutorial(shape, seed):
     generator = keras.Sequential(
         [
             keras.Input([100]),
-            *activated(layers.Dense(np.prod(small), use_bias=False)),
+            *activated(layers.Dense(math.prod(small), use_bias=False)),
             layers.Reshape(small),
             *activated(upsample(128, 1)),
             *activated(upsample(64, 2)),
