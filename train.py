@@ -178,8 +178,8 @@ def train(options, settings) -> int:
                 if images.skipped:
                     run.write_skipped(images.skipped)
                     listed = path / "bad_images.txt"
-                    bad, count = len(images.skipped), len(images)
-                    print(f"left out {bad} of {bad + count} files: see {listed}")
+                    bad = len(images.skipped)
+                    print(f"left out {bad} of {bad + len(images)} files: see {listed}")
         return train_run(options, run, gan, images, real)
 
 

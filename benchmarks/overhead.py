@@ -31,7 +31,6 @@ CASES = {
         "dcgan-64",
         {
             "data": "tfds:utkface64",
-            "base_filters": 32,
             "batch_size": 128,
             "generator_average": 0,
         },

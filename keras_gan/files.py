@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 from keras_gan.errors import InputError
 
+# What `json.loads` raises for bytes that are no JSON.
+NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
+
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:

@@ -38,7 +38,7 @@ import numpy as np
 import keras_gan
 from keras_gan import recipes
 from keras_gan.errors import InputError
-from keras_gan.files import json_text, write_whole
+from keras_gan.files import NOT_JSON, json_text, write_whole
 
 # What a run becomes does not depend on where it trains, up to rounding.
 _CHANGEABLE = (
@@ -98,10 +98,7 @@ class Run:
                 f"{path} holds no run: there is no config.json; a folder that train.py "
                 "wrote is accepted."
             ) from None
-        except (
-            *(KeyError, TypeError, NotADirectoryError),
-            *(json.JSONDecodeError, UnicodeDecodeError),
-        ) as error:
+        except (KeyError, TypeError, NotADirectoryError, *NOT_JSON) as error:
             raise InputError(
                 f"{path / 'config.json'} cannot be read as a run's: {error}."
             ) from error
@@ -226,7 +223,7 @@ def _refuse_edited(path, config):
     """Raises InputError where a config is not the one of the checkpoints."""
     try:
         copy = json.loads(_copy_of_config(path).read_bytes())
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, *NOT_JSON):
         return  # an older run, or a copy that nobody needs
     now, before = (
         {"recipe": c["recipe"], **c["settings"], **c["data"]} for c in (config, copy)

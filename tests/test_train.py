@@ -236,9 +236,10 @@ def test_existing_run_is_not_touched(train, finished, capsys):
 def test_resume_where_there_is_nothing(train, tmp_path, capsys):
     assert train.main(["--resume", "--run-dir", str(tmp_path / "no")]) == 2
     assert "config.json" in capsys.readouterr().err
-    (tmp_path / "config.json").write_bytes(b'{"recipe": "\xe9"}')  # no UTF-8
-    assert train.main(["--resume", "--run-dir", str(tmp_path)]) == 2
-    assert "config.json" in capsys.readouterr().err
+    for content in (b"{", b'{"recipe": "\xe9"}'):  # no JSON, no UTF-8
+        (tmp_path / "config.json").write_bytes(content)
+        assert train.main(["--resume", "--run-dir", str(tmp_path)]) == 2
+        assert "config.json" in capsys.readouterr().err
 
 
 def test_resume_with_other_images(train, tmp_path, capsys):

@@ -15,6 +15,7 @@ from keras_gan import losses
 from keras_gan.errors import InputError
 from keras_gan.evaluate import charts
 from keras_gan.evaluate.measures import MEASURES
+from keras_gan.files import NOT_JSON
 
 _WIDTH = 1600  # pixels of the widest picture; a sheet with words stays readable
 _SMALL_WIDTH = 400  # of a grid among those through time
@@ -259,7 +260,7 @@ def _read_json(path):
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise InputError(f"{path} cannot be read as JSON: {error}.") from error
 
 
