@@ -481,7 +481,7 @@ RECIPES: dict[str, Recipe] = {
         generator_learning_rate=1e-3,
         discriminator_learning_rate=1e-3,
         beta_1=0.0,
-        halving_steps=30_000,
+        halving_steps=60_000,
         generator_average=0.9998,
     ),
     "gan-mnist-paper": PaperMLPRecipe(
