@@ -6,6 +6,15 @@ import pytest
 from keras_gan import metrics
 from keras_gan.errors import InputError
 
+
+def parzen_log_likelihood(samples, x):
+    return metrics.parzen_log_likelihood(samples, x, 0.1)
+
+
+def mode_coverage(samples, centres):
+    return metrics.mode_coverage(samples, centres, 0.1)
+
+
 MEASURES = {
     metrics.frechet_distance: ("real", "fake"),
     metrics.kernel_distance: ("real", "fake"),
@@ -15,12 +24,12 @@ MEASURES = {
     metrics.classifier_test: ("a", "b"),
     metrics.nearest_neighbours: ("samples", "reference"),
     metrics.validate_sigma: ("samples", "validation"),
-    lambda samples, x: metrics.parzen_log_likelihood(samples, x, 0.1): ("samples", "x"),
-    lambda samples, centres: metrics.mode_coverage(samples, centres, 0.1): (
-        "samples",
-        "centres",
-    ),
+    parzen_log_likelihood: ("samples", "x"),
+    mode_coverage: ("samples", "centres"),
 }
+OF_EACH_MEASURE = pytest.mark.parametrize(
+    ("measure", "names"), MEASURES.items(), ids=[m.__name__ for m in MEASURES]
+)
 GOOD = np.random.default_rng(0).random((9, 3))
 NOT_FINITE = np.where(np.eye(9, 3), [np.nan, np.inf, 1], GOOD)
 BROKEN = {
@@ -36,7 +45,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("position", [0, 1])
 @pytest.mark.parametrize("said", BROKEN)
-@pytest.mark.parametrize(("measure", "names"), MEASURES.items(), ids=str)
+@OF_EACH_MEASURE
 def test_a_broken_set_is_named(measure, names, said, position):
     sets = [GOOD, GOOD]
     sets[position] = BROKEN[said]
@@ -46,7 +55,7 @@ def test_a_broken_set_is_named(measure, names, said, position):
     assert str(error.value).endswith("are accepted.")
 
 
-@pytest.mark.parametrize(("measure", "names"), MEASURES.items(), ids=str)
+@OF_EACH_MEASURE
 def test_sets_of_two_widths_are_named(measure, names):
     said = f"^D of {names[0]} 3 and {names[1]} 2 differ"
     with pytest.raises(InputError, match=said):
