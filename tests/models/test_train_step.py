@@ -459,17 +459,17 @@ def test_compiled_by_xla_gives_the_same_losses(make, options):
     histories = []
     for jit_compile in (False, True):
         gan = make()
+        # At 1e-2, roundings that differ grew to 5e-3.
         gan.compile(
-            keras.optimizers.Adam(1e-2, beta_1=0.5),
-            keras.optimizers.Adam(1e-2, beta_1=0.5),
+            keras.optimizers.Adam(5e-3, beta_1=0.5),
+            keras.optimizers.Adam(5e-3, beta_1=0.5),
             generator_average=0.9,
             jit_compile=jit_compile,
             **options,
         )
         data = (pixels,) if gan.num_classes is None else (pixels, np.arange(8) % 3)
         batch = tf.data.Dataset.from_tensors(data)  # each epoch is a step
-        # In twice the steps, roundings that differ have grown to 5e-3.
-        histories.append(gan.fit(batch, epochs=10, verbose=0).history)
+        histories.append(gan.fit(batch, epochs=20, verbose=0).history)
     plain, compiled = histories
     for name, values in plain.items():
         assert compiled[name] == pytest.approx(values, abs=1e-4)
