@@ -259,10 +259,11 @@ def real_images(recipe, images):
         return None  # two halves of one image each have no covariance
     coverage = coverage_of(recipe.data)
     count = MEASURED_IMAGES if coverage is None else coverage.samples
+    extractor = features.get(recipe.features, images)
     return evaluate.RealImages(
         images,
-        features.get(recipe.features, images),
-        count=min(count, len(images) // 2),
+        extractor,
+        count=min(count, evaluate.most_images(images, extractor)),
         source=recipe.data,
         data_dir=recipe.data_dir,
     )
@@ -410,9 +411,7 @@ def export(run) -> int:
 
     try:
         # A run that went on for longer replaces its own ONNX file.
-        rows = export_all(
-            run.path, run.path / "export", run.path.resolve().name, overwrite=True
-        )
+        rows = export_all(run.path, run.path / "export", overwrite=True)
     except VerificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

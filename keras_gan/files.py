@@ -48,6 +48,22 @@ def json_text(content) -> str:
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
+def require_folder(path: pathlib.Path) -> None:
+    """Checks before the work that a folder to write can be at a path that a user gave.
+
+    Raises:
+        InputError: where it is a file, or no path, such as one that is too long.
+    """
+    try:
+        is_file = path.exists() and not path.is_dir()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be a folder to write to: {error.strerror}."
+        ) from error
+    if is_file:
+        raise InputError(f"{path} is a file; a folder is accepted.")
+
+
 def write_all(
     folder: pathlib.Path, contents: dict[str, bytes | str]
 ) -> list[pathlib.Path]:

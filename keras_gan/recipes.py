@@ -14,6 +14,7 @@ from keras_gan import distribution, losses, networks, seeding
 from keras_gan.datasets import storage
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
+from keras_gan.models.gan import UPDATES
 from keras_gan.optimizers import RisingMomentumSGD
 
 _KINDS = {1: "points", 3: "images"}
@@ -123,6 +124,7 @@ class Recipe:
             "on_bad_image": ("skip", "fail"),
             "strategy": tuple(distribution.STRATEGIES),
             "mixed_precision": ("bfloat16", "float16"),
+            "update": UPDATES,
         }.items():
             self._require(name, accepted.__contains__, " or ".join(accepted))
         if self.jit == "on" and self.strategy != "one-device":
@@ -138,6 +140,8 @@ class Recipe:
             )
         self.image_shape_asked_for()
         storage.bytes_of(self.memory_budget)
+        losses.get_objective(self.objective)
+        losses.get_penalty(self.penalty)
 
     def _require(self, name, accepted, description):
         value = getattr(self, name)
@@ -253,6 +257,16 @@ class Recipe:
         """Returns new optimizers of the generator and of the discriminator."""
         raise NotImplementedError
 
+    def learning_rates(self) -> list[tuple[float, int]]:
+        """Returns rate and updates in a step, of the generator and the discriminator.
+
+        Schedules of an optimizer count its updates.
+        """
+        return [
+            (self.generator_learning_rate, 1),
+            (self.discriminator_learning_rate, self.discriminator_steps),
+        ]
+
     def initialize(self, gan, images) -> None:
         """Sets what the networks take from the data before the first step."""
 
@@ -277,15 +291,15 @@ class AdamRecipe(Recipe):
 
     def build_optimizers(self):
         return tuple(
-            keras.optimizers.Adam(self._schedule(rate), beta_1=self.beta_1)
-            for rate in (self.generator_learning_rate, self.discriminator_learning_rate)
+            keras.optimizers.Adam(self._schedule(rate, updates), beta_1=self.beta_1)
+            for rate, updates in self.learning_rates()
         )
 
-    def _schedule(self, rate):
+    def _schedule(self, rate, updates):
         if self.halving_steps is None:
             return rate
         return keras.optimizers.schedules.ExponentialDecay(
-            rate, self.halving_steps, decay_rate=0.5
+            rate, updates * self.halving_steps, decay_rate=0.5
         )
 
 
@@ -307,6 +321,8 @@ class DCGANRecipe(AdamRecipe):
         super().__post_init__()
         self._require("base_filters", lambda value: value >= 1, "at least 1")
         self._require("hidden_units", lambda value: value >= 0, "at least 0")
+        if self.image_size is not None:
+            networks.dcgan_stages(*self.image_shape_asked_for())
 
     def build_model(self, image_shape, num_classes):
         return DCGAN(
@@ -434,13 +450,13 @@ class PaperMLPRecipe(Recipe):
             RisingMomentumSGD(
                 # The authors' floor of 1e-6 is reached after 2.9 million steps.
                 keras.optimizers.schedules.ExponentialDecay(
-                    rate, decay_steps=1, decay_rate=1 / 1.000004
+                    rate, decay_steps=updates, decay_rate=1 / 1.000004
                 ),
                 self.initial_momentum,
                 self.final_momentum,
-                self.momentum_steps,
+                updates * self.momentum_steps,
             )
-            for rate in (self.generator_learning_rate, self.discriminator_learning_rate)
+            for rate, updates in self.learning_rates()
         )
 
     def initialize(self, gan, images):

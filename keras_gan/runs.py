@@ -43,6 +43,7 @@ from keras_gan.files import NOT_JSON, json_text, write_whole
 # What a run becomes does not depend on where it trains, up to rounding.
 _CHANGEABLE = (
     *("epochs", "steps", "minutes", "strategy"),
+    *("data", "data_dir", "memory_budget"),
     *("divergence_steps", "divergence_retries"),
 )
 _LOCK = "lock"
@@ -156,11 +157,14 @@ class Run:
     def resumed_with(self, changes: dict) -> "Run":
         """Returns the run with settings that may change on a resume.
 
-        Those are how long and where it trains, and what happens where it diverges.
+        Those are how long and where it trains, where its data lies, and what happens
+        where it diverges.
 
         Raises:
             InputError: for a change of anything else.
         """
+        if changes.get("penalty") == "none":
+            changes = {**changes, "penalty": None}
         for name, value in changes.items():
             if name not in _CHANGEABLE and value != getattr(self.recipe, name, None):
                 raise InputError(
@@ -168,6 +172,8 @@ class Run:
                     f"{getattr(self.recipe, name, None)!r}; a resumed run can only "
                     f"change {', '.join(_CHANGEABLE)}."
                 )
+        # What is the same as before would bring its own defaults with it.
+        changes = {n: value for n, value in changes.items() if n in _CHANGEABLE}
         return dataclasses.replace(self, recipe=self.recipe.override(changes))
 
     def fingerprint(self) -> int:

@@ -56,9 +56,14 @@ def sample(options) -> int:
     gan = runs.load(options.run, options.best)
     drawing = pictures.drawing_of(gan)
     count = drawing.count if options.count is None else options.count
-    labels = options.labels and np.resize(options.labels, count)
+    labels = options.labels and np.resize(options.labels, max(count, 0))
     samples = gan.generate(count, seed=options.seed, labels=labels)
-    pictures.save(drawing.draw(samples), out)
+    try:
+        pictures.save(drawing.draw(samples), out)
+    except (OSError, ValueError) as error:  # what this kind of file cannot hold, too
+        raise InputError(
+            f"--out is {out}, which cannot be written: {error}."
+        ) from error
     return count
 
 

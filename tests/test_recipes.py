@@ -29,14 +29,47 @@ def test_paper_recipes_are_the_papers_networks():
     assert recipe.generator_learning_rate == recipe.discriminator_learning_rate == 2e-4
 
 
-def test_learning_rates_halve():
+@pytest.mark.parametrize("k", [1, 5])
+def test_learning_rates_halve(k):
     recipe = recipes.RECIPES["gan-mnist"].override(
-        {"halving_steps": 10, "discriminator_learning_rate": 0.4}
+        {
+            "halving_steps": 10,
+            "discriminator_learning_rate": 0.4,
+            "discriminator_steps": k,
+        }
     )
-    for optimizer, rate in zip(recipe.build_optimizers(), (1e-3, 0.4), strict=True):
-        for step, share in ((0, 1), (10, 0.5), (25, 2**-2.5)):
-            optimizer.iterations.assign(step)
-            assert optimizer.learning_rate.numpy() == pytest.approx(rate * share)
+    generator, discriminator = recipe.build_optimizers()
+    for step, share in ((0, 1), (10, 0.5), (25, 2**-2.5)):
+        generator.iterations.assign(step)
+        discriminator.iterations.assign(k * step)
+        assert generator.learning_rate.numpy() == pytest.approx(1e-3 * share)
+        assert discriminator.learning_rate.numpy() == pytest.approx(0.4 * share)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("update", "both"),
+        ("objective", "best"),
+        ("penalty", "r3"),
+        ("image_size", "37"),
+    ],
+)
+def test_settings_are_checked_before_any_data_is_read(setting, value):
+    with pytest.raises(InputError, match=value):
+        recipes.RECIPES["digits"].override({setting: value})
+
+
+def test_the_papers_rates_and_momentum_count_steps():
+    recipe = recipes.RECIPES["gan-mnist-paper"].override({"discriminator_steps": 5})
+    generator, discriminator = recipe.build_optimizers()
+    generator.iterations.assign(100_000)
+    discriminator.iterations.assign(500_000)
+    assert generator.learning_rate.numpy() / 0.1 == pytest.approx(0.67032, rel=1e-3)
+    assert discriminator.learning_rate.numpy() / 0.05 == pytest.approx(
+        0.67032, rel=1e-3
+    )
+    assert discriminator.momentum_steps == 5 * generator.momentum_steps
 
 
 def test_mlp_starts_at_the_mean_image():

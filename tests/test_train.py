@@ -127,6 +127,24 @@ def test_the_best_model_can_be_sampled(finished, tmp_path, capsys):
     assert "--evaluate-epochs" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--count", "-3", "--labels", "1"], "count is -3"),
+        (["--seed", "99999999999999999999"], "seed is 99999999999999999999"),
+        (["--count", "60000", "--out", "s.webp"], "--out is s.webp"),
+        (["--out", "/proc/s.png"], "--out is /proc/s.png"),
+    ],
+)
+def test_samples_that_cannot_be(arguments, named, finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = module("keras_gan.sample", finished, *arguments)
+    assert result.returncode == 2, result.stderr
+    assert named in result.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_export_of_a_run_from_the_command_line(finished, tmp_path):
     arguments = (finished, "--format", "saved-model", "onnx", "--out", tmp_path)
     result = module("export", *arguments)
@@ -252,6 +270,28 @@ def test_resume_with_other_images(train, tmp_path, capsys):
     capsys.readouterr()
     assert train.main(["--resume", "--run-dir", path, "--steps", "2"]) == 2
     assert "sha256" in capsys.readouterr().err
+
+
+def test_resume_with_the_same_images_elsewhere(train, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (70, 8, 8), "uint8")
+    source = npz_with(tmp_path / "images.npz", images=images)
+    run_dir = ["--run-dir", str(tmp_path / "run"), "--no-export"]
+    assert train.main([*TINY, "--data", f"npz:{source}", "--steps", "1", *run_dir]) == 0
+    moved = f"npz:{source.rename(tmp_path / 'moved.npz')}"
+    assert train.main(["--resume", "--data", moved, "--steps", "2", *run_dir]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["settings"]["data"] == moved
+
+
+@pytest.mark.parametrize("penalty", [["r1", "--penalty-weight", "0.3"], ["none"]])
+def test_resume_with_the_whole_command(penalty, train, tmp_path):
+    begin = [*TINY, "--penalty", *penalty, "--run-dir", str(tmp_path), "--no-export"]
+    assert train.main([*begin, "--steps", "1"]) == 0
+    before = json.loads((tmp_path / "config.json").read_text())
+    for arguments in begin, ["--penalty", penalty[0], *begin[-3:]]:
+        assert train.main([*arguments, "--resume", "--steps", "2"]) == 0
+        after = json.loads((tmp_path / "config.json").read_text())
+        assert after["settings"] == {**before["settings"], "steps": 2}
 
 
 def test_unwritable_folder_from_a_real_process(tmp_path):

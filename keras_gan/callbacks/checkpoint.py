@@ -10,7 +10,11 @@ import keras
 import tensorflow as tf
 import tqdm
 
-from keras_gan.callbacks.step_callback import StepCallback, steps_taken
+from keras_gan.callbacks.step_callback import (
+    StepCallback,
+    steps_of_epoch,
+    steps_taken,
+)
 from keras_gan.distribution import Workers
 from keras_gan.errors import Diverged, InputError, first_line
 from keras_gan.files import write_whole
@@ -214,6 +218,7 @@ class Checkpoint(StepCallback):
         return True
 
     def on_train_begin(self, logs=None):
+        self._steps = steps_of_epoch(self)
         self._folder = CheckpointFolder(
             self.model, self.directory, self.also, self.keep
         )
@@ -227,9 +232,9 @@ class Checkpoint(StepCallback):
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
-        done = self._steps_before_epoch % self.params["steps"]
+        done = self._steps_before_epoch % self._steps
         self._cut = done > 0 and self._interrupted_metrics is not None
-        self._epoch_length = self.params["steps"] - (done if self._cut else 0)
+        self._epoch_length = self._steps - (done if self._cut else 0)
         if self._cut:
             # `fit` has just reset the means that this epoch had already gathered.
             for metric, values in zip(
@@ -250,7 +255,7 @@ class Checkpoint(StepCallback):
         # Not at the epoch's last batch: a run killed between the two would go on with
         # the next epoch and lack this one's metrics.
         step = steps_taken(self.model)
-        if self._cut and step % self.params["steps"] == 0:
+        if self._cut and step % self._steps == 0:
             # It ended the interrupted epoch only, not training. Who else asked to stop
             # asks again after the next batch.
             self.model.stop_training = False

@@ -12,7 +12,7 @@ import numpy as np
 import tqdm
 
 from keras_gan import losses
-from keras_gan.callbacks.step_callback import steps_taken
+from keras_gan.callbacks.step_callback import steps_of_epoch, steps_taken
 from keras_gan.errors import Diverged, InputError
 from keras_gan.files import json_text, write_whole
 
@@ -262,7 +262,8 @@ class Diagnosis(keras.callbacks.Callback):
 
     Raises:
         InputError: for a count below 2; when training begins, for real images that
-            the model could not have made.
+            the model could not have made, or with a `path` for data of unknown length
+            without `steps_per_epoch`.
 
     Example:
 
@@ -298,6 +299,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._since = {}
         self.findings = []
         if self.path:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._earlier = self._findings_before_resume()
             self._write()
 
@@ -340,7 +342,7 @@ class Diagnosis(keras.callbacks.Callback):
         tqdm.tqdm.write(f"epoch {finding.epoch}: {message}", file=sys.stderr)
 
     def _findings_before_resume(self):
-        epochs = steps_taken(self.model) // self.params["steps"]
+        epochs = steps_taken(self.model) // steps_of_epoch(self)
         if not epochs or not self.path.exists():
             return []
         found = json.loads(self.path.read_bytes())

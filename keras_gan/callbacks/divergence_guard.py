@@ -78,6 +78,8 @@ class DivergenceGuard(StepCallback):
     def on_train_begin(self, logs=None):
         step = self._checked = steps_taken(self.model)
         self.failure = None
+        if self.path:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path and self.path.exists():
             known = len(self._returns)
             # A run that died had gone on after the checkpoint that it is resumed from.

@@ -9,8 +9,8 @@ import keras
 import tqdm
 
 from keras_gan.callbacks.checkpoint import CheckpointFolder
-from keras_gan.callbacks.epoch_table import EpochTable
-from keras_gan.callbacks.step_callback import steps_taken
+from keras_gan.callbacks.step_callback import steps_of_epoch, steps_taken
+from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import Diverged, InputError
 from keras_gan.evaluate import MEASURES
 from keras_gan.files import json_text, write_whole
@@ -45,8 +45,9 @@ class Evaluate(keras.callbacks.Callback):
             a measurement in the middle of an epoch.
 
     Raises:
-        InputError: for `every_epochs` below 1, a measure that is not known or, when
-            training begins, cannot be taken with these features.
+        InputError: for `every_epochs` below 1, no list of measures, a measure that is
+            not known or, when training begins, cannot be taken with these features,
+            or data of unknown length without `steps_per_epoch`.
 
     Example:
 
@@ -85,7 +86,12 @@ class Evaluate(keras.callbacks.Callback):
         if every_epochs < 1:
             raise InputError(f"every_epochs is {every_epochs}; it must be at least 1.")
         self.real = real
-        self.names = list(names)
+        self.names = [] if isinstance(names, str) else list(names)
+        if not self.names:
+            raise InputError(
+                f"names is {names!r}; a list of measures is accepted, such as "
+                "['frechet_distance']."
+            )
         self.every_epochs = every_epochs
         self.best = self.names[0] if best is None else best
         comparable = [n for n in self.names if n in MEASURES and MEASURES[n].better]
@@ -104,7 +110,7 @@ class Evaluate(keras.callbacks.Callback):
         self._told = False
         self._protocol = self.real.protocol(self.model)
         step = steps_taken(self.model)
-        epochs, steps = divmod(step, self.params["steps"])
+        epochs, steps = divmod(step, steps_of_epoch(self))
         if self._table:
             self._table.drop_from(epochs)
         if self.best_directory:
@@ -131,8 +137,7 @@ class Evaluate(keras.callbacks.Callback):
             self._keep_if_best(epoch, values[self.best])
 
     def _is_due(self, epoch):
-        steps = self.params["steps"]
-        if self.model.stop_training and steps and steps_taken(self.model) % steps:
+        if self.model.stop_training and steps_taken(self.model) % steps_of_epoch(self):
             # Training ends here, in the middle of an epoch.
             return self.signals is None or self.signals.received is None
         last = epoch + 1 == self.params["epochs"]

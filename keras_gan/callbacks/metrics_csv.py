@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_gan.callbacks.epoch_table import EpochTable
-from keras_gan.callbacks.step_callback import steps_taken
+from keras_gan.callbacks.step_callback import steps_of_epoch, steps_taken
+from keras_gan.epoch_table import EpochTable
 
 
 class MetricsCSV(keras.callbacks.Callback):
@@ -14,7 +14,11 @@ class MetricsCSV(keras.callbacks.Callback):
     One that stopped before the row of its last epoch, on a full disk, gets it now.
 
     Args:
-        path: file to write or to go on with.
+        path: file to write or to go on with; its folder is made.
+
+    Raises:
+        InputError: when training begins, for data of unknown length without
+            `steps_per_epoch`.
     """
 
     def __init__(self, path):
@@ -22,7 +26,7 @@ class MetricsCSV(keras.callbacks.Callback):
         self._table = EpochTable(path)
 
     def on_train_begin(self, logs=None):
-        epochs, steps = divmod(steps_taken(self.model), self.params["steps"])
+        epochs, steps = divmod(steps_taken(self.model), steps_of_epoch(self))
         self._table.drop_from(epochs)
         if epochs and not steps and not self._table.has(epochs - 1):
             # A checkpoint of an epoch's end holds that epoch's means.

@@ -7,7 +7,7 @@ import tqdm
 
 from keras_gan import pictures
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
-from keras_gan.errors import Diverged
+from keras_gan.errors import Diverged, InputError
 
 
 class SampleGrid(StepCallback):
@@ -25,6 +25,9 @@ class SampleGrid(StepCallback):
         animation: path of an animated GIF of all the grids in `directory`, written when
             training ends, or None.
         real: real points to be drawn beneath the generated ones, float [N, D].
+
+    Raises:
+        InputError: for `every_steps` below 1.
     """
 
     def __init__(
@@ -37,15 +40,19 @@ class SampleGrid(StepCallback):
         real=None,
     ):
         super().__init__()
+        if every_steps is not None and every_steps < 1:
+            raise InputError(f"every_steps is {every_steps}; it must be at least 1.")
         self.directory = pathlib.Path(directory)
         self.every_steps = every_steps
         self.count = count
         self.seed = seed
-        self.animation = animation
+        self.animation = animation and pathlib.Path(animation)
         self.real = real
 
     def on_train_begin(self, logs=None):
         self.directory.mkdir(parents=True, exist_ok=True)
+        if self.animation:
+            self.animation.parent.mkdir(parents=True, exist_ok=True)
         self._drawn_step = None
         self._drawing = pictures.drawing_of(self.model, self.real)
         count = self._drawing.count if self.count is None else self.count
@@ -64,7 +71,7 @@ class SampleGrid(StepCallback):
 
     def on_train_end(self, logs=None):
         self._draw(steps_taken(self.model))
-        if self.animation is not None:
+        if self.animation:
             frames = sorted(self.directory.glob("step_*.png"))
             if frames:
                 pictures.save_animation(frames, self.animation)

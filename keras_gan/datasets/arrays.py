@@ -21,7 +21,8 @@ def from_arrays(
     Args:
         images: [N, H, W] or [N, H, W, C] with C 1, 3 or 4; uint8, or floats in
             [0, 1] or, if any is negative, in [-1, 1].
-        labels: integers [N] or [N, 1] from 0 up, or None.
+        labels: integers [N] or [N, 1] from 0 up, or None. Where some numbers below the
+            highest do not occur, those that do name the classes, in their order.
         size: (height, width), or None for the images' own.
         channels: 1, 3 or 4, or None for the images' own.
         class_names: one name per class, or None.
@@ -50,10 +51,12 @@ def from_arrays(
     low = _lowest_value(images)
     if labels is not None:
         labels = _check_labels(labels, len(images))
+        if class_names is None:
+            labels, class_names = _without_gaps(labels)
 
     shape = (len(images), *(size or images.shape[1:3]), channels or images.shape[-1])
     if images.dtype == np.uint8 and images.shape == shape:
-        return Images(images, labels, class_names)
+        return Images(np.require(images, requirements="C"), labels, class_names)
     array = storage.allocate(shape)
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK]
@@ -92,4 +95,12 @@ def _check_labels(labels, count):
         raise InputError(f"Labels must be integers, not {labels.dtype}.")
     if labels.min() < 0:
         raise InputError(f"Labels must be 0 or more, and one is {labels.min()}.")
-    return labels.reshape(-1).astype(np.int64)
+    return labels.reshape(-1)
+
+
+def _without_gaps(labels):
+    """Return labels from 0 to the number of classes, and names where they changed."""
+    numbers, ranks = np.unique(labels, return_inverse=True)
+    if len(numbers) == int(numbers[-1]) + 1:
+        return labels.astype(np.int64), None
+    return ranks.astype(np.int64), tuple(map(str, numbers.tolist()))

@@ -77,7 +77,8 @@ def read(
         if not kept:
             raise InputError(summary)
         warnings.warn(summary, stacklevel=3)
-    return Images(array[: len(kept)], *_classes(kept), tuple(skipped))
+    files = tuple(map(str, kept))
+    return Images(array[: len(kept)], *_classes(kept), tuple(skipped), files)
 
 
 def _picture_files(root):

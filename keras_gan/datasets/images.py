@@ -22,12 +22,14 @@ class Images:
         labels: int64 [N] in 0..num_classes-1, or None.
         class_names: one name per class, or None.
         skipped: (file, reason) of every file that could not be read.
+        files: path of each image below the folder that it was read from, or None.
     """
 
     array: np.ndarray
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     skipped: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.array)

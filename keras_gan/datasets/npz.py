@@ -1,5 +1,6 @@
 """Images from a NumPy file."""
 
+import pathlib
 import zipfile
 import zlib
 
@@ -35,7 +36,7 @@ def read(
         InputError: if the file cannot be read or does not hold images.
     """
     try:
-        content = np.load(argument, allow_pickle=False)
+        content = np.load(pathlib.Path(argument).expanduser(), allow_pickle=False)
         if isinstance(content, np.ndarray):
             images, labels = content, None
         else:

@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import math
+import os
 import re
 import tempfile
 
@@ -56,8 +57,21 @@ def allocate(shape: tuple[int, ...]) -> np.ndarray:
     Returns:
         An array, or a `np.memmap` over an unnamed file in the folder of temporary
         files (TMPDIR), which vanishes with it.
+
+    Raises:
+        InputError: where that folder has not enough space.
     """
-    if math.prod(shape) <= _budget.get(bytes_of(MEMORY_BUDGET)):
+    size = math.prod(shape)
+    if size <= _budget.get(bytes_of(MEMORY_BUDGET)):
         return np.empty(shape, np.uint8)
     with tempfile.TemporaryFile() as file:
+        try:
+            # Without its space a full disk would end the process, at the first write.
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise InputError(
+                f"the images take {size:,} bytes, more than the memory budget, and "
+                f"{tempfile.gettempdir()} has no room for them ({error.strerror}); "
+                "raise --memory-budget, or name another folder as TMPDIR."
+            ) from error
         return np.memmap(file, np.uint8, "w+", shape=shape)

@@ -1,6 +1,19 @@
 """How good generated images are: measures against real ones, and a report."""
 
 from keras_gan.errors import Diverged
-from keras_gan.evaluate.measures import MEASURES, Comparison, Measure, RealImages
+from keras_gan.evaluate.measures import (
+    MEASURES,
+    Comparison,
+    Measure,
+    RealImages,
+    most_images,
+)
 
-__all__ = ["MEASURES", "Comparison", "Diverged", "Measure", "RealImages"]
+__all__ = [
+    "MEASURES",
+    "Comparison",
+    "Diverged",
+    "Measure",
+    "RealImages",
+    "most_images",
+]

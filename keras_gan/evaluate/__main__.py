@@ -8,8 +8,9 @@ import sys
 from keras_gan import features, pictures
 from keras_gan.errors import InputError
 from keras_gan.evaluate import RealImages, report
+from keras_gan.evaluate.measures import LEAST_IMAGES
 from keras_gan.experiments import TrainedRun, arguments, nearest
-from keras_gan.files import json_text, write_all
+from keras_gan.files import json_text, require_folder, write_all
 
 _NEIGHBOURS = {"count": 1000, "shown": 24}
 
@@ -19,8 +20,7 @@ def main(argv=None) -> int:
     options = parser().parse_args(argv)
     folder = pathlib.Path(options.out or options.run)
     try:
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder} is a file; a folder is accepted.")
+        require_folder(folder)
         metrics, page = evaluate(options)
         files = write_all(
             folder, {"report.html": page, "metrics.json": json_text(metrics) + "\n"}
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--samples",
-        type=arguments.at_least(2),
+        type=arguments.at_least(LEAST_IMAGES),
         help="generated images, real ones beside them, and as many in the other half "
         "of the real ones (default 10000, or half the images where they are fewer)",
     )
@@ -69,8 +69,9 @@ def evaluate(options) -> tuple[dict, str]:
     Raises:
         InputError: where the run or its images cannot be used.
     """
-    trained = TrainedRun.load(options.run, options.best)
+    trained = TrainedRun.load(options.run, options.best, points=True)
     run, gan, images = trained.run, trained.gan, trained.training_set
+    _check_count(len(images), options.samples, run.recipe.data)
     extractor = features.get(options.features, images)
     real = RealImages(
         images,
@@ -117,6 +118,20 @@ def table(metrics: dict) -> str:
         lines.append((row["title"], ours, real, row["better"] or ""))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _check_count(count, samples, data):
+    half = count // 2
+    if half < LEAST_IMAGES:
+        raise InputError(
+            f"{data} has {count} images; at least {2 * LEAST_IMAGES} are needed, half "
+            "of them to compare with."
+        )
+    if samples is not None and samples > half:
+        raise InputError(
+            f"--samples is {samples} and {data} has {count} images; {LEAST_IMAGES} up "
+            "to half of them are accepted."
+        )
 
 
 def _samples(gan, images, seed):

@@ -16,6 +16,8 @@ from keras_gan import metrics
 from keras_gan.coverage import coverage_of
 from keras_gan.errors import Diverged, InputError
 
+# On each side, for all measures: density looks at the fifth neighbour of each image.
+LEAST_IMAGES = 6
 # On each side, by default. All measures of MNIST then take about 15 s on two cores;
 # raw pixels of large images are compared for fewer, at the same cost.
 _MOST_IMAGES = 10_000
@@ -227,17 +229,18 @@ class RealImages:
     two halves (`baseline`) tell what no generator is expected to beat.
 
     Args:
-        images: `datasets.Images`, at least 4; in memory or memory-mapped.
+        images: `datasets.Images`, in memory or memory-mapped; at least 4 for the
+            Fréchet distance, 8 for kernel distance, precision and recall, and 12 for
+            density and coverage.
         extractor: from `features.get`.
-        count: images in each half, and generated ones; None takes 10,000, or as many
-            as have 25 million features, or half the images, whichever is least.
+        count: images in each half, and generated ones; None takes `most_images`.
         seed: decides which images are taken, and the latent vectors.
         source: the string that `datasets.read` took, for the protocol and to find the
             modes of `ring`, `grid` and `stacked-mnist`; None where there is none.
         data_dir: where TensorFlow Datasets keeps its files.
 
     Raises:
-        InputError: for a count below 2 or above half the images.
+        InputError: for fewer than 4 images, or a count below 2 or above half of them.
 
     Example:
 
@@ -254,14 +257,18 @@ class RealImages:
         self, images, extractor, count=None, seed=0, source=None, data_dir=None
     ):
         half = len(images) // 2
-        if not 2 <= (half if count is None else count) <= half:
+        if half < 2:
+            raise InputError(
+                f"there are {len(images)} images; at least 4, 2 in each half, are "
+                "needed."
+            )
+        if count is None:
+            count = most_images(images, extractor)
+        if not 2 <= count <= half:
             raise InputError(
                 f"count is {count} and there are {len(images)} images; 2 up to half of "
                 "them are accepted."
             )
-        if count is None:
-            _, width = extractor(images.array[:1]).features.shape
-            count = min(_MOST_IMAGES, max(2, _MOST_VALUES // width), half)
         self.images = images
         self.extractor = extractor
         self.count = count
@@ -353,6 +360,21 @@ class RealImages:
             count_modes,
             self.extractor.class_names,
         )
+
+
+def most_images(images, extractor) -> int:
+    """Returns how many images each half can have at a cost that is always bearable.
+
+    These are 10,000, or as many as have 25 million features, or half the images,
+    whichever is least.
+
+    Args:
+        images: `datasets.Images`, at least 2.
+        extractor: from `features.get`.
+    """
+    _, width = extractor(images.array[:1]).features.shape
+    affordable = max(LEAST_IMAGES, _MOST_VALUES // width)
+    return min(_MOST_IMAGES, affordable, len(images) // 2)
 
 
 def sampling(gan) -> str:

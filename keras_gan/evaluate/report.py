@@ -1,7 +1,6 @@
 """One page that shows how good a run is: no script, and nothing from outside."""
 
 import base64
-import csv
 import io
 import json
 import math
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from keras_gan import losses
+from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import InputError
 from keras_gan.evaluate import charts
 from keras_gan.evaluate.measures import MEASURES
@@ -186,7 +186,7 @@ def _data_uri(kind, content):
 
 def _training_curves(folder, objective):
     """Titles, charts and descriptions of the columns of `metrics.csv`."""
-    columns = _read_csv(folder / "metrics.csv")
+    columns = _columns(folder / "metrics.csv")
     if not columns:
         return []
     of_losses, of_probabilities, of_value = _landmarks(objective)
@@ -229,7 +229,7 @@ def _log(value):
 def _measure_curves(folder):
     """Titles, charts and descriptions of the columns of `measures.csv`."""
     found = []
-    for name, (epochs, column) in _read_csv(folder / "measures.csv").items():
+    for name, (epochs, column) in _columns(folder / "measures.csv").items():
         title = MEASURES[name].title if name in MEASURES else _words(name)
         last = f"at the end {number(column[-1])}"
         found.append((title, charts.curves({title: (epochs, column)}), last))
@@ -264,18 +264,9 @@ def _read_json(path):
         raise InputError(f"{path} cannot be read as JSON: {error}.") from error
 
 
-def _read_csv(path):
+def _columns(path):
     """Returns epochs, from 1, and values of each column, none without a file."""
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        # A run that goes on may be writing its last row.
-        rows = [row for row in csv.DictReader(file) if all(row.values())]
-    if not rows:
-        return {}
-    epochs = [int(row["epoch"]) + 1 for row in rows]
     return {
-        name: (epochs, [float(row[name]) for row in rows])
-        for name in rows[0]
-        if name != "epoch"
+        name: ([epoch + 1 for epoch in epochs], values)
+        for name, (epochs, values) in EpochTable(path).columns().items()
     }

@@ -7,6 +7,7 @@ import sys
 
 from keras_gan.errors import InputError
 from keras_gan.experiments import EXPERIMENTS, arguments
+from keras_gan.files import require_folder
 
 
 def main(argv=None) -> int:
@@ -16,8 +17,7 @@ def main(argv=None) -> int:
     beside = vars(options).get("run", ".")
     folder = pathlib.Path(options.out or f"{beside}/experiments/{name}")
     try:
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"--out is {folder}, a file; a folder is accepted.")
+        require_folder(folder)
         outcome = experiment.run(options)
         files = outcome.write(folder)
     except InputError as error:

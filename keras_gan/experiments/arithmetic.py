@@ -17,6 +17,7 @@ from keras_gan import pictures
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.concepts import (
+    MOST_NOISE,
     NUMBERS,
     NumberedSamples,
     Term,
@@ -97,8 +98,10 @@ def _catalogue(trained, samples, options):
 
 
 def _expression(trained, samples, options):
-    if not 0 <= options.noise < np.inf:
-        raise InputError(f"--noise is {options.noise}; at least 0 is accepted.")
+    if not 0 <= options.noise <= MOST_NOISE:
+        raise InputError(
+            f"--noise is {options.noise:g}; 0 to {MOST_NOISE:g} are accepted."
+        )
     terms = samples.parse(options.expression)
     result, label = total(terms, samples.latent), samples.label(terms)
     around = trained.gan.render(neighbours(result, options.noise, options.seed), label)

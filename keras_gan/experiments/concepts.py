@@ -10,6 +10,7 @@ from keras_gan.errors import InputError
 
 NUMBERS = 10_000  # samples that have a number
 NEIGHBOURS = 8
+MOST_NOISE = 1000.0  # far beyond all samples, and within the range of float32
 _TERM = r"(?:class:\d+|\d+(?:\s*,\s*\d+)*)"
 _EXPRESSION = rf"\s*[+-]?\s*{_TERM}(?:\s*[+-]\s*{_TERM})*\s*"
 
@@ -127,7 +128,7 @@ def neighbours(latent: np.ndarray, noise: float, seed: int) -> np.ndarray:
 
     Args:
         latent: float [D].
-        noise: bound of the uniform noise in each dimension, at least 0.
+        noise: bound of the uniform noise in each dimension, 0 to 1000.
         seed: decides the noise.
 
     Returns:

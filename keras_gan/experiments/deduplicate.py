@@ -5,7 +5,8 @@ of its 128 rectified units are above 0 is the code of a picture. Pictures whose 
 differ in few bits and whose pixels agree are near-duplicates: re-encoded, rescaled or
 slightly brighter, not shifted or mirrored. The paper looked at codes alone, which
 overlook a small thing before an even sky. The first of them is kept. The sheet of pairs
-begins with those that differ most: look at it before leaving any out.
+begins with those that differ most: look at it before leaving any out. The report of a
+folder names the files.
 
 Source: Radford et al. 2015, arXiv 1511.06434, section 4.1.1; Krizhevsky and Hinton 2011
 for the code as a hash.
@@ -73,27 +74,34 @@ def run(options) -> Outcome:
     )
     left_out = np.flatnonzero(kept != np.arange(len(kept)))
     distances = (codes[left_out] != codes[kept[left_out]]).sum(axis=1)
-    groups = collections.defaultdict(list)
+    copies = collections.defaultdict(list)
     for row in left_out.tolist():
-        groups[int(kept[row])].append(row)
+        copies[int(kept[row])].append(row)
+    groups = [[first, *others] for first, others in copies.items()]
+    measured = {
+        "images": len(images),
+        "near_duplicates": len(left_out),
+        "groups": groups,
+        "leave_out": left_out.tolist(),
+    }
+    if images.files is not None:
+        names = images.files
+        measured["group_files"] = [[names[row] for row in group] for group in groups]
+        measured["leave_out_files"] = [names[row] for row in left_out]
     return Outcome(
         "deduplicate",
         f"{len(left_out)} near-duplicates of {len(groups)} images, among {len(images)}",
         _sheet(images.array, left_out, kept[left_out], distances),
         {
             "data": options.source,
-            "measured": {
-                "images": len(images),
-                "near_duplicates": len(left_out),
-                "groups": [[first, *others] for first, others in groups.items()],
-                "leave_out": left_out.tolist(),
-            },
+            "measured": measured,
             "paper": PAPER,
             "protocol": f"{SIDE}x{SIDE} colour, centre crops; rows count from 0 in the "
-            f"order of the source; denoising autoencoder 3072-{CODE_BITS}-3072, "
-            f"{options.steps} steps of {min(_BATCH, len(images))} images, dropout "
-            f"{_DROPOUT} of pixels and code; near-duplicates differ in at most "
-            f"{options.radius} of {CODE_BITS} bits from an earlier image that is kept "
+            "order of the source, among what could be read; denoising autoencoder "
+            f"3072-{CODE_BITS}-3072, {options.steps} steps of "
+            f"{min(_BATCH, len(images))} images, dropout {_DROPOUT} of "
+            f"pixels and code; near-duplicates differ in at most {options.radius} of "
+            f"{CODE_BITS} bits from an earlier image that is kept "
             f"and agree in their pixels to {_LEAST_AGREEMENT}; seed {options.seed}",
         },
     )

@@ -38,7 +38,7 @@ from tqdm import trange
 
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
-from keras_gan.experiments.concepts import NumberedSamples
+from keras_gan.experiments.concepts import NUMBERS, NumberedSamples
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
 
@@ -171,6 +171,11 @@ def _forget(trained, samples, maps, boxes, rule, options):
     dropped = np.flatnonzero(fit.weights > 0)
     # New samples: numbers above those that were marked.
     first = numbers[-1] + 1 if rule is None else options.samples
+    if first + options.test > NUMBERS:
+        raise InputError(
+            f"--test is {options.test} and {NUMBERS - first} of the {NUMBERS} samples "
+            "come after the marked ones; at most as many are accepted."
+        )
     new = range(first, first + options.test)
 
     def draw(without):
@@ -218,7 +223,9 @@ def _forget(trained, samples, maps, boxes, rule, options):
             f"{fit.inside} positions inside boxes and {fit.outside} random ones "
             "outside in the same samples",
             "logistic regression with L2, C 1",
-            f"AUC by {_FOLDS}-fold cross-validation over samples",
+            "no AUC: too few samples have positions inside and outside"
+            if fit.auc is None
+            else f"AUC by cross-validation over samples in up to {_FOLDS} folds",
             "pixel change is the mean absolute one in [0, 1] of these samples",
             *(
                 []
@@ -389,7 +396,8 @@ class Fit(NamedTuple):
     Args:
         weights: of each map, float [maps].
         auc: area under the ROC curve on samples that a fit has not seen, by
-            cross-validation over samples, 0.5 for chance; None for one sample.
+            cross-validation over samples, 0.5 for chance; None where some of the
+            samples alone have no positions both inside and outside.
         inside, outside: positions that took part.
     """
 
@@ -424,19 +432,22 @@ def fit_object(activations: np.ndarray, masks: np.ndarray, rng) -> Fit:
     targets = np.arange(len(places)) < len(inside)
     regression = LogisticRegression(max_iter=1000)
     weights = regression.fit(features, targets).coef_[0]
-    folds = min(_FOLDS, len(np.unique(samples)))
-    auc = None
-    if folds > 1:
-        scores = cross_val_predict(
-            regression,
-            features,
-            targets,
-            groups=samples,
-            cv=GroupKFold(folds),
-            method="decision_function",
-        )
-        auc = float(roc_auc_score(targets, scores))
+    auc = _auc(regression, features, targets, samples)
     return Fit(weights, auc, len(inside), len(outside))
+
+
+def _auc(regression, features, targets, samples):
+    folds = min(_FOLDS, len(np.unique(samples)))
+    if folds < 2:
+        return None
+    splits = list(GroupKFold(folds).split(features, targets, samples))
+    # Few or small boxes may leave one kind of position to learn from.
+    if any(len(np.unique(targets[learned])) < 2 for learned, _ in splits):
+        return None
+    scores = cross_val_predict(
+        regression, features, targets, cv=splits, method="decision_function"
+    )
+    return float(roc_auc_score(targets, scores))
 
 
 def _grey(image):

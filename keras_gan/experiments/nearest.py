@@ -7,15 +7,14 @@ Source: Goodfellow et al. 2014, arXiv 1406.2661, figure 2.
 """
 
 import numpy as np
-from sklearn.metrics import pairwise_distances
 
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
+from keras_gan.experiments.neighbours import blocks, nearest_images
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import TrainedRun, pixels
+from keras_gan.experiments.trained_run import TrainedRun
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-_BLOCK = 4096  # training images compared at a time, which bounds the memory
 _PAIRS_IN_ROW = 4
 
 
@@ -53,7 +52,8 @@ def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
     """
     training = trained.training_images
     samples = trained.gan.generate(count, seed=seed)
-    nearest, distances = nearest_training(samples, training)
+    nearest = nearest_images(samples, blocks(training), "samples")
+    distances = nearest.distances
     real_distances, origin = _real_distances(trained, count, seed)
     measured = {
         "samples": _quantiles(distances),
@@ -68,7 +68,7 @@ def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
     closest = distances.argsort(kind="stable")[:shown]
 
     def pairs(rows):
-        return _pairs(samples[rows], training[nearest[rows]])
+        return _pairs(samples[rows], nearest.images[rows])
 
     return Outcome(
         "nearest",
@@ -90,41 +90,10 @@ def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
     )
 
 
-def nearest_training(
-    images: np.ndarray, training: np.ndarray, own: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the nearest training image of each image, and how far it is.
-
-    Args:
-        images: uint8 [N, H, W, C].
-        training: uint8 [M, H, W, C], in memory or memory-mapped.
-        own: int [N], rows of `training` that are the images themselves and do not
-            count (leave-one-out), or None.
-
-    Returns:
-        int [N] rows of `training`, and float64 [N] Euclidean distances of pixels in
-        [0, 1]; exactly 0 for a copy.
-    """
-    queries = pixels(images)
-    nearest, shortest = np.zeros(len(images), int), np.full(len(images), np.inf)
-    for start in range(0, len(training), _BLOCK):
-        block = pixels(np.asarray(training[start : start + _BLOCK]))
-        distances = pairwise_distances(queries, block)
-        if own is not None:
-            inside = np.flatnonzero((start <= own) & (own < start + len(block)))
-            distances[inside, own[inside] - start] = np.inf
-        rows = distances.argmin(axis=1)
-        found = distances[np.arange(len(rows)), rows]
-        closer = found < shortest
-        nearest[closer], shortest[closer] = start + rows[closer], found[closer]
-    # Anew from the differences: |x|^2 + |y|^2 - 2 x.y rounds a copy's off.
-    return nearest, np.linalg.norm(queries - pixels(training[nearest]), axis=1)
-
-
 def _real_distances(trained, count, seed):
     training, test = trained.training_images, trained.test_images()
     if test is not None:
-        _, distances = nearest_training(test[:count], training)
+        distances = _distances(test[:count], training)
         origin = f"the first {len(distances)} of {len(test)} images of the test split"
         return distances, origin
     if len(training) < 2:
@@ -133,8 +102,12 @@ def _real_distances(trained, count, seed):
         )
     rng = np.random.default_rng(seed)
     own = rng.permutation(len(training))[:count]
-    _, distances = nearest_training(training[own], training, own)
+    distances = _distances(training[own], training, own)
     return distances, f"{len(own)} training images to all others (leave-one-out)"
+
+
+def _distances(images, training, own=None):
+    return nearest_images(images, blocks(training), "real images", own).distances
 
 
 def _ratio(one, other):

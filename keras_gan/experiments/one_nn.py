@@ -7,40 +7,27 @@ The error is low where samples have the right class and no kind of image is miss
 Source: Radford et al. 2015, arXiv 1511.06434, appendix.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+import math
+from collections.abc import Iterator
 
 import numpy as np
-from tqdm import tqdm
 
 from keras_gan import seeding
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures, labelled
+from keras_gan.experiments.neighbours import blocks, nearest_images, rows_in_memory
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import TrainedRun, pixels
-from keras_gan.metrics import nearest_neighbours
+from keras_gan.experiments.trained_run import TrainedRun
 from keras_gan.models import DCGAN
 
 # Test errors in percent, with 50,000 and with 10 million samples.
 PAPER = {"data": "MNIST", "unit": "percent", "training_images": 3.1}
 PAPER_DCGAN = {"samples_50000": 2.98, "samples_10000000": 1.48}
 PAPER_GAN = {"samples_50000": 6.28, "samples_10000000": 5.65}
-_BLOCK = 10_000  # known images compared at a time, which bounds the memory
+_MOST_AT_ONCE = 10_000  # samples of one seed
 _CLASSES_SHOWN = 10
 _IN_CLASS = 10
 _PAIRS, _PAIRS_IN_ROW = 32, 4
-
-
-class Nearest(NamedTuple):
-    """The nearest of the known images to each query.
-
-    Args:
-        labels: int [N], its class, which is the query's predicted one.
-        images: uint8 [N, H, W, C].
-    """
-
-    labels: np.ndarray
-    images: np.ndarray
 
 
 def add_arguments(parser) -> None:
@@ -71,17 +58,18 @@ def run(options) -> Outcome:
     teaching, scored, origin = sets = labelled.read(
         trained, options.validation, options.seed
     )
-    nearest = nearest_known(
+    nearest = nearest_images(
         scored.array, samples(gan, options.samples, options.seed), "samples"
     )
-    nearest_real = nearest_known(
-        scored.array, _blocks(teaching.array, teaching.labels), "training images"
+    labels = nearest.rows % gan.num_classes
+    nearest_real = nearest_images(
+        scored.array, blocks(teaching.array), "training images"
     )
     measured = {
         "unit": "percent",
-        "samples": labelled.scores(scored.labels, nearest.labels, sets.names),
+        "samples": labelled.scores(scored.labels, labels, sets.names),
         "training_images": labelled.scores(
-            scored.labels, nearest_real.labels, sets.names
+            scored.labels, teaching.labels[nearest_real.rows], sets.names
         ),
     }
     error, real_error = (measured[x]["error"] for x in ("samples", "training_images"))
@@ -101,7 +89,7 @@ def run(options) -> Outcome:
             ("samples of each class", _by_class(gan, options.seed)),
             (
                 "scored images, each with its nearest sample; errors first",
-                _pairs(scored, nearest, sets.names),
+                _pairs(scored, nearest.images, labels, sets.names),
             ),
         ),
         trained.report(
@@ -123,8 +111,8 @@ def paper_figures(trained) -> dict | None:
     return PAPER | (PAPER_DCGAN if isinstance(trained.gan, DCGAN) else PAPER_GAN)
 
 
-def samples(gan, count: int, seed: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    """Yields blocks of images, uint8 [n, H, W, C], and labels, int [n].
+def samples(gan, count: int, seed: int) -> Iterator[np.ndarray]:
+    """Yields blocks of images, uint8 [n, H, W, C]; sample i has class i modulo all.
 
     Args:
         gan: trained conditional `GAN`.
@@ -132,41 +120,10 @@ def samples(gan, count: int, seed: int) -> Iterable[tuple[np.ndarray, np.ndarray
         seed: decides all of them.
     """
     rng = seeding.generator(seed)
-    for start in range(0, count, _BLOCK):
-        labels = np.arange(start, min(start + _BLOCK, count)) % gan.num_classes
-        yield gan.generate(len(labels), seeding.draw(rng), labels), labels
-
-
-def nearest_known(
-    queries: np.ndarray,
-    known: Iterable[tuple[np.ndarray, np.ndarray]],
-    description: str | None = None,
-) -> Nearest:
-    """Returns the nearest known image to each query; of equally near ones the first.
-
-    Args:
-        queries: uint8 [N, H, W, C].
-        known: blocks of images, uint8 [n, H, W, C], and labels, int [n].
-        description: of the progress bar.
-    """
-    rows = pixels(queries)
-    shortest = np.full(len(queries), np.inf)
-    nearest = Nearest(np.zeros(len(queries), int), np.zeros_like(queries))
-    with tqdm(desc=description, unit=" images", disable=None) as bar:
-        for images, labels in known:
-            found, distances = nearest_neighbours(rows, pixels(images))
-            closer = distances < shortest
-            shortest[closer] = distances[closer]
-            nearest.labels[closer] = labels[found[closer]]
-            nearest.images[closer] = images[found[closer]]
-            bar.update(len(images))
-    return nearest
-
-
-def _blocks(images, labels):
-    for start in range(0, len(images), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        yield np.asarray(images[rows]), labels[rows]
+    size = min(_MOST_AT_ONCE, rows_in_memory(math.prod(gan.image_shape)))
+    for start in range(0, count, size):
+        labels = np.arange(start, min(start + size, count)) % gan.num_classes
+        yield gan.generate(len(labels), seeding.draw(rng), labels)
 
 
 def _by_class(gan, seed):
@@ -174,15 +131,15 @@ def _by_class(gan, seed):
     return figures.sheet(gan.generate(len(labels), seed, labels), _IN_CLASS)
 
 
-def _pairs(scored, nearest, names):
-    wrong = scored.labels != nearest.labels
+def _pairs(scored, nearest, labels, names):
+    wrong = scored.labels != labels
     shown = np.argsort(~wrong, kind="stable")[:_PAIRS]
     height, width, channels = scored.shape
     space = np.full((len(shown), height, width // 4, channels), 255, "uint8")
     line = np.full((len(shown), height, 1, channels), 255, "uint8")
-    pairs = [space, scored.array[shown], line, nearest.images[shown], space]
+    pairs = [space, scored.array[shown], line, nearest[shown], space]
     return figures.sheet(
         np.concatenate(pairs, axis=2),
         _PAIRS_IN_ROW,
-        [f"{names[scored.labels[i]]} as {names[nearest.labels[i]]}" for i in shown],
+        [f"{names[scored.labels[i]]} as {names[labels[i]]}" for i in shown],
     )

@@ -21,17 +21,25 @@ class TrainedRun:
     gan: GAN
 
     @classmethod
-    def load(cls, path, best: bool = False) -> "TrainedRun":
+    def load(cls, path, best: bool = False, points: bool = False) -> "TrainedRun":
         """Returns the run in a folder, with its newest checkpoint.
 
         Args:
             path: the run folder.
             best: take the best model by the run's measure instead.
+            points: take a run on points too, not on images only.
 
         Raises:
-            InputError: where there is no run or it has no such checkpoint.
+            InputError: where there is no run, it has no such checkpoint, or it is on
+                points where images are needed.
         """
-        return cls(runs.Run.open(path), runs.load(path, best))
+        run = runs.Run.open(path)
+        if not points and len(run.data["image_shape"]) != 3:
+            raise InputError(
+                f"the run in {path} is on {run.recipe.data}, which gives points; a run "
+                "on images is accepted."
+            )
+        return cls(run, runs.load(path, best))
 
     @functools.cached_property
     def training_set(self) -> datasets.Images:

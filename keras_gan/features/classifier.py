@@ -17,6 +17,7 @@ from tqdm import tqdm
 from keras_gan import seeding
 from keras_gan.errors import InputError, first_line
 from keras_gan.features.extractor import Extracted, Extractor, float32
+from keras_gan.files import replacing
 
 # Part of the name of a cached file: raise it with any change to network or training.
 _RECIPE = 1
@@ -251,12 +252,10 @@ def _read(path):
 def _write(path, model, accuracy):
     """Caches a network: whole or not at all, also where two processes do at once."""
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            part = pathlib.Path(folder) / path.name
+        with replacing(path) as part:
             model.save(part)
             with zipfile.ZipFile(part, "a") as archive:
                 archive.writestr(_RESULT, json.dumps({"accuracy": accuracy}))
-            part.replace(path)
     except OSError as error:
         warnings.warn(
             f"the classifier cannot be kept for the next time: {error}.", stacklevel=3

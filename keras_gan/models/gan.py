@@ -270,7 +270,8 @@ class GAN(keras.Model):
                     b if a is None else tf.add_n([a, b])
                     for a, b in zip(gradients, of_penalty, strict=True)
                 ]
-            if self.update == "simultaneous":
+            last = i == self.discriminator_steps - 1
+            if self.update == "simultaneous" and last:
                 generator_loss, generator_gradients = self._generator_gradients(
                     generation, generation_terms, discriminate, real
                 )
@@ -453,10 +454,12 @@ class GAN(keras.Model):
                 gives others, in a sequence that the model's own seed decides.
 
         Raises:
-            InputError: for a count below 1.
+            InputError: for a count below 1 or a seed that is no 64-bit integer.
         """
         if count < 1:
             raise InputError(f"count is {count}; it must be at least 1.")
+        if seed is not None and not -(2**63) <= seed < 2**63:
+            raise InputError(f"seed is {seed}; it must lie in [-2**63, 2**63).")
         if seed is None:
             seed = seeding.draw(self._generate_rng)
         # Training counts its draws from 0 up, so -1 is never one of them.

@@ -5,7 +5,7 @@ import keras
 from keras_gan import seeding
 from keras_gan.errors import InputError
 from keras_gan.networks.conditioning import label_input, with_label
-from keras_gan.networks.layers import spectrally_normalized
+from keras_gan.networks.layers import SpectralNormalization
 
 _KERNEL_SIZE = 5
 _SMALLEST_START = 4
@@ -179,7 +179,7 @@ def dcgan_discriminator(
     use_bias = not batch_normalization
 
     def normalized(layer):
-        return spectrally_normalized(layer) if spectral_normalization else layer
+        return SpectralNormalization(layer) if spectral_normalization else layer
 
     image = keras.Input(image_shape, name="image")
     label = label_input(num_classes)

@@ -82,10 +82,33 @@ class ConcatenateLabel(keras.layers.Layer):
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
-def spectrally_normalized(layer):
-    """Returns the layer with its kernel divided by its largest singular value.
+@keras.saving.register_keras_serializable("keras_gan")
+class SpectralNormalization(keras.layers.SpectralNormalization):
+    """Divides a layer's kernel by its largest singular value in each training pass.
+
+    In float32 under any policy, and with a first estimate of the singular vector from
+    the seed of the kernel.
+
+    Args:
+        layer: the layer.
+        **kwargs: arguments of `keras.layers.SpectralNormalization`.
 
     Source: Miyato et al. 2018, arXiv 1802.05957, section 2.1.
     """
-    # Without the layer's own policy the wrapper would round a float32 logit.
-    return keras.layers.SpectralNormalization(layer, dtype=layer.dtype_policy)
+
+    def __init__(self, layer, **kwargs):
+        # In half precision Keras would read the kernel rounded, and keep the quotient.
+        super().__init__(layer, **{**kwargs, "dtype": "float32"})
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        seed = getattr(self.layer.kernel_initializer, "seed", None)
+        initial = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed)
+        self.vector_u.assign(initial(self.vector_u.shape))
+
+    def call(self, inputs, training=False):
+        outputs = super().call(inputs, training=training)
+        return ops.cast(outputs, self.layer.compute_dtype)
+
+    def compute_output_spec(self, inputs, training=False):
+        return self.layer.compute_output_spec(inputs)

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_gan import seeding
 from keras_gan.networks.conditioning import label_input, with_label
-from keras_gan.networks.layers import Dropout, Maxout, spectrally_normalized
+from keras_gan.networks.layers import Dropout, Maxout, SpectralNormalization
 
 
 def mlp_generator(
@@ -93,7 +93,7 @@ def maxout_discriminator(
         return Dropout(rate, seed=seeding.draw(rng))
 
     def normalized(layer):
-        return spectrally_normalized(layer) if spectral_normalization else layer
+        return SpectralNormalization(layer) if spectral_normalization else layer
 
     image = keras.Input(image_shape, name="image")
     label = label_input(num_classes)

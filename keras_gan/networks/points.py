@@ -4,7 +4,7 @@ import keras
 
 from keras_gan import seeding
 from keras_gan.networks.conditioning import label_input, with_label
-from keras_gan.networks.layers import spectrally_normalized
+from keras_gan.networks.layers import SpectralNormalization
 
 
 def points_generator(
@@ -65,7 +65,7 @@ def points_discriminator(
     rng = seeding.generator(seed)
 
     def normalized(layer):
-        return spectrally_normalized(layer) if spectral_normalization else layer
+        return SpectralNormalization(layer) if spectral_normalization else layer
 
     point = keras.Input((dimensions,), name="image")
     label = label_input(num_classes)

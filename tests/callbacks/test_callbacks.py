@@ -9,7 +9,17 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gan import DCGAN, InputError, datasets
-from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid, StopAfter
+from keras_gan.callbacks import (
+    Checkpoint,
+    Diagnosis,
+    DivergenceGuard,
+    Evaluate,
+    MetricsCSV,
+    SampleGrid,
+    StopAfter,
+)
+from keras_gan.evaluate import RealImages
+from keras_gan.features import Pixels
 
 pytestmark = pytest.mark.usefixtures("deterministic")
 STEPS_PER_EPOCH = 5
@@ -157,6 +167,55 @@ def test_sample_grid_of_a_conditional_model_has_a_column_a_class(images, tmp_pat
     fit(gan, images, 1, [SampleGrid(tmp_path, count=6)], labels=True)
     width, height = Image.open(tmp_path / "step_00000005.png").size
     assert width < height  # two columns of three
+
+
+def test_sample_grid_refuses_a_rhythm_of_no_steps(tmp_path):
+    with pytest.raises(InputError, match="every_steps is 0"):
+        SampleGrid(tmp_path, every_steps=0)
+
+
+def test_missing_folders_are_made(images, tmp_path):
+    checkpoint = Checkpoint(tmp_path / "a/checkpoints")
+    callbacks = [
+        DivergenceGuard(checkpoint, path=tmp_path / "b/new/divergences.json"),
+        Evaluate(RealImages(images, Pixels()), path=tmp_path / "c/new/measures.csv"),
+        MetricsCSV(tmp_path / "d/new/metrics.csv"),
+        Diagnosis(images.array, path=tmp_path / "e/new/findings.json"),
+        SampleGrid(tmp_path / "f/samples", animation=tmp_path / "g/new/all.gif"),
+        checkpoint,
+    ]
+    fit(make_gan(), images, 1, callbacks)
+    written = {path.name for path in tmp_path.glob("*/new/*")}
+    assert written == {"measures.csv", "metrics.csv", "findings.json", "all.gif"}
+    assert (tmp_path / "b/new").is_dir()  # for what did not happen
+
+
+def test_a_folder_that_cannot_be_made_is_known_as_training_begins(images, tmp_path):
+    (tmp_path / "file").write_text("")
+    gan = make_gan()
+    with pytest.raises(OSError, match="file"):
+        fit(gan, images, 1, [MetricsCSV(tmp_path / "file/metrics.csv")])
+    assert int(gan.step.numpy()) == 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path, images: Checkpoint(path),
+        lambda path, images: MetricsCSV(path / "m.csv"),
+        lambda path, images: Evaluate(RealImages(images, Pixels())),
+        lambda path, images: Diagnosis(images.array, path=path / "findings.json"),
+    ],
+)
+def test_data_of_unknown_length(make, images, tmp_path):
+    gan = make_gan()
+    data = images.batches(8).filter(lambda batch: True)
+    callback = make(tmp_path, images)
+    message = f"{type(callback).__name__} counts .* give fit steps_per_epoch"
+    with pytest.raises(InputError, match=message):
+        gan.fit(data, epochs=2, callbacks=[callback], verbose=0)
+    assert int(gan.step.numpy()) == 0
+    gan.fit(data, epochs=2, steps_per_epoch=2, callbacks=[callback], verbose=0)
 
 
 def test_stop_after_steps_counts_those_before_a_resume(images):

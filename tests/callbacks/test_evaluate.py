@@ -325,6 +325,9 @@ def test_other_measures_after_a_resume_get_columns_of_their_own(images, real, tm
 def test_what_cannot_be_measured_is_refused(images, real):
     with pytest.raises(InputError, match="every_epochs is 0"):
         Evaluate(real, every_epochs=0)
+    for names in ([], "frechet_distance"):
+        with pytest.raises(InputError, match="a list of measures is accepted"):
+            Evaluate(real, names)
     with pytest.raises(InputError, match=r"best is 'recall'.*frechet_distance"):
         Evaluate(real, best="recall")
     with pytest.raises(InputError, match="best is 'kernel_distance_std'"):

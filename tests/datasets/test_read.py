@@ -107,6 +107,35 @@ def test_labels_of_keras_datasets_are_a_column():
 
 
 @pytest.mark.parametrize(
+    ("labels", "ranks", "names"),
+    [
+        ([10, 500_000_000, 30], [0, 2, 1], ("10", "30", "500000000")),
+        (np.array([2**63, 0, 1], np.uint64), [2, 0, 1], ("0", "1", str(2**63))),
+        ([2, 0, 1], [2, 0, 1], None),
+    ],
+)
+def test_labels_with_gaps_name_the_classes(labels, ranks, names):
+    images = datasets.read((np.zeros((3, 2, 2), np.uint8), np.array(labels)))
+    assert images.labels.tolist() == ranks
+    assert images.class_names == names
+    assert images.num_classes == 3
+
+
+def test_arrays_in_the_order_of_fortran(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), "uint8")
+    np.savez(tmp_path / "a.npz", images=np.asfortranarray(images))
+    read = datasets.read(f"npz:{tmp_path / 'a.npz'}").array
+    np.testing.assert_array_equal(read, images)
+    assert read.flags.c_contiguous  # as hashes and files need it
+
+
+def test_npz_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 4, 4), np.uint8))
+    assert len(datasets.read("npz:~/a.npz")) == 2
+
+
+@pytest.mark.parametrize(
     ("array", "named"),
     [
         (np.zeros((4, 4), np.uint8), r"\[4, 4\]"),

@@ -12,7 +12,9 @@ import pytest
 from keras_gan import datasets, recipes, runs
 from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid
 from keras_gan.callbacks.checkpoint import CheckpointFolder
+from keras_gan.datasets import Images
 from keras_gan.evaluate import __main__ as command
+from keras_gan.experiments import TrainedRun
 from keras_gan.metrics import frechet_distance
 
 QUICK = ["--features", "pixels", "--samples", "60"]
@@ -191,7 +193,32 @@ def test_what_cannot_be_measured(arguments, run_folder, tmp_path, capsys):
     assert (tmp_path / "report.html").read_text() == "kept"
 
 
-@pytest.mark.parametrize("arguments", [["--samples", "1"], ["--seed", "-1"], ["--x"]])
+@pytest.mark.parametrize(
+    ("count", "arguments", "message"),
+    [
+        (3, [], "digits has 3 images; at least 12 are needed"),
+        (11, ["--samples", "6"], "digits has 11 images; at least 12 are needed"),
+        (40, ["--samples", "21"], "--samples is 21 and digits has 40 images; 6 up to"),
+    ],
+)
+def test_too_few_images(
+    count, arguments, message, run_folder, tmp_path, monkeypatch, capsys
+):
+    few = Images(datasets.read("digits", image_size=8).array[:count])
+    monkeypatch.setattr(TrainedRun, "training_set", few)
+    argv = [str(run_folder), "--features", "pixels", "--out", str(tmp_path / "out")]
+    assert command.main([*argv, *arguments]) == 2
+    assert message in _one_sentence(capsys)
+
+
+def test_the_fewest_images(run_folder, tmp_path, monkeypatch):
+    few = Images(datasets.read("digits", image_size=8).array[:12])
+    monkeypatch.setattr(TrainedRun, "training_set", few)
+    argv = [str(run_folder), "--features", "pixels", "--out", str(tmp_path)]
+    assert command.main([*argv, "--samples", "6"]) == 0
+
+
+@pytest.mark.parametrize("arguments", [["--samples", "5"], ["--seed", "-1"], ["--x"]])
 def test_arguments_that_cannot_be(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         command.main(["RUN", *arguments])
@@ -202,7 +229,7 @@ def test_arguments_that_cannot_be(arguments, capsys):
 def test_out_that_cannot_be_written(run_folder, tmp_path, capsys):
     file = tmp_path / "file"
     file.write_text("kept")
-    for out in (file, file / "below"):
+    for out in (file, file / "below", tmp_path / (300 * "x")):
         assert command.main([str(run_folder), *QUICK, "--out", str(out)]) == 2
         _one_sentence(capsys)
     assert file.read_text() == "kept"
@@ -224,3 +251,4 @@ def test_in_a_process_of_its_own(run_folder, tmp_path):
 def _one_sentence(capsys):
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: ")
+    return line

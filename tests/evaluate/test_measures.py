@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from keras_gan import DCGAN, GAN, InputError, datasets, features, metrics
+from keras_gan import DCGAN, GAN, InputError, datasets, features, metrics, recipes
 from keras_gan.datasets import Images
 from keras_gan.evaluate import MEASURES, Comparison, Diverged, RealImages
 from keras_gan.features import Extracted, Extractor, Pixels
@@ -175,6 +175,23 @@ def test_the_default_count_is_bounded_by_what_it_costs(images):
     assert RealImages(many, Pixels()).count == 10_000
     large = Images(np.broadcast_to(np.uint8(0), (60_000, 128, 128, 3)))
     assert RealImages(large, Pixels()).count == 25_000_000 // (128 * 128 * 3)
+
+
+def test_training_takes_no_more_images_than_that(train):
+    recipe = recipes.get("digits")
+    small = Images(np.broadcast_to(np.uint8(0), (6000, 8, 8, 1)))
+    assert train.real_images(recipe, small).count == train.MEASURED_IMAGES
+    large = Images(np.broadcast_to(np.uint8(0), (6000, 128, 128, 3)))
+    assert train.real_images(recipe, large).count == 25_000_000 // (128 * 128 * 3)
+    few = Images(np.broadcast_to(np.uint8(0), (9, 8, 8, 1)))
+    assert train.real_images(recipe, few).count == 4
+
+
+@pytest.mark.parametrize("count", [None, 1])
+def test_too_few_images(images, count):
+    few = Images(images.array[:3])
+    with pytest.raises(InputError, match="there are 3 images; at least 4, 2 in"):
+        RealImages(few, Pixels(), count)
 
 
 def test_no_number_of_a_model_that_diverged(images):

@@ -287,11 +287,20 @@ def test_landmarks_of_the_game(full, objective, lines):
     assert ("Dashed" in page.text) == bool(lines)
 
 
-def test_rows_that_are_being_written_are_left_out(full):
+@pytest.mark.parametrize("cut", ["2,0.5,0.5,9", "2,0.5,0.5,9.,9,-", "2,0.5,0.5,9,9,9"])
+def test_rows_that_are_being_written_are_left_out(full, cut):
     with (full / "metrics.csv").open("a") as file:
-        file.write("2,0.5,0.5,9")
+        file.write(cut)
     text = Page(report.render(metrics_of(), full, grid())).text
     assert "at the end discriminator 0.75, generator 1.5" in text
+
+
+def test_a_measure_that_was_not_always_taken(full):
+    table = "epoch,frechet_distance,recall\n0,40,\n1,31.25,0.125\n2,,0.375\n"
+    (full / "measures.csv").write_text(table)
+    text = Page(report.render(metrics_of(), full, grid())).text
+    assert "at the end 31.25" in text
+    assert "at the end 0.375" in text
 
 
 def test_points_are_called_so(folder):

@@ -13,16 +13,17 @@ from keras_gan.errors import InputError
 from keras_gan.experiments import TrainedRun, trained_run
 from keras_gan.experiments import __main__ as command
 
+SMALL = {"image_size": "8", "base_filters": 2, "latent_dim": 6, "steps": 8}
 
-def train(path, **settings):
-    recipe = recipes.get("digits").override(
-        {"image_size": "8", "base_filters": 2, "latent_dim": 6, "steps": 8, **settings}
-    )
-    images = datasets.read("digits", image_size=8)
-    run = runs.Run.new(path, "digits", recipe, images)
+
+def train(path, name="digits", **settings):
+    recipe = recipes.get(name).override(settings)
+    images = datasets.read(recipe.data, recipe.image_shape_asked_for())
+    run = runs.Run.new(path, name, recipe, images)
     run.write()
-    run.build().fit(
-        images.batches(32, labels=recipe.conditional),
+    gan = run.build()
+    gan.fit(
+        images.batches(32, gan.value_range, recipe.conditional),
         steps_per_epoch=8,
         verbose=0,
         callbacks=[Checkpoint(path / "checkpoints")],
@@ -32,12 +33,17 @@ def train(path, **settings):
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("runs") / "digits")
+    return train(tmp_path_factory.mktemp("runs") / "digits", **SMALL)
 
 
 @pytest.fixture(scope="session")
 def conditional_folder(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("runs") / "classes", conditional=True)
+    return train(tmp_path_factory.mktemp("runs") / "classes", conditional=True, **SMALL)
+
+
+@pytest.fixture(scope="session")
+def points_folder(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("runs") / "ring", "ring", steps=8)
 
 
 @pytest.fixture

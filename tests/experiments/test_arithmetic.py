@@ -135,6 +135,8 @@ def test_turn(experiment, samples, run_folder):
         ["--expression", f"{NUMBERS}"],
         ["--expression", "1", "--noise", "-1"],
         ["--expression", "1", "--noise", "nan"],
+        ["--expression", "1", "--noise", "1e308"],
+        ["--expression", "1", "--noise", "1e30"],
         ["--catalogue", f"{NUMBERS + 1}"],
     ],
 )

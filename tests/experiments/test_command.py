@@ -108,6 +108,15 @@ def test_a_folder_without_a_trained_run(name, what, run_folder, tmp_path, capsys
     assert sorted(folder.glob("*")) == before
 
 
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_a_run_on_points(name, points_folder, tmp_path, capsys):
+    argv = [name, str(points_folder), *QUICK[name], "--out", str(tmp_path / "out")]
+    assert command.main(argv) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "is on ring, which gives points" in line
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -132,7 +141,7 @@ def test_arguments_that_cannot_be(arguments, capsys):
 def test_out_that_cannot_be_written(run_folder, tmp_path, capsys):
     file = tmp_path / "file"
     file.write_text("kept")
-    for out in (file, file / "below"):
+    for out in (file, file / "below", tmp_path / (300 * "x")):
         argv = ["interpolate", str(run_folder), *QUICK["interpolate"]]
         assert command.main([*argv, "--out", str(out)]) == 2
         assert capsys.readouterr().err.startswith("error: ")

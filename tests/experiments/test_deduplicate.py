@@ -50,6 +50,22 @@ def test_planted_copies_are_found_and_distinct_images_are_not(experiment, tmp_pa
     assert min(picture.shape[:2]) > 300
 
 
+def test_files_of_a_folder_are_named(experiment, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), "uint8")
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{number}.png")
+    Image.fromarray(images[4]).save(folder / "more" / "copy.png")
+    (folder / "1.png").write_bytes(b"broken")  # rows and files no longer agree
+    with pytest.warns(UserWarning, match="1 of 7 pictures"):
+        _, report, _ = experiment("deduplicate", f"folder:{folder}", "--steps", 5)
+    measured = report["measured"]
+    assert measured["leave_out"] == [5]
+    assert measured["leave_out_files"] == ["more/copy.png"]
+    assert measured["group_files"] == [["4.png", "more/copy.png"]]
+
+
 @pytest.mark.parametrize("radius", [0, 2])
 def test_codes_within_the_radius_of_a_kept_one(radius):
     """Against a search through all pairs."""

@@ -124,6 +124,12 @@ def test_fit_of_what_cannot_be_told():
     activations, masks = planted_activations(np.random.default_rng(0))
     rng = np.random.default_rng(1)
     assert fit_object(activations[:1], masks[:1], rng).auc is None
+    # One sample has all that is inside: the others alone do not teach.
+    for alone in (masks[:1] | True, masks[:1]):
+        few = np.concatenate([alone, masks[1:7] & False])
+        fit = fit_object(activations[:7], few, rng)
+        assert fit.auc is None
+        assert fit.inside == alone.sum()
     for mask in (masks & False, masks | True):
         with pytest.raises(InputError, match="at least one inside"):
             fit_object(activations, mask, rng)
@@ -279,6 +285,25 @@ def test_report_of_boxes(
     # On a map of 4x4, a box of 4x4 pixels holds 4 positions, the second 6.
     for part in ("4x4x2", "10 positions inside", "10 random ones", "seed 1"):
         assert part in report["protocol"]
+
+
+def test_boxes_of_which_few_hold_a_position(experiment, run_folder, tmp_path):
+    file = tmp_path / "boxes.csv"
+    file.write_text(HEADER + "2,0,0,8,8\n5,0,0,1,1\n")
+    arguments = ("--boxes", file, "--test", 20)
+    _, report, _ = experiment("forget-object", run_folder, *arguments)
+    assert report["measured"]["auc"] is None
+    assert "no AUC" in report["protocol"]
+
+
+def test_test_samples_that_there_are_not(run_folder, tmp_path, capsys):
+    file = tmp_path / "boxes.csv"
+    file.write_text(HEADER + "9500,0,0,4,4\n")
+    argv = ["forget-object", str(run_folder), "--boxes", str(file), "--out"]
+    assert command.main([*argv, str(tmp_path / "out")]) == 2
+    assert "--test is 1000 and 499 of" in capsys.readouterr().err
+    file.write_text(HEADER + "9990,0,0,4,4\n")
+    assert command.main([*argv, str(tmp_path / "out"), "--test", "9"]) == 0
 
 
 def test_catalogue_grows_by_rows(experiment, run_folder):

@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from keras_gan import DCGAN, GAN, datasets, networks, runs
 from keras_gan.experiments import __main__ as command
-from keras_gan.experiments import one_nn
+from keras_gan.experiments import neighbours, one_nn
 
 
 def rows(images):
@@ -20,35 +20,27 @@ def error(known, labels, queries, truth):
     return 100 * (1 - classifier.score(rows(queries), truth))
 
 
-def test_agrees_with_scikit_learn_over_blocks():
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (90, 5, 4, 3)).astype("uint8")
-    labels = rng.integers(0, 4, 70)
-    known = [(images[:30], labels[:30]), (images[30:70], labels[30:])]
-    nearest = one_nn.nearest_known(images[70:], known)
-    classifier = KNeighborsClassifier(1, algorithm="brute")
-    classifier.fit(rows(images[:70]), labels)
-    expected = classifier.kneighbors(rows(images[70:]))[1][:, 0]
-    np.testing.assert_array_equal(nearest.labels, labels[expected])
-    np.testing.assert_array_equal(nearest.images, images[expected])
-    assert expected.min() < 30 <= expected.max()
-
-
-def test_samples_come_in_blocks_with_their_classes(conditional_folder, monkeypatch):
-    monkeypatch.setattr(one_nn, "_BLOCK", 7)
+def test_samples_come_in_blocks_with_classes_in_turn(conditional_folder, monkeypatch):
+    monkeypatch.setattr(one_nn, "_MOST_AT_ONCE", 7)
     gan = runs.load(conditional_folder)
     blocks = list(one_nn.samples(gan, 20, seed=1))
-    assert [len(images) for images, _ in blocks] == [7, 7, 6]
-    labels = np.concatenate([labels for _, labels in blocks])
-    assert labels.tolist() == [*range(10), *range(10)]
+    assert [len(images) for images in blocks] == [7, 7, 6]
     # No two samples are of one latent vector.
-    images = np.concatenate([images for images, _ in blocks])
-    assert len(np.unique(rows(images), axis=0)) == 20
+    assert len(np.unique(rows(np.concatenate(blocks)), axis=0)) == 20
     # Each was asked for as the class that it stands for.
-    rng = np.random.default_rng(1)
-    for images, own in blocks:
+    rng, labels = np.random.default_rng(1), np.arange(20) % 10
+    for images in blocks:
+        own, labels = np.split(labels, [len(images)])
         expected = gan.generate(len(own), int(rng.integers(2**31)), own)
         np.testing.assert_array_equal(images, expected)
+
+
+def test_samples_of_large_images_come_in_smaller_blocks(
+    conditional_folder, monkeypatch
+):
+    gan = runs.load(conditional_folder)
+    monkeypatch.setattr(neighbours, "_BLOCK_BYTES", 8 * 8 * 8 * 3)  # 3 images
+    assert [len(images) for images in one_nn.samples(gan, 8, seed=1)] == [3, 3, 2]
 
 
 def test_error_of_samples_and_of_real_images(experiment, conditional_folder):
@@ -62,8 +54,8 @@ def test_error_of_samples_and_of_real_images(experiment, conditional_folder):
     found = report["measured"]["training_images"]
     assert found["error"] == pytest.approx(real)
     assert real < 5  # the digits are easy
-    ((images, labels),) = one_nn.samples(runs.load(conditional_folder), 300, seed=2)
-    fake = error(images, labels, data.array[scored], data.labels[scored])
+    (images,) = one_nn.samples(runs.load(conditional_folder), 300, seed=2)
+    fake = error(images, np.arange(300) % 10, data.array[scored], data.labels[scored])
     found = report["measured"]["samples"]
     assert found["error"] == pytest.approx(fake)
     confusion = np.array(found["confusion"])

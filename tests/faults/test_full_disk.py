@@ -86,3 +86,16 @@ def test_a_full_disk_leaves_no_half_an_export(name, begun, tmp_path, full_disk):
     disk.make_space()
     EXPORTS[name](begun, folder / name, verify=False)
     assert [file.name for file in folder.iterdir()] == [name]
+
+
+def test_no_room_for_images_beyond_the_memory_budget(
+    train, tmp_path, full_disk, monkeypatch, capsys
+):
+    full_disk(tmp_path / "tmp", room=65536)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    run_dir = ["--run-dir", str(tmp_path / "run"), "--steps", "1"]
+    sizes = ["--image-size", "64", "--memory-budget", "0MB"]
+    assert train.main(["digits", *sizes, *run_dir]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "7,360,512 bytes" in last and "TMPDIR" in last
+    assert not (tmp_path / "run").exists()

@@ -15,6 +15,11 @@ from keras_gan import InputError, seeding
 STEPS = 20
 CASES = {
     "conditional": {},
+    "spectral norm, lazy R1": {
+        "spectral": True,
+        "penalty": "r1",
+        "penalty_interval": 3,
+    },
     "relativistic, k = 2, both penalties": {
         "discriminator_steps": 2,
         "objective": "relativistic",
@@ -64,14 +69,21 @@ def dense_gan():
     )
 
 
-def train(name, steps, dense=False, **options):
+def dcgan(spectral):
+    kinds = {"spectral_normalization": spectral, "batch_normalization": not spectral}
+    return DCGAN((16, 16, 1), 8, 8, 10, seed=1, **kinds)
+
+
+def train(name, steps, dense=False, spectral=False, **options):
     keras.utils.set_random_seed(0)
     strategy = distribution.create(name)
     with strategy.scope():
-        gan = dense_gan() if dense else DCGAN((16, 16, 1), 8, 8, 10, seed=1)
+        gan = dense_gan() if dense else dcgan(spectral)
+        # Adam's own epsilon makes whole steps of the roundings of a gradient near zero;
+        # this one also lets losses scaled wrongly show.
         gan.compile(
-            keras.optimizers.Adam(2e-4, beta_1=0.5),
-            keras.optimizers.Adam(2e-4, beta_1=0.5),
+            keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-3),
+            keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-3),
             generator_average=0.9,
             jit_compile=False,
             **options,

@@ -566,3 +566,29 @@ def test_the_generated_mean_moves_to_the_mean_of_the_data():
     assert before > 1.5
     assert np.linalg.norm(samples.mean(axis=0) - mean) < 0.3
     assert (samples.std(axis=0) > 0.1).all()
+
+
+class Passes(keras.layers.Layer):
+    """Counts the training passes of the network that it is in."""
+
+    def build(self, input_shape):
+        self.count = self.add_weight(initializer="zeros", trainable=False)
+
+    def call(self, inputs, training=False):
+        if training:
+            self.count.assign_add(1.0)
+        return inputs
+
+
+@pytest.mark.parametrize("update", ["alternating", "simultaneous"])
+def test_the_generator_costs_one_pass_of_the_discriminator(update):
+    layers = keras.layers
+    generator = keras.Sequential([keras.Input((2,)), layers.Dense(3)])
+    passes = Passes()
+    discriminator = keras.Sequential([keras.Input((3,)), passes, layers.Dense(1)])
+    gan = GAN(generator, discriminator, 2, value_range=None, seed=1)
+    sgd = keras.optimizers.SGD
+    gan.compile(sgd(0.1), sgd(0.1), discriminator_steps=4, update=update)
+    gan.train_on_batch(np.ones((8, 3), "float32"))
+    # Real and fake for each of its own updates, fake again for the generator's.
+    assert float(passes.count) == 4 * 2 + 1

@@ -10,6 +10,7 @@ from keras_gan.networks import (
     dcgan_generator,
     dcgan_stages,
 )
+from keras_gan.networks.layers import SpectralNormalization
 
 LAYERS = keras.layers
 
@@ -255,7 +256,7 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one():
     network = dcgan_discriminator(
         (16, 16, 1), 4, batch_normalization=False, spectral_normalization=True, seed=1
     )
-    wrapped = of_kind(network, LAYERS.SpectralNormalization)
+    wrapped = of_kind(network, SpectralNormalization)
     assert len(wrapped) == 3
     images = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype("float32")
 
@@ -277,4 +278,4 @@ def test_logits_and_images_are_float32_under_half_precision(spectral, half_preci
     assert build("generator").output.dtype == "float32"
     network = build("discriminator", spectral_normalization=spectral)
     assert network.output.dtype == "float32"
-    assert network.layers[1].compute_dtype == "bfloat16"
+    assert network.layers[1].output.dtype == "bfloat16"

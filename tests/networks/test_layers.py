@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_gan.networks import ConcatenateLabel, Maxout
-from keras_gan.networks.layers import Dropout
+from keras_gan.networks.layers import Dropout, SpectralNormalization
 
 RNG = np.random.default_rng(0)
 
@@ -85,3 +85,32 @@ def test_dropout_keeps_the_mean_and_drops_the_rate():
 def test_dropout_in_half_precision():
     out = Dropout(0.5, seed=1, dtype="mixed_bfloat16")(np.ones((4, 5)), training=True)
     assert out.dtype == "bfloat16"
+
+
+def normalized(seed, dtype, passes):
+    """Returns the kernel and the estimated vector after some training passes."""
+    dense = keras.layers.Dense(
+        6, kernel_initializer=keras.initializers.RandomNormal(seed=seed), dtype=dtype
+    )
+    layer = SpectralNormalization(dense)
+    x = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
+    layer.build(x.shape)
+    for _ in range(passes):
+        layer(x, training=True)
+    return dense.kernel.numpy(), layer.vector_u.numpy()
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_spectral_normalization_keeps_weights_in_single_precision(dtype):
+    for half, single in zip(
+        normalized(1, dtype, 5), normalized(1, "float32", 5), strict=True
+    ):
+        np.testing.assert_allclose(half, single, rtol=1e-6, atol=1e-7)
+
+
+def test_the_kernels_seed_decides_spectral_normalization():
+    for first, again in zip(
+        normalized(1, "float32", 3), normalized(1, "float32", 3), strict=True
+    ):
+        np.testing.assert_array_equal(first, again)
+    assert np.abs(normalized(1, "float32", 3)[1] - normalized(2, "float32", 3)[1]).any()

@@ -19,7 +19,11 @@ class EpochTable:
         self._columns = None
 
     def drop_from(self, epoch: int) -> None:
-        """Drops rows of that epoch and later ones, from a run that died after them."""
+        """Drops rows of that epoch and later ones, from a run that died after them.
+
+        Makes the file's folder, so that one that cannot be is known as training begins.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in self._read() if int(row["epoch"]) < epoch]
         if self.path.exists():
             self._write(rows)
@@ -36,6 +40,21 @@ class EpochTable:
     def has(self, epoch: int) -> bool:
         """Returns whether there is a row of that epoch."""
         return any(int(row["epoch"]) == epoch for row in self._read())
+
+    def columns(self) -> dict[str, tuple[list[int], list[float]]]:
+        """Returns the epochs and the values of each column that has any.
+
+        An epoch in which a column is empty counts for the others only.
+        """
+        columns = {}
+        for row in self._read():
+            epoch = int(row.pop("epoch"))
+            for name, value in row.items():
+                if value:
+                    epochs, values = columns.setdefault(name, ([], []))
+                    epochs.append(epoch)
+                    values.append(float(value))
+        return columns
 
     def _read(self):
         if not self.path.exists():
