@@ -10,10 +10,12 @@ same seed gives the same pictures, from any server. gRPC needs tensorflow-servin
 import argparse
 import base64
 import contextlib
+import http.client
 import io
 import json
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from PIL import Image
@@ -36,8 +38,14 @@ def main(arguments=None) -> int:
         | ({"label": options.labels[i % len(options.labels)]} if options.labels else {})
         for i in range(options.count)
     ]
+    numbers = [options.seed, options.seed + options.count - 1, *(options.labels or [])]
     pictures = []
     try:
+        for number in numbers:
+            if not -(2**63) <= number < 2**63:
+                raise ValueError(
+                    f"{number} is no seed and no label; accepted are -2^63 to 2^63 - 1."
+                )
         for start in range(0, len(rows), _BATCH):
             pictures += ask(address, options.model, rows[start : start + _BATCH])
         grid(pictures).save(options.out)
@@ -57,12 +65,18 @@ def ask_grpc(address: str, model: str, rows: list[dict]) -> list[bytes]:
         rows: each with `seed`, `truncation` and, of a conditional model, `label`.
 
     Raises:
-        ServerError: where there is no server, or it refuses.
+        ServerError: where there is no server, or it refuses, or a library is missing.
     """
-    import grpc
-    import numpy as np
-    import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+    try:
+        import grpc
+        import numpy as np
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+    except ImportError as error:
+        raise ServerError(
+            "gRPC needs tensorflow-serving-api, which is not installed: pip install "
+            "'keras-gan[serving]'; --rest needs none."
+        ) from error
 
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model
@@ -71,7 +85,9 @@ def ask_grpc(address: str, model: str, rows: list[dict]) -> list[bytes]:
         dtype = "float32" if name == "truncation" else "int64"
         values = np.array([row[name] for row in rows], dtype)
         request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
-    with grpc.insecure_channel(address) as channel:
+    # A batch of large pictures exceeds the 4 MiB that gRPC takes without it.
+    unlimited = [("grpc.max_receive_message_length", -1)]
+    with grpc.insecure_channel(address, unlimited) as channel:
         service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         try:
             response = service.Predict(request, timeout=_TIMEOUT_SECONDS)
@@ -83,21 +99,27 @@ def ask_grpc(address: str, model: str, rows: list[dict]) -> list[bytes]:
 def ask_rest(address: str, model: str, rows: list[dict]) -> list[bytes]:
     """Does the same as `ask_grpc` over REST, with the standard library alone."""
     request = urllib.request.Request(
-        f"http://{address}/v1/models/{model}:predict",
+        f"http://{address}/v1/models/{urllib.parse.quote(model, safe='')}:predict",
         json.dumps({"signature_name": "sample_png", "instances": rows}).encode(),
         {"Content-Type": "application/json"},
     )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
             predictions = json.load(response)["predictions"]
+        return [base64.b64decode(picture["b64"]) for picture in predictions]
     except urllib.error.HTTPError as error:
         text = error.read().decode()
-        with contextlib.suppress(ValueError, KeyError):  # a proxy answers otherwise
+        # A proxy answers otherwise.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             text = json.loads(text)["error"]
         raise ServerError(f"{address}: {text}") from None
     except urllib.error.URLError as error:
         raise ServerError(f"{address}: {error.reason}") from None
-    return [base64.b64decode(picture["b64"]) for picture in predictions]
+    except (http.client.HTTPException, ValueError, KeyError, TypeError):
+        raise ServerError(
+            f"{address} does not answer as TensorFlow Serving does over REST; its port "
+            "for that is 8501 if not set otherwise."
+        ) from None
 
 
 def grid(pictures: list[bytes]) -> Image.Image:

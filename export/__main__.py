@@ -2,12 +2,13 @@
 
 import argparse
 import os
+import signal
 import sys
-from pathlib import Path
 
 from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
 
 _RUN = "folder of a training run, or the file of a saved GAN"
+_SERVING = "they need tensorflow-serving-api (pip install 'keras-gan[serving]')."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,30 +48,28 @@ def main(arguments: list[str] | None = None) -> int:
 def _export(options):
     from export.publish import export_all
 
-    run = Path(options.run).resolve()
-    name = options.name or (run.stem if run.is_file() else run.name)
     rows = export_all(
-        *(options.run, options.out, name, options.format, options.version),
+        *(options.run, options.out, options.name, options.format, options.version),
         form=Form(
             **{field: getattr(options, field) for field in FORM_CHOICES},
             runtime=options.runtime,
         ),
     )
     if any(row.warmup_requests == 0 for row in rows):
-        print(
-            "The SavedModel holds no warm-up requests: they need tensorflow-serving-api"
-            " (pip install 'keras-gan[serving]')."
-        )
+        print(f"The SavedModel holds no warm-up requests: {_SERVING}")
     return rows
 
 
 def _verify(options):
+    from export import warmup
     from export.publish import verify_again
     from export.report import VerificationError
 
     row = verify_again(options.path, options.against)
     if row.problem is not None:
         raise VerificationError(f"{options.path}: {row.problem}.", [row])
+    if row.warmup_requests is None and (row.path / warmup.FILE).exists():
+        print(f"The SavedModel's warm-up requests were not tried: {_SERVING}")
     return [row]
 
 
@@ -146,4 +145,6 @@ def _table(rows):
 
 
 if __name__ == "__main__":
+    # As an exception, so that what is half written is removed.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(main())

@@ -1,14 +1,19 @@
 """What TensorFlow Serving is started with, beside the models that it serves."""
 
+import json
 import re
 from pathlib import Path
 
+from export.files import writing
+from keras_gan.errors import InputError
 from keras_gan.files import write_whole
+
+_CONFIG = "models.config"
 
 _MODEL = """\
   config {{
-    name: "{name}"
-    base_path: "/models/{name}"
+    name: {name}
+    base_path: {path}
     model_platform: "tensorflow"
   }}
 """
@@ -41,7 +46,7 @@ _KSERVE = """\
 apiVersion: serving.kserve.io/v1beta1
 kind: InferenceService
 metadata:
-  name: {resource}
+  name: "{resource}"
 spec:
   predictor:
     model:
@@ -56,6 +61,14 @@ spec:
 """
 
 
+def check(out: Path) -> None:
+    """Raises InputError where `models.config` could not be renewed."""
+    if (out / _CONFIG).is_dir():
+        raise InputError(
+            f"{out / _CONFIG} is a folder; remove it or name another with --out."
+        )
+
+
 def write(out: Path, name: str) -> None:
     """Writes what servers of the SavedModels in a folder are started with.
 
@@ -66,18 +79,29 @@ def write(out: Path, name: str) -> None:
     Args:
         out: folder of the exports.
         name: of the model that was added.
+
+    Raises:
+        InputError: where one of them cannot be written.
     """
     models = sorted(
         {folder.parents[1].name for folder in out.glob("*/*/saved_model.pb")}
     )
-    configs = "".join(_MODEL.format(name=model) for model in models)
-    write_whole(out / "models.config", f"model_config_list {{\n{configs}}}\n")
-    # Kubernetes accepts lower case letters, digits and hyphens alone.
+    # Protocol buffers quote text as JSON does. Not all names need be `export_all`'s.
+    configs = "".join(
+        _MODEL.format(name=json.dumps(model), path=json.dumps(f"/models/{model}"))
+        for model in models
+    )
+    with writing(out / _CONFIG):
+        write_whole(out / _CONFIG, f"model_config_list {{\n{configs}}}\n")
+    # Kubernetes accepts lower case letters, digits and hyphens, a letter first.
     resource = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    if not resource[0].isalpha():
+        resource = f"model-{resource}"
     for file, content in {
         "batching_parameters.txt": _BATCHING,
         "docker-compose.yml": _COMPOSE,
         f"{name}.kserve.yaml": _KSERVE.format(name=name, resource=resource),
     }.items():
         if not (out / file).exists():
-            write_whole(out / file, content)
+            with writing(out / file):
+                write_whole(out / file, content)

@@ -1,9 +1,14 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import tensorflow as tf
+
+from keras_gan.errors import InputError
 
 
 @contextlib.contextmanager
@@ -16,16 +21,58 @@ def staged(target: Path) -> Iterator[Path]:
 
     Args:
         target: where the finished file or folder is to be moved by the caller.
+
+    Raises:
+        InputError: where there can be no such path.
     """
     folders = [folder for folder in target.parents if not folder.exists()]
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # The folder is readable for its owner alone, so it is not what gets published.
-        with tempfile.TemporaryDirectory(
-            prefix=".export-", dir=target.parent
-        ) as folder:
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # Readable for its owner alone, so it is not what gets published.
+            temporary = tempfile.TemporaryDirectory(
+                prefix=".export-", dir=target.parent
+            )
+        with temporary as folder:
             yield Path(folder, target.name)
     finally:
         for folder in folders:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Says which file or folder cannot be written, where what is done in it fails.
+
+    Args:
+        target: as the user knows it; exceptions name what is beside it for a while.
+
+    Raises:
+        InputError: in place of an OSError and of TensorFlow's own errors.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        raise InputError(f"{target} cannot be written: {_reason(error)}.") from error
+
+
+def refuse_unwritable(target: Path) -> None:
+    """Raises InputError where a file or folder could not be put in its place.
+
+    It makes nothing, so that it can be asked before any work is done.
+    """
+    with writing(target):
+        folder = next(folder for folder in target.parents if folder.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            raise InputError(
+                f"{target} cannot be written: {folder} is no folder that can be "
+                "written to; name another with --out."
+            )
+
+
+def _reason(error):
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    # TensorFlow names its temporary files before the reason, and an operation after it.
+    return error.message.rpartition("; ")[2].partition(" [Op:")[0]

@@ -7,20 +7,24 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+_LAST_VERSION = 2**63 - 1  # of 64 bits with a sign
+
 
 def version_folder(base: Path, version: int | None) -> Path:
     """Returns the folder `base/<version>`, or that of the next free number.
 
     Raises:
-        InputError: for a version below 1.
+        InputError: for a version below 1, or above what TensorFlow Serving can read.
     """
     if version is None:
         names = [folder.name for folder in base.glob("*") if folder.name.isdecimal()]
         version = max(map(int, names), default=0) + 1
-    if version < 1:
+    if not 1 <= version <= _LAST_VERSION:
         from keras_gan.errors import InputError  # imports TensorFlow
 
-        raise InputError(f"version is {version}; it must be at least 1.")
+        raise InputError(
+            f"version is {version}; it must be at least 1 and at most {_LAST_VERSION}."
+        )
     return base / str(version)
 
 
@@ -93,9 +97,11 @@ class Format:
     """One kind of export.
 
     Args:
-        module: has `write(generator, path)`, `signatures(generator)` and
-            `metadata(path)`, what `Generator.metadata` gave when a file was written;
-            imported when the format is asked for, as each needs a library of its own.
+        module: has `check(generator)`, which raises InputError for one that the format
+            cannot hold; `write(generator, path)`, for one that it can;
+            `signatures(generator)`; and `metadata(path)`, what `Generator.metadata`
+            gave when a file was written. It is imported when the format is asked for,
+            as each needs a library of its own.
         target: function from the model's path and version to the export's path.
         mark: what tells such an export from others: the ending of its name, or the
             name of a file in it.

@@ -86,7 +86,8 @@ class Generator:
 
         Args:
             latent: float32 [batch, latent_dim].
-            label: int64 [batch], of a conditional model only.
+            label: int64 [batch], of a conditional model only, 0 to num_classes - 1. One
+                that is no class counts as the nearest, in every format alike.
 
         Returns:
             float32 [batch, *image_shape], or what `form` says.
@@ -117,7 +118,7 @@ class Generator:
 
         Args:
             latent: float32 [batch, latent_dim].
-            label: int64 [batch], of a conditional model only.
+            label: as in `serve`.
 
         Returns:
             uint8 [batch, *image_shape], 0 to 255; float32 where `value_range` is None.
@@ -126,7 +127,12 @@ class Generator:
         return image if self.value_range is None else self._levels(image)
 
     def _values(self, latent, label):
-        inputs = latent if label is None else [latent, label]
+        inputs = latent
+        if label is not None:
+            # Each runtime would make something else of a label outside the classes.
+            label = tf.clip_by_value(label, 0, self.num_classes - 1)
+            # Keras takes no array beside a tensor.
+            inputs = [tf.convert_to_tensor(latent), label]
         # Batch statistics would make an image depend on its neighbours in the batch.
         return tf.cast(self.network(inputs, training=False), "float32")
 
@@ -272,7 +278,9 @@ def _exported(name):
 
 def _in_float32(network):
     """Returns the network, or a float32 copy of one that computes in half precision."""
-    if all(layer.compute_dtype == "float32" for layer in network.layers):
+    # A wrapper, such as that of spectral normalisation, has another within it.
+    layers = [getattr(layer, "layer", layer) for layer in network.layers]
+    if all(layer.compute_dtype == "float32" for layer in layers):
         return network
     # ONNX Runtime has no bfloat16 convolutions on a CPU.
     copy = type(network).from_config(_float32_config(network.get_config()))

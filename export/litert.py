@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+from tensorflow.lite.python.convert_phase import ConverterError
 
 from export.generator import Generator
 from export.signatures import default_alone
@@ -19,15 +20,10 @@ _METADATA = "metadata.json"
 signatures = default_alone
 
 
-def write(generator: Generator, path: Path) -> None:
-    """Writes the file, unverified.
+def check(generator: Generator) -> None:
+    """Raises InputError where there is no such file, or nothing to verify it with.
 
-    It has one signature, `serving_default`, with a free batch dimension. The
-    description is in a ZIP archive at its end, where LiteRT's own tools look for files.
-
-    Raises:
-        InputError: for weights in int8, which run much slower there, or without the
-            interpreter that verifies the file.
+    Weights in int8 would run much slower there.
     """
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise InputError(
@@ -38,6 +34,17 @@ def write(generator: Generator, path: Path) -> None:
         raise InputError(
             "precision is int8; accepted for litert are float32 and float16."
         )
+
+
+def write(generator: Generator, path: Path) -> None:
+    """Writes the file, unverified.
+
+    It has one signature, `serving_default`, with a free batch dimension. The
+    description is in a ZIP archive at its end, where LiteRT's own tools look for files.
+
+    Raises:
+        InputError: for operations that LiteRT does not have.
+    """
     signature = signatures(generator)["serving_default"]
     archive = keras.export.ExportArchive()
     archive.add_endpoint("serving_default", signature.function, signature.inputs)
@@ -51,7 +58,14 @@ def write(generator: Generator, path: Path) -> None:
         if generator.form.precision == "float16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
-        path.write_bytes(converter.convert())
+        try:
+            path.write_bytes(converter.convert())
+        except ConverterError as error:
+            names = {part.operator.name for part in error.errors} - {""}
+            raise InputError(
+                f"the generator needs {', '.join(sorted(names)) or 'an operation'}, "
+                "which LiteRT does not have; another format is accepted."
+            ) from error
     with zipfile.ZipFile(path, "a") as file:
         file.writestr(_METADATA, json_text(generator.metadata()))
 

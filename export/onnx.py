@@ -15,6 +15,7 @@ from export.precision import PRECISIONS
 from export.publish import publish, refuse_existing
 from export.report import Row
 from export.signatures import default_alone
+from export.sub_kernels import with_sub_kernels
 
 _OPSET = 18  # the newest that tf2onnx writes
 
@@ -29,8 +30,8 @@ def to_onnx(
     """Writes the generator as an ONNX file.
 
     It takes `latent`, float32 [batch, latent_dim], and of a conditional model `label`,
-    int64 [batch], 0 to num_classes - 1; it gives `image`, float32
-    [batch, *image_shape] or as asked for. `metadata_props` describes it.
+    int64 [batch], 0 to num_classes - 1 (others count as the nearest); it gives `image`,
+    float32 [batch, *image_shape] or as asked for. `metadata_props` describes it.
 
     Args:
         model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
@@ -54,22 +55,24 @@ def to_onnx(
 signatures = default_alone
 
 
-def write(generator: Generator, path: Path) -> None:
-    """Writes the file, unverified."""
-    signature = signatures(generator)["serving_default"]
-    model, _ = tf2onnx.convert.from_function(
-        tf.function(signature.function, autograph=False),
-        input_signature=signature.inputs,
-        opset=_OPSET,
-    )
-    # The converter makes up a name for each batch dimension, such as unk__114.
-    shapes = {spec.name: spec.shape[1:] for spec in signature.inputs}
-    shapes["image"] = generator.served_shape
-    for value in [*model.graph.input, *model.graph.output]:
-        kind = value.type.tensor_type.elem_type
-        shape = ["batch", *shapes[value.name]]
-        value.type.CopyFrom(onnx.helper.make_tensor_type_proto(kind, shape))
-    model = PRECISIONS[generator.form.precision].convert(model)
+def check(generator: Generator) -> None:
+    """Accepts every generator."""
+
+
+def write(generator: Generator, path: Path, sub_kernels: bool = True) -> None:
+    """Writes the file, unverified.
+
+    Args:
+        generator: what to write.
+        path: the file.
+        sub_kernels: split transposed convolutions, which processors compute faster so
+            and browsers more slowly.
+    """
+    model = _converted(generator)
+    precision = PRECISIONS[generator.form.precision]
+    if sub_kernels and precision.sub_kernels:
+        model = with_sub_kernels(model)
+    model = precision.convert(model)
     opset = generator.form.opset or _OPSET
     if opset != _OPSET:
         model = version_converter.convert_version(model, opset)
@@ -86,6 +89,24 @@ def write(generator: Generator, path: Path) -> None:
         },
     )
     onnx.save(model, path)
+
+
+def _converted(generator: Generator) -> onnx.ModelProto:
+    """Returns the generator as tf2onnx writes it, in float32, its batch named."""
+    signature = signatures(generator)["serving_default"]
+    model, _ = tf2onnx.convert.from_function(
+        tf.function(signature.function, autograph=False),
+        input_signature=signature.inputs,
+        opset=_OPSET,
+    )
+    # The converter makes up a name for each batch dimension, such as unk__114.
+    shapes = {spec.name: spec.shape[1:] for spec in signature.inputs}
+    shapes["image"] = generator.served_shape
+    for value in [*model.graph.input, *model.graph.output]:
+        kind = value.type.tensor_type.elem_type
+        shape = ["batch", *shapes[value.name]]
+        value.type.CopyFrom(onnx.helper.make_tensor_type_proto(kind, shape))
+    return model
 
 
 def metadata(path: Path) -> dict:

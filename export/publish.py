@@ -3,25 +3,28 @@
 import dataclasses
 import importlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from export import deployment
-from export.files import staged
+from export.files import refuse_unwritable, staged, writing
 from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
 from export.generator import Generator, describe
 from export.report import Row, VerificationError, read_report, write_report
 from export.verify import unverified, verified
 from keras_gan.errors import InputError
 
+# What is a name for TensorFlow Serving, Triton, YAML and file systems alike.
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+
 
 def export_all(
     model_or_run,
     out: str | os.PathLike,
-    name: str,
+    name: str | None = None,
     formats: Sequence[str] = DEFAULT_FORMATS,
     version: int | None = None,
     overwrite: bool = False,
@@ -34,7 +37,9 @@ def export_all(
     Args:
         model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
         out: folder of the exports.
-        name: name of the model.
+        name: name of the model: letters, digits, ".", "_" and "-", of which the first
+            is a letter or a digit. None takes that of the run's folder or file, with
+            "-" for anything else in it, and "model" for a GAN.
         formats: which exports, of `export.formats.FORMATS`.
         version: number of the SavedModel; None takes the next that is free.
         overwrite: replace a file that is there, once the new one is verified.
@@ -44,9 +49,10 @@ def export_all(
         A row for each format.
 
     Raises:
-        InputError: for an unknown format, a form that none of them or of this model's
-            images has, an export that exists, a report that is none, no GAN, or weights
-            that are not finite; nothing is written.
+        InputError: for an unknown format, another name, a form that none of them or of
+            this model's images has, a generator or form that a format cannot hold, an
+            export that exists, a folder that cannot be written, a report that is none,
+            no GAN, or weights that are not finite; nothing is written.
         VerificationError: where an export differs from the model. That one is not
             published, the others are, and the report tells of both.
     """
@@ -55,14 +61,23 @@ def export_all(
             raise InputError(
                 f"format is {format!r}; accepted are {', '.join(FORMATS)}."
             )
-    if not name or Path(name).name != name:
-        raise InputError(f"name is {name!r}; it must be a plain file name.")
+    if name is None:
+        name = _name_of(model_or_run)
+    if not re.fullmatch(_NAME, name):
+        raise InputError(
+            f"name is {name!r}; accepted are letters, digits, '.', '_' and '-', of "
+            "which the first is a letter or a digit."
+        )
     report = Path(out, "report.json")
     read_report(report)
     base = Path(out, name)
     targets = {format: FORMATS[format].target(base, version) for format in formats}
+    for target in [*targets.values(), report]:
+        refuse_unwritable(target)
     for target in targets.values():
         refuse_existing(target, overwrite and target.is_file())
+    if "saved-model" in targets:
+        deployment.check(Path(out))
     forms = {format: FORMATS[format].form(form) for format in formats}
     if form != DEFAULT_FORM and set(forms.values()) == {DEFAULT_FORM}:
         raise InputError(
@@ -70,6 +85,8 @@ def export_all(
         )
     generator = describe(model_or_run, name)
     generators = {format: generator.formed(forms[format]) for format in formats}
+    for format, formed in generators.items():
+        _module(format).check(formed)
     rows, failures = [], []
     try:
         for format, target in targets.items():
@@ -104,6 +121,14 @@ def refuse_existing(target: Path, overwrite: bool = False) -> None:
         )
 
 
+def _name_of(model_or_run):
+    if not isinstance(model_or_run, str | os.PathLike):
+        return "model"
+    path = Path(model_or_run).resolve()
+    name = path.stem if path.is_file() else path.name
+    return re.sub("[^A-Za-z0-9._-]+", "-", name).strip("._-") or "model"
+
+
 def publish(
     format: str,
     generator: Generator,
@@ -115,7 +140,7 @@ def publish(
 
     Args:
         format: name of the format.
-        generator: what to export.
+        generator: what to export; the format's `check` accepts it.
         target: file or folder of the export.
         verify: run the export in a second process first.
         overwrite: replace a file that is there.
@@ -125,13 +150,8 @@ def publish(
         VerificationError: where the export differs from the model.
     """
     with staged(target) as temporary:
-        write = importlib.import_module(FORMATS[format].module).write
-        try:
-            write(generator, temporary)
-        except (OSError, tf.errors.OpError) as error:
-            raise InputError(
-                f"{target} cannot be written: {_reason(error)}."
-            ) from error
+        with writing(target):
+            _module(format).write(generator, temporary)
         look = verified if verify else unverified
         row = dataclasses.replace(look(generator, format, temporary), path=target)
         if row.problem is not None:
@@ -140,15 +160,9 @@ def publish(
             )
         # Another process may have published while this one was verifying.
         refuse_existing(target, overwrite)
-        os.replace(temporary, target)
+        with writing(target):
+            os.replace(temporary, target)
     return row
-
-
-def _reason(error):
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    # TensorFlow names its temporary files before the reason, and an operation after it.
-    return error.message.rpartition("; ")[2].partition(" [Op:")[0]
 
 
 def verify_again(path: str | os.PathLike, model_or_run) -> Row:
@@ -162,21 +176,33 @@ def verify_again(path: str | os.PathLike, model_or_run) -> Row:
         Its row, with `problem` where it differs.
 
     Raises:
-        InputError: where there is no export of this project, or no GAN.
+        InputError: where there is no export of this project, none of one format alone,
+            nothing to run it with, or no GAN.
     """
     path = Path(path)
     found = [name for name, format in FORMATS.items() if format.recognizes(path)]
     if not found:
         marks = ", ".join(f"{format.mark} ({name})" for name, format in FORMATS.items())
         raise InputError(f"{path} is no export; accepted are such with {marks}.")
+    if len(found) > 1:
+        raise InputError(
+            f"{path} has what marks exports of {' and of '.join(found)}; accepted is "
+            "one alone."
+        )
     (name,) = found
     try:
-        metadata = importlib.import_module(FORMATS[name].module).metadata(path)
+        metadata = _module(name).metadata(path)
         form = Form(**{choice: metadata[choice] for choice in FORM_CHOICES})
         model = metadata["name"]
-    except (OSError, ValueError, KeyError, DecodeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
         raise InputError(
             f"{path} has no description that this project wrote ({error!r}); an export "
             "of this version is accepted."
         ) from error
-    return verified(describe(model_or_run, model).formed(form), name, path)
+    generator = describe(model_or_run, model).formed(form)
+    _module(name).check(generator)
+    return verified(generator, name, path)
+
+
+def _module(format):
+    return importlib.import_module(FORMATS[format].module)

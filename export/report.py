@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from export.files import staged
+from export.files import staged, writing
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
 
@@ -20,7 +20,8 @@ class Row:
         path: the file or folder.
         bytes: its size.
         parameters: values in the generator's weights.
-        tolerance: largest difference that is accepted.
+        tolerance: largest difference of `image` that is accepted; None where the export
+            was not run.
         passed: whether verification passed; None where it was not asked for.
         largest_difference: of `serving_default` from the Keras model, absolute, over
             all batches and classes; None where the export did not run or gave values
@@ -34,6 +35,7 @@ class Row:
         runtime_version: its version.
         milliseconds: of one call for each batch size, for orientation.
         warmup_requests: of a SavedModel, for TensorFlow Serving; all were answered.
+            None where they were not tried, without tensorflow-serving-api.
         problem: why verification failed, or None.
     """
 
@@ -41,7 +43,7 @@ class Row:
     path: Path
     bytes: int
     parameters: int
-    tolerance: float
+    tolerance: float | None = None
     passed: bool | None = None
     largest_difference: float | None = None
     differences: dict[str, float | None] = dataclasses.field(default_factory=dict)
@@ -78,7 +80,8 @@ def write_report(rows: Sequence[Row], path: str | os.PathLike) -> None:
         path: the file, such as "serving/report.json".
 
     Raises:
-        InputError: where the file is there and holds something else.
+        InputError: where the file is there and holds something else, or cannot be
+            written.
     """
     path = Path(path)
     new = [{**dataclasses.asdict(row), "path": _relative(row, path)} for row in rows]
@@ -88,7 +91,7 @@ def write_report(rows: Sequence[Row], path: str | os.PathLike) -> None:
         for row in read_report(path)
         if row["path"] not in passed or (row["passed"] and not passed[row["path"]])
     ]
-    with staged(path) as temporary:
+    with staged(path) as temporary, writing(path):
         temporary.write_text(json_text(kept + new), "utf-8")
         os.replace(temporary, path)
 
@@ -99,13 +102,13 @@ def read_report(path: Path) -> list[dict]:
     Raises:
         InputError: where the file holds something else.
     """
-    if not path.exists():
-        return []
     try:
         rows = json.loads(path.read_bytes())
         if all({"path", "passed"} <= row.keys() for row in rows):
             return rows
-    except (ValueError, TypeError, AttributeError):
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError, TypeError, AttributeError):
         pass
     raise InputError(
         f"{path} is no report of exports; remove it or use another folder."

@@ -26,10 +26,11 @@ def to_saved_model(
     """Writes the generator as a SavedModel into the folder `path/<version>`.
 
     Its signature `serving_default` takes `latent`, float32 [batch, latent_dim], and of
-    a conditional model `label`, int64 [batch], 0 to num_classes - 1; it gives `image`,
-    float32 [batch, *image_shape]. `sample`, `sample_png` and `interpolate` are those of
-    `export.signatures.every`. `assets.extra` holds `metadata.json`, which describes it,
-    and where tensorflow-serving-api is installed a server's warm-up requests.
+    a conditional model `label`, int64 [batch], 0 to num_classes - 1 (others count as
+    the nearest); it gives `image`, float32 [batch, *image_shape]. `sample`,
+    `sample_png` and `interpolate` are those of `export.signatures.every`.
+    `assets.extra` holds `metadata.json`, which describes it, and where
+    tensorflow-serving-api is installed a server's warm-up requests.
 
     Args:
         model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
@@ -48,6 +49,10 @@ def to_saved_model(
 
 
 signatures = every
+
+
+def check(generator: Generator) -> None:
+    """Accepts every generator."""
 
 
 def write(generator: Generator, path: Path) -> None:

@@ -27,6 +27,7 @@ instance_group [ {{ kind: KIND_CPU count: 1 }} ]
 """
 
 signatures = default_alone
+check = onnx.check
 
 
 def write(generator: Generator, path: Path) -> None:

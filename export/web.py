@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -26,27 +27,40 @@ _MOST_PIXELS = 4096
 signatures = default_alone
 
 
+def check(generator: Generator) -> None:
+    """Raises InputError for images that are no pictures, or without the runtime."""
+    if not generator.makes_pictures:
+        raise InputError(
+            f"the format web shows pictures and the generator makes values of shape "
+            f"{generator.image_shape}; accepted are grey and colour images."
+        )
+    if generator.form.runtime is None:
+        return
+    source = _runtime(generator)
+    missing = [name for name in _RUNTIME_FILES if not (source / name).is_file()]
+    if missing:
+        raise InputError(
+            f"runtime is {generator.form.runtime}, which has no "
+            f"{' and no '.join(missing)}; the npm package onnxruntime-web, unpacked, "
+            "is accepted."
+        )
+
+
 def write(generator: Generator, path: Path) -> None:
     """Writes `index.html` and `model.onnx`, unverified.
 
     The runtime comes from a public address, or is copied from the folder that
     `form.runtime` names, so that the page works offline. A browser reads the files from
     a web server alone, such as `python -m http.server`.
-
-    Raises:
-        InputError: for images that are no pictures, or a folder without the runtime.
     """
-    if not generator.makes_pictures:
-        raise InputError(
-            f"the format web shows pictures and the generator makes values of shape "
-            f"{generator.image_shape}; accepted are grey and colour images."
-        )
     path.mkdir()
     address = _CDN
     if generator.form.runtime is not None:
         address = "./runtime/"
-        _copy_runtime(Path(generator.form.runtime), path / "runtime")
-    onnx.write(generator, path / "model.onnx")
+        (path / "runtime").mkdir()
+        for name in _RUNTIME_FILES:
+            shutil.copyfile(_runtime(generator) / name, path / "runtime" / name)
+    onnx.write(generator, path / "model.onnx", sub_kernels=False)
     classes = generator.class_names
     if generator.num_classes is not None and classes is None:
         classes = list(map(str, range(generator.num_classes)))
@@ -60,10 +74,13 @@ def write(generator: Generator, path: Path) -> None:
         "directions": np.round(directions(generator), 4).tolist(),
         "runtime": address,
     }
-    page = _PAGE.read_text()
-    page = page.replace("TITLE", html.escape(generator.name))
-    # A script ends at its closing tag, even within a string.
-    page = page.replace("CONFIG", json.dumps(config).replace("</", "<\\/"), 1)
+    parts = {
+        "TITLE": html.escape(generator.name),
+        # A script ends at its closing tag, even within a string.
+        "CONFIG": json.dumps(config).replace("</", "<\\/"),
+    }
+    # At once, as a name may be one of these words.
+    page = re.sub("|".join(parts), lambda word: parts[word[0]], _PAGE.read_text())
     (path / "index.html").write_text(page)
 
 
@@ -81,8 +98,10 @@ def directions(generator: Generator) -> np.ndarray:
     for start in range(0, _SAMPLES, 64):
         rows = [values[start : start + 64] for values in inputs.values()]
         images.append(generator.serve(*rows)["image"].numpy())
-    pixels = np.concatenate(images).reshape(_SAMPLES, -1)
-    pixels = pixels[:, :: -(-pixels.shape[1] // _MOST_PIXELS)]
+    channels = generator.image_shape[-1]
+    pixels = np.concatenate(images).reshape(_SAMPLES, -1, channels)
+    # Whole pixels: a step over single values could meet one colour alone.
+    pixels = pixels[:, :: -(-pixels.shape[1] // _MOST_PIXELS)].reshape(_SAMPLES, -1)
     latent = inputs["latent"] - inputs["latent"].mean(axis=0)
     effect, *_ = np.linalg.lstsq(latent, pixels - pixels.mean(axis=0), rcond=None)
     vectors, _, _ = np.linalg.svd(effect, full_matrices=False)
@@ -94,15 +113,7 @@ def metadata(path: Path) -> dict:
     return onnx.metadata(path / "model.onnx")
 
 
-def _copy_runtime(package, target):
-    """Copies what the page needs of the npm package, or of its folder `dist`."""
-    source = package / "dist" if (package / "dist").is_dir() else package
-    missing = [name for name in _RUNTIME_FILES if not (source / name).is_file()]
-    if missing:
-        raise InputError(
-            f"runtime is {package}, which has no {' and no '.join(missing)}; the npm "
-            "package onnxruntime-web, unpacked, is accepted."
-        )
-    target.mkdir()
-    for name in _RUNTIME_FILES:
-        shutil.copyfile(source / name, target / name)
+def _runtime(generator):
+    """Returns the folder of the npm package's files: `dist` in it, or itself."""
+    package = Path(generator.form.runtime)
+    return package / "dist" if (package / "dist").is_dir() else package

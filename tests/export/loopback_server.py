@@ -11,6 +11,7 @@ import http.server
 import json
 import sys
 import threading
+import urllib.parse
 from concurrent import futures
 from pathlib import Path
 
@@ -117,7 +118,8 @@ def rest_handler(models):
                 if verb != "predict" or not path.startswith("/v1/models/"):
                     raise Refused(f"Malformed request: POST {self.path}", code=404)
                 body = json.loads(self.rfile.read(size))
-                self._reply(200, self._predict(path.removeprefix("/v1/models/"), body))
+                model = urllib.parse.unquote(path.removeprefix("/v1/models/"))
+                self._reply(200, self._predict(model, body))
             except Refused as error:
                 self._reply(error.code, {"error": str(error)})
 

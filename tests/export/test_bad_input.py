@@ -1,6 +1,7 @@
 """Runs that cannot be exported, disks that are full, and exports of something else."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,17 @@ def test_a_saved_model_that_is_no_gan(gan, tmp_path, capsys):
     refused([path, "--out", tmp_path / "out"], capsys, "Functional was given")
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"), [("my run (2)", "my-run-2"), ("数字", "model")]
+)
+def test_a_run_whose_folder_has_no_name_for_a_server(
+    folder, name, run_folder, tmp_path
+):
+    shutil.copytree(run_folder, tmp_path / folder)
+    export.export_all(tmp_path / folder, tmp_path, formats=["onnx"])
+    assert (tmp_path / f"{name}.onnx").is_file()
+
+
 def test_an_opset_that_there_is_not(run_folder, tmp_path, capsys):
     arguments = [run_folder, "--out", tmp_path / "out", "--opset", "12"]
     refused(arguments, capsys, "opset is 12")
@@ -110,8 +122,12 @@ def test_a_saved_model_is_verified_against_a_model(gan, tmp_path):
     assert row.format == "saved-model"
     assert "sample_png/png_bytes" in row.outputs
     metadata = path / "assets.extra" / "metadata.json"
-    metadata.write_text(json.dumps({"name": "model"}))
-    with pytest.raises(InputError, match="no description"):
+    for description in ({"name": "model"}, [], None):
+        metadata.write_text(json.dumps(description))
+        with pytest.raises(InputError, match="no description"):
+            export.verify_again(path, gan)
+    (path / "index.html").touch()
+    with pytest.raises(InputError, match="exports of saved-model and of web"):
         export.verify_again(path, gan)
 
 

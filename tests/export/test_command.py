@@ -87,6 +87,23 @@ sys.exit(main(sys.argv[1:]))
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_a_signal_leaves_nothing_half_written(run_folder, tmp_path):
+    code = """
+import os, runpy, signal, sys, time
+import export.onnx
+def write(generator, path):
+    path.write_text("half")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+export.onnx.write = write
+runpy.run_module("export", run_name="__main__")
+"""
+    arguments = [run_folder, "--format", "onnx", "--out", tmp_path / "out"]
+    result = run_command(*arguments, code=code)
+    assert result.returncode == 143, result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def no_run(folder, run_folder):
     return [folder, "--out", folder / "out"], "config.json"
 

@@ -103,6 +103,21 @@ def test_a_server_is_told_of_every_model_in_the_folder(tmp_path):
     assert model["storageUri"].endswith("/Faces_64")
 
 
+def test_names_of_all_kinds_are_written_as_each_server_reads_them(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    for name in ('a"b', "Müller", "3d-digits", "true"):  # all are folders of models
+        folder = tmp_path / name / "1"
+        folder.mkdir(parents=True)
+        (folder / "saved_model.pb").touch()
+    for name, resource in {"3d-digits": "model-3d-digits", "true": "true"}.items():
+        deployment.write(tmp_path, name)
+        kserve = yaml.safe_load((tmp_path / f"{name}.kserve.yaml").read_text())
+        assert kserve["metadata"]["name"] == resource
+    assert models(tmp_path) == {
+        name: f"/models/{name}" for name in ('a"b', "Müller", "3d-digits", "true")
+    }
+
+
 def test_what_the_user_changed_stays(gan, tmp_path):
     (tmp_path / "docker-compose.yml").write_text("mine")
     export.export_all(gan, tmp_path, "model", formats=["saved-model"])

@@ -4,11 +4,14 @@ import json
 import sys
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 
 import export
+from export import litert
 from export.formats import Form
+from export.generator import describe
 from keras_gan import DCGAN, InputError
 
 pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
@@ -46,11 +49,26 @@ def test_a_file_makes_the_images_of_the_model(precision, gan, tmp_path):
     assert export.verify_again(row.path, gan).passed
 
 
+def test_an_operation_that_it_does_not_have_is_named(gan, tmp_path):
+    latent = keras.Input((5,))
+    x = keras.layers.Reshape((2, 3, 1))(keras.layers.Dense(6)(latent))
+    x = keras.layers.UpSampling2D(2, interpolation="bicubic")(x)
+    gan.generator, gan.image_shape = keras.Model(latent, x), (4, 6, 1)
+    gan.num_classes = None
+    with pytest.raises(InputError, match=r"needs tf\.ResizeBicubic, which LiteRT"):
+        exported(gan, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_it_cannot_do_is_said(gan, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="int8; accepted for litert are float32"):
         exported(gan, tmp_path, precision="int8")
+    litert.write(describe(gan, "m"), tmp_path / "m.tflite")
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'keras-gan\[litert\]'"):
+        export.verify_again(tmp_path / "m.tflite", gan)
+    (tmp_path / "m.tflite").unlink()
     with pytest.raises(InputError, match=r"pip install 'keras-gan\[litert\]'"):
         exported(gan, tmp_path)
     assert list(tmp_path.iterdir()) == []

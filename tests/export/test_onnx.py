@@ -13,6 +13,7 @@ import export
 from export import onnx as onnx_format
 from export.formats import Form
 from export.generator import describe
+from export.precision import int8_weights
 from keras_gan import DCGAN, GAN, InputError, networks
 
 
@@ -77,9 +78,9 @@ def test_all_sizes_and_channels(size, channels, num_classes, tmp_path):
 def spectral():
     """A generator whose layers are spectrally normalised, as in Zhang et al. 2019."""
     latent = keras.Input((4,))
-    x = networks.layers.spectrally_normalized(keras.layers.Dense(32))(latent)
+    x = networks.layers.SpectralNormalization(keras.layers.Dense(32))(latent)
     x = keras.layers.Reshape((4, 4, 2))(keras.layers.ReLU()(x))
-    x = networks.layers.spectrally_normalized(
+    x = networks.layers.SpectralNormalization(
         keras.layers.Conv2DTranspose(1, 5, strides=2, padding="same")
     )(x)
     generator = keras.Model(latent, keras.layers.Activation("tanh")(x))
@@ -93,6 +94,19 @@ def spectral():
 
 def test_spectral_normalization_after_training(tmp_path):
     check_same(spectral(), tmp_path)
+
+
+def test_a_wrapped_layer_in_bfloat16_is_exported_in_float32(tmp_path):
+    dense = keras.layers.Dense(16, activation="tanh", dtype="mixed_bfloat16")
+    latent = keras.Input((4,))
+    x = networks.layers.SpectralNormalization(dense)(latent)
+    x = keras.layers.Reshape((4, 4, 1), dtype="float32")(x)
+    discriminator = networks.maxout_discriminator((4, 4, 1), units=(2,))
+    gan = GAN(keras.Model(latent, x), discriminator, latent_dim=4, seed=0)
+    rows = inputs(gan)
+    _, run = written(gan, tmp_path)
+    exact = np.tanh(rows["latent"] @ dense.kernel.numpy()).reshape(-1, 4, 4, 1)
+    np.testing.assert_allclose(run(rows), exact, rtol=0, atol=1e-5)
 
 
 def test_conditional_mlp(tmp_path):
@@ -178,6 +192,31 @@ def test_int8_weights_are_within_half_a_step_of_the_model(tmp_path):
     assert np.abs(arrays[name]).max(axis=0).min() == 127
     (transposed,) = [a for a in arrays.values() if a.shape[2:] == (5, 5)]
     assert np.abs(transposed).max(axis=(0, 2, 3)).min() == 127
+
+
+def test_a_weight_of_two_nodes_is_rounded_once():
+    helper = onnx.helper
+    kernel = np.random.default_rng(0).normal(size=(4, 4)).astype("float32")
+    values = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", 4])
+        for name in ("x", "z")
+    ]
+    nodes = [
+        helper.make_node("MatMul", ["x", "kernel"], ["y"]),
+        helper.make_node("MatMul", ["y", "kernel"], ["z"]),
+    ]
+    graph = helper.make_graph(
+        *(nodes, "graph", values[:1], values[1:]),
+        [numpy_helper.from_array(kernel, "kernel")],
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    model = int8_weights(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (z,) = session.run(["z"], {"x": np.eye(4, dtype="float32")})
+    np.testing.assert_allclose(z, kernel @ kernel, atol=0.1)
 
 
 @pytest.mark.parametrize("opset", [19, 26])

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,6 +14,7 @@ import export
 import export.generator
 import export.onnx
 import export.saved_model
+from export.formats import Form
 from export.report import Row
 from keras_gan import InputError
 
@@ -199,8 +202,14 @@ def test_export_all_reports_failures_and_publishes_the_rest(gan, tmp_path, spoil
     [
         ({"formats": ["saved-model", "onnx"]}, "exists already"),
         ({"formats": ["saved-model", "tflite"]}, "tflite"),
-        ({"formats": ["saved-model"], "name": "../model"}, "plain"),
+        ({"formats": ["saved-model"], "name": "../model"}, r"name is '\.\./model'"),
+        ({"formats": ["saved-model"], "name": ".."}, "name is .*letters, digits"),
+        ({"formats": ["saved-model"], "name": 'a"b'}, "name is"),
+        ({"formats": ["saved-model"], "name": "a\n"}, "name is"),
         ({"formats": ["saved-model"], "version": 0}, "at least 1"),
+        ({"formats": ["saved-model"], "version": 2**63}, f"at most {2**63 - 1}"),
+        ({"formats": ["triton", "litert"], "form": Form(precision="int8")}, "litert"),
+        ({"formats": ["triton", "web"], "form": Form(runtime="/no")}, "runtime is /no"),
     ],
 )
 def test_export_all_refuses_before_it_writes(options, message, gan, tmp_path, contents):
@@ -210,6 +219,39 @@ def test_export_all_refuses_before_it_writes(options, message, gan, tmp_path, co
         export.export_all(gan, tmp_path, **{"name": "model", **options})
     assert contents(tmp_path) == before
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("make", "place"),
+    [
+        (Path.mkdir, "report.json"),
+        (Path.mkdir, "models.config"),
+        (Path.touch, "model"),  # where versions go
+    ],
+)
+def test_export_all_refuses_places_that_are_taken(make, place, gan, tmp_path):
+    make(tmp_path / place)
+    with pytest.raises(InputError, match=re.escape(str(tmp_path / place))):
+        export.export_all(gan, tmp_path, "model", ["onnx", "saved-model"])
+    assert [p.name for p in tmp_path.iterdir()] == [place]
+
+
+@pytest.mark.parametrize("place", ["tempfile.TemporaryDirectory", "os.replace"])
+def test_an_error_names_the_target_alone(place, gan, tmp_path, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied", "/internal/name")
+
+    def write(generator, path):
+        path.touch()
+
+    monkeypatch.setattr(export.onnx, "write", write)
+    monkeypatch.setattr(place, denied)
+    with pytest.raises(InputError) as info:
+        to_onnx(gan, tmp_path, verify=False)
+    sentence = f"{tmp_path}/model.onnx cannot be written: Permission denied."
+    assert str(info.value) == sentence
+    with pytest.raises(InputError, match=r"report\.json cannot be written: Perm"):
+        export.write_report([], tmp_path / "report.json")
 
 
 def test_export_all_refuses_a_report_that_is_none(gan, tmp_path):

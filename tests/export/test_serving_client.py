@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,57 @@ def test_what_cannot_be_had_is_one_sentence(protocol, served, client, tmp_path, 
         assert line.startswith("error: ")
         assert message in line
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["my model", "--rest"], "Latest(my model)"),
+        (["faces", "--seed", str(2**63 - 3)], "accepted are -2^63 to 2^63 - 1"),
+        (["faces", "--labels", "0", str(2**70)], f"{2**70} is no seed and no label"),
+    ],
+)
+def test_arguments_are_sent_whole_or_refused(
+    arguments, message, served, client, capsys
+):
+    port = served[1 if "--rest" in arguments else 0]
+    assert client.main([*arguments, "--port", str(port)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_rest_at_the_port_of_grpc(served, client, capsys):
+    assert client.main(["faces", "--rest", "--port", str(served[0])]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "does not answer as TensorFlow Serving does over REST" in line
+
+
+def test_without_the_messages_of_grpc(client, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+    assert client.main(["faces"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install 'keras-gan[serving]'" in line
+
+
+def test_more_pictures_than_4_mib(client):
+    class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
+        def Predict(self, request, context):
+            response = predict_pb2.PredictResponse()
+            pictures = tf.make_tensor_proto([b"x" * 5 * 2**20])
+            response.outputs["png_bytes"].CopyFrom(pictures)
+            return response
+
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        Service(), server
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        (picture,) = client.ask_grpc(f"127.0.0.1:{port}", "faces", [{"seed": 0}])
+    finally:
+        server.stop(0)
+    assert len(picture) == 5 * 2**20
 
 
 def test_every_signature_over_grpc(served, gan):

@@ -1,15 +1,19 @@
 """The second process that runs an export."""
 
 import dataclasses
+import runpy
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
 import export
 import keras_gan
 from export import verify
+from export.__main__ import main
 from export.generator import describe
+from keras_gan import networks
 
 
 @pytest.fixture
@@ -42,6 +46,79 @@ def test_the_worker_cannot_import_the_training_code(format, name, tmp_path, work
     assert name in process.stderr
 
 
+def test_the_worker_imports_from_where_this_process_does(tmp_path, worker, monkeypatch):
+    names = ("packages", "here")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"from_{name}.py").touch()
+        monkeypatch.syspath_prepend(tmp_path / name)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.syspath_prepend(verify._WORKER.parents[1])
+    worker(
+        "__main__.py",
+        "    loader = ",
+        "    import importlib.util as u\n"
+        '    names = ("from_packages", "from_here", "train")\n'
+        "    sys.exit(str([n for n in names if u.find_spec(n)]))\n"
+        "    loader = ",
+    )
+    process = verify._run_worker("onnx", *[tmp_path] * 3)
+    assert process.stderr.splitlines()[-1] == "['from_packages']"
+
+
+def test_warm_up_requests_that_cannot_be_read_are_left_out(
+    gan, tmp_path, worker, capsys
+):
+    pytest.importorskip("tensorflow_serving")
+    gan.save(tmp_path / "gan.keras")
+    path = export.to_saved_model(gan, tmp_path / "model", verify=False).path
+    worker("loaders.py", '"export", "keras")\n', '"export", "tensorflow_serving")\n')
+    assert main(["verify", str(path), "--against", str(tmp_path / "gan.keras")]) == 0
+    assert "requests were not tried" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("output", "value_range", "accepted"),
+    [
+        ("image", (-1, 1), 1e-5),
+        ("image", (0, 1), 5e-6),
+        ("image", (0, 255), 127.5e-5),
+        ("image", None, 3e-5),
+        ("latent", (0, 255), 1e-5),
+    ],
+)
+def test_accepted_differences_are_in_parts_of_the_range(
+    output, value_range, accepted, gan
+):
+    generator = dataclasses.replace(describe(gan, "m"), value_range=value_range)
+    expected = np.float32([[-3, 2]])
+    assert verify.tolerance(generator, output, expected) == pytest.approx(accepted)
+
+
+def test_images_of_grey_levels_pass(tmp_path):
+    latent = keras.Input((4,))
+    x = keras.layers.Rescaling(255)(keras.layers.Dense(256, "sigmoid")(latent))
+    x = keras.layers.Reshape((16, 16, 1))(x)
+    discriminator = networks.maxout_discriminator((16, 16, 1), units=(2,))
+    gan = keras_gan.GAN(keras.Model(latent, x), discriminator, 4, value_range=(0, 255))
+    # Large weights, so that the formats round differently.
+    rng = np.random.default_rng(0)
+    gan.generator.layers[1].kernel.assign(rng.normal(0, 9, (4, 256)))
+    for row in export.export_all(gan, tmp_path, "model"):
+        assert row.passed
+        assert row.tolerance == pytest.approx(127.5e-5)
+
+
+def test_two_loaders_may_round_large_values_otherwise():
+    equal = runpy.run_path(str(verify._WORKER / "loaders.py"))["equal"]
+    for scale in (1, 255):
+        one = scale * np.float32([0.25, 1])
+        assert equal(one, one + np.float32(0.9e-5 * scale))
+        assert not equal(one, one + np.float32(1.2e-5 * scale))
+    # What is small within its range may differ as much as what is large.
+    assert equal(np.float32([1e-3]), np.float32([1e-3 + 9e-6]))
+
+
 def test_an_export_that_got_keras_after_all_does_not_pass(gan, tmp_path, worker):
     worker(
         "__main__.py",
@@ -53,8 +130,6 @@ def test_an_export_that_got_keras_after_all_does_not_pass(gan, tmp_path, worker)
 
 
 def test_weights_stored_twice_do_not_pass(gan, tmp_path, monkeypatch):
-    import keras
-
     from export import saved_model, signatures
 
     def write_twice(generator, path):

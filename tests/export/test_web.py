@@ -1,7 +1,9 @@
 """The page of --format web, in a real browser."""
 
+import dataclasses
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -34,6 +36,16 @@ def test_a_page_is_verified_and_published(gan, tmp_path):
     assert "<title>faces</title>" in text
 
 
+def test_a_name_may_be_a_word_of_the_template(gan, tmp_path):
+    generator = dataclasses.replace(describe(gan, "CONFIG"), class_names=("TITLE",))
+    web.write(generator, tmp_path / "page")
+    text = (tmp_path / "page" / "index.html").read_text()
+    assert "<title>CONFIG</title>" in text
+    config = re.search(r"^const config = (.*);$", text, re.MULTILINE)[1]
+    assert json.loads(config)["name"] == "CONFIG"
+    assert json.loads(config)["classes"] == ["TITLE"]
+
+
 def test_directions_are_those_that_change_images_most(gan):
     # Of eight latent values only two reach the image, one thrice as strongly.
     weights = np.zeros((8, 4), "float32")
@@ -48,6 +60,15 @@ def test_directions_are_those_that_change_images_most(gan):
     assert abs(found[1, 5]) > 0.999
 
 
+def test_directions_are_those_of_every_colour(gan):
+    weights = np.zeros((8, 64, 64, 3), "float32")
+    weights[2, ..., 2] = 0.3  # blue
+    dense = networks.mlp_generator((64, 64, 3), 8, hidden_units=(), seed=0)
+    dense.get_layer("output").set_weights([weights.reshape(8, -1), np.zeros(64**2 * 3)])
+    gan.generator, gan.image_shape = dense, (64, 64, 3)
+    assert abs(web.directions(describe(gan, "model"))[0, 2]) > 0.999
+
+
 def test_what_is_no_page_is_refused(gan, tmp_path):
     with pytest.raises(InputError, match=r"has no ort\.wasm\.min\.mjs"):
         page(gan, tmp_path, runtime=str(tmp_path))
@@ -58,7 +79,7 @@ def test_what_is_no_page_is_refused(gan, tmp_path):
         value_range=None,
     )
     with pytest.raises(InputError, match="shows pictures"):
-        page(points, tmp_path)
+        export.export_all(points, tmp_path, "points", ["triton", "web"])
     assert list(tmp_path.iterdir()) == []
 
 
