@@ -113,6 +113,8 @@ def parse(arguments):
     switch("--marginal-bias", "gan-mnist-paper: start the generator at the mean image")
 
     given = vars(parser.parse_args(arguments))
+    if given.get("penalty") == "none":
+        given["penalty"] = None
     own = ("recipe", "list", "run_dir", "resume", "no_export")
     options = argparse.Namespace(**{name: given.pop(name) for name in own})
     return options, given

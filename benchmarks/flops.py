@@ -98,7 +98,7 @@ def least(gan, batch_size) -> int:
 def main():
     print(timing.describe_machine())
     for name, shape in CASES.items():
-        recipe = recipes.get(name).override({"penalty": "none"})
+        recipe = recipes.get(name).override({"penalty": None})
         gan = recipe.build(shape, None)
         images = tf.TensorSpec((recipe.batch_size, *shape))
         operations = count(gan.train_step, images)

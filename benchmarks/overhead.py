@@ -25,7 +25,7 @@ from keras_gan import recipes, runs
 CASES = {
     "mlp": (
         "gan-mnist",
-        {"data": "tfds:mnist:train[:20000]", "penalty": "none", "generator_average": 0},
+        {"data": "tfds:mnist:train[:20000]", "penalty": None, "generator_average": 0},
     ),
     "dcgan": (
         "dcgan-64",
@@ -35,7 +35,7 @@ CASES = {
             "generator_average": 0,
         },
     ),
-    "points": ("ring", {"penalty": "none", "generator_average": 0}),
+    "points": ("ring", {"penalty": None, "generator_average": 0}),
 }
 
 

@@ -168,8 +168,8 @@ class Recipe:
     def override(self, changes: dict) -> "Recipe":
         """Returns this recipe with other values for some fields.
 
-        Another length replaces the recipe's, another penalty comes with its own weight
-        and at each step, and the penalty "none" is none.
+        Another length replaces the recipe's, and another penalty comes with its own
+        weight and at each step.
 
         Raises:
             InputError: for a field that the recipe does not have.
@@ -186,8 +186,6 @@ class Recipe:
             changes = {**dict.fromkeys(lengths), **changes}
         if "penalty" in changes:
             changes = {"penalty_weight": None, "penalty_interval": 1, **changes}
-            if changes["penalty"] == "none":
-                changes["penalty"] = None
         return dataclasses.replace(self, **changes)
 
     def build(self, image_shape: tuple[int, ...], num_classes: int | None):

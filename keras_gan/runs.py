@@ -163,8 +163,6 @@ class Run:
         Raises:
             InputError: for a change of anything else.
         """
-        if changes.get("penalty") == "none":
-            changes = {**changes, "penalty": None}
         for name, value in changes.items():
             if name not in _CHANGEABLE and value != getattr(self.recipe, name, None):
                 raise InputError(

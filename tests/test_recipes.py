@@ -99,7 +99,7 @@ def test_every_setting_has_an_option_and_the_reverse(train):
 
 
 def test_override_replaces_the_length_and_the_penalty_as_a_whole():
-    recipe = recipes.RECIPES["digits"].override({"minutes": 2.0, "penalty": "none"})
+    recipe = recipes.RECIPES["digits"].override({"minutes": 2.0, "penalty": None})
     assert (recipe.epochs, recipe.steps, recipe.minutes) == (None, None, 2.0)
     assert (recipe.penalty, recipe.penalty_weight) == (None, None)
     with pytest.raises(InputError, match="colour"):
