@@ -105,6 +105,7 @@ def parse(arguments):
     setting("--base-filters", int, "DCGAN: channels next to the image")
     switch("--batch-normalization", "DCGAN: in the discriminator")
     setting("--hidden-units", int, "DCGAN: of a fully connected layer; 0 is none")
+    setting("--translation", float, "DCGAN: in D, by up to that share of the sides")
     setting("--beta-1", float, "Adam: decay of its mean gradient")
     setting("--halving-steps", int, "Adam: steps in which both learning rates halve")
     setting("--initial-momentum", float, "gan-mnist-paper: at the start")

@@ -309,14 +309,17 @@ class DCGANRecipe(AdamRecipe):
         base_filters: as in `DCGAN`.
         batch_normalization: in the discriminator.
         hidden_units: as in `DCGAN`; 0 also stands for none.
+        translation: as in `DCGAN`.
     """
 
     base_filters: int = 128
     batch_normalization: bool = True
     hidden_units: int | None = None
+    translation: float = 0.0
 
     def __post_init__(self):
         super().__post_init__()
+        self._require("translation", lambda value: 0 <= value <= 0.5, "in [0, 0.5]")
         self._require("base_filters", lambda value: value >= 1, "at least 1")
         self._require("hidden_units", lambda value: value >= 0, "at least 0")
         if self.image_size is not None:
@@ -331,6 +334,7 @@ class DCGANRecipe(AdamRecipe):
             batch_normalization=self.batch_normalization,
             spectral_normalization=self.spectral_normalization,
             hidden_units=self.hidden_units or None,
+            translation=self.translation,
             seed=self.seed,
         )
 
@@ -539,7 +543,8 @@ RECIPES: dict[str, Recipe] = {
         base_filters=32,
         batch_size=64,
         epochs=100,
-        # Without it the discriminator learns the images by heart.
+        # Without these two the discriminator learns the images by heart.
+        translation=0.125,
         penalty="r1",
         penalty_weight=0.03,
         penalty_interval=8,

@@ -206,6 +206,7 @@ BAD = {
     "data set": (["--data", "tfds:no_such_set"], "no_such_set"),
     "penalty weight": (["--penalty", "none", "--penalty-weight", "3"], "3"),
     "average": (["--generator-average", "2"], "2"),
+    "translation": (["--translation", "0.6"], "0.6"),
     "jit": (["--jit", "maybe"], "maybe"),
     "evaluate epochs": (["--evaluate-epochs", "0"], "0"),
     "features": (["--features", "taste"], "taste"),

@@ -138,7 +138,8 @@ class DiscriminatorAhead(_Probabilities):
     name = "the discriminator is far ahead"
     advice = (
         "The generator learns little from it: lower the discriminator's learning rate "
-        "or steps, add a penalty such as r1, or smooth its labels."
+        "or steps, add a penalty such as r1, smooth its labels, or, where images are "
+        "few, move them (translation 0.125)."
     )
 
     def seen(self, epoch):

@@ -23,6 +23,7 @@ class DCGAN(GAN):
         batch_normalization: of the discriminator; see `dcgan_discriminator`.
         spectral_normalization: of the discriminator; see `dcgan_discriminator`.
         hidden_units: of both networks; see `dcgan_generator`.
+        translation: in the discriminator; see `dcgan_discriminator`.
         seed: decides the initial weights and every latent vector of training.
 
     Raises:
@@ -42,6 +43,7 @@ class DCGAN(GAN):
         batch_normalization=True,
         spectral_normalization=False,
         hidden_units=None,
+        translation=0.0,
         seed=None,
         **kwargs,
     ):
@@ -58,6 +60,7 @@ class DCGAN(GAN):
             "batch_normalization": batch_normalization,
             "spectral_normalization": spectral_normalization,
             "hidden_units": hidden_units,
+            "translation": translation,
         }
         super().__init__(
             dcgan_generator(
@@ -75,6 +78,7 @@ class DCGAN(GAN):
                 batch_normalization,
                 spectral_normalization,
                 hidden_units,
+                translation,
                 seed=seeding.draw(rng),
             ),
             latent_dim,

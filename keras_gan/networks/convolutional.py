@@ -5,7 +5,7 @@ import keras
 from keras_gan import seeding
 from keras_gan.errors import InputError
 from keras_gan.networks.conditioning import label_input, with_label
-from keras_gan.networks.layers import SpectralNormalization
+from keras_gan.networks.layers import RandomTranslation, SpectralNormalization
 
 _KERNEL_SIZE = 5
 _SMALLEST_START = 4
@@ -52,8 +52,11 @@ class _Initializers:
     def __init__(self, seed):
         self._rng = seeding.generator(seed)
 
+    def seed(self):
+        return seeding.draw(self._rng)
+
     def _normal(self, mean):
-        return keras.initializers.RandomNormal(mean, 0.02, seed=seeding.draw(self._rng))
+        return keras.initializers.RandomNormal(mean, 0.02, seed=self.seed())
 
     def kernel(self, use_bias=False):
         return {"kernel_initializer": self._normal(0.0), "use_bias": use_bias}
@@ -146,6 +149,7 @@ def dcgan_discriminator(
     batch_normalization: bool = True,
     spectral_normalization: bool = False,
     hidden_units: int | None = None,
+    translation: float = 0.0,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns the mirror of `dcgan_generator`, ending in one logit.
@@ -165,14 +169,20 @@ def dcgan_discriminator(
             value (Miyato et al. 2018, arXiv 1802.05957).
         hidden_units: of one more fully connected layer before the logit, as in the
             authors' network for MNIST (1,024); None for no such layer.
+        translation: the furthest that images are moved while training, as a fraction of
+            their sides (Zhao et al. 2020, arXiv 2006.10738); 0 leaves them in place.
         seed: makes the initial weights the same each time.
 
     Raises:
-        InputError: for a size that strides of two cannot reach.
+        InputError: for a size that strides of two cannot reach, or another fraction.
 
     Source: Radford et al. 2015, arXiv 1511.06434, section 3.
     """
     stages = dcgan_stages(*image_shape[:2])
+    if not 0 <= translation <= 0.5:
+        raise InputError(
+            f"translation is {translation}; it must lie between 0 and 0.5."
+        )
     initial = _Initializers(seed)
     # With neither biases nor batch norm the logit would be proportional to the image's
     # contrast, and could not tell a faint image from a strong one.
@@ -191,6 +201,8 @@ def dcgan_discriminator(
         return keras.layers.LeakyReLU(0.2)(x)
 
     x = image
+    if translation:
+        x = RandomTranslation(translation, seed=initial.seed())(x)
     for stage, filters in enumerate(reversed(_filters(stages, base_filters))):
         layer = keras.layers.Conv2D(
             filters,

@@ -237,8 +237,8 @@ def test_a_learning_rate_of_10(images, tmp_path):
         assert np.isfinite(weight.numpy()).all()
 
 
-# Adam's steps stay finite at that rate; in float16 what they lead to does not: 25 pixels
-# with weights of 10, and 64 of those with weights of 10 again, exceed 65,504.
+# Adam's steps stay finite at that rate; in float16 what they lead to does not: with
+# weights of 10, sums of 25 pixels and then of 64 of those sums exceed 65,504.
 RUN_AT_10 = (
     *("digits", "--image-size", "8", "--base-filters", "4", "--checkpoint-steps", "50"),
     *("--no-batch-normalization", "--hidden-units", "4"),

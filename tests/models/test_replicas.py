@@ -15,7 +15,7 @@ from keras_gan import InputError, seeding
 STEPS = 20
 CASES = {
     "conditional": {},
-    "spectral norm, lazy R1": {
+    "spectral norm, translation, lazy R1": {
         "spectral": True,
         "penalty": "r1",
         "penalty_interval": 3,
@@ -71,6 +71,7 @@ def dense_gan():
 
 def dcgan(spectral):
     kinds = {"spectral_normalization": spectral, "batch_normalization": not spectral}
+    kinds["translation"] = 0.25 * spectral
     return DCGAN((16, 16, 1), 8, 8, 10, seed=1, **kinds)
 
 

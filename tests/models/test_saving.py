@@ -51,8 +51,11 @@ def conditional():
 
 
 def dcgan():
-    """Batch normalisation, spectral normalisation and an average."""
-    gan = DCGAN((8, 8, 1), 4, 2, hidden_units=6, spectral_normalization=True, seed=5)
+    """Batch normalisation, spectral normalisation, translation and an average."""
+    gan = DCGAN(
+        (8, 8, 1), 4, 2, hidden_units=6, spectral_normalization=True,
+        translation=0.25, seed=5,
+    )  # fmt: skip
     gan.compile(adam(), adam(beta_1=0.4), generator_average=0.9)
     return gan
 

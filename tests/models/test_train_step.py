@@ -434,7 +434,7 @@ def losses_of_some_steps(make, **options):
 
 
 def conditional_dcgan():
-    return DCGAN((8, 8, 1), latent_dim=4, base_filters=4, num_classes=3, seed=1)
+    return DCGAN((8, 8, 1), 4, 4, num_classes=3, translation=0.25, seed=1)
 
 
 def normal_mlp_gan():

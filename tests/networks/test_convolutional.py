@@ -10,7 +10,7 @@ from keras_gan.networks import (
     dcgan_generator,
     dcgan_stages,
 )
-from keras_gan.networks.layers import SpectralNormalization
+from keras_gan.networks.layers import RandomTranslation, SpectralNormalization
 
 LAYERS = keras.layers
 
@@ -250,6 +250,23 @@ def test_saved_networks_give_the_same_outputs(kind, spectral, conditional, tmp_p
     np.testing.assert_array_equal(
         network(inputs, training=True), copy(inputs, training=True)
     )
+
+
+def test_translation_is_before_all_and_in_training_alone():
+    plain = build("discriminator", seed=1)
+    network = build("discriminator", translation=0.25, seed=2)
+    assert isinstance(network.layers[1], RandomTranslation)
+    network.set_weights(plain.get_weights())
+    images = np.random.default_rng(0).normal(size=(4, *network.inputs[0].shape[1:]))
+    np.testing.assert_array_equal(network(images), plain(images))
+    moved = network(images, training=True) - plain(images, training=True)
+    assert (np.abs(moved) > 1e-4).all()
+
+
+@pytest.mark.parametrize("translation", [-0.1, 0.6, float("nan")])
+def test_translations_of_more_than_half_a_side(translation):
+    with pytest.raises(InputError, match=f"translation is {translation}"):
+        build("discriminator", translation=translation)
 
 
 def test_spectral_normalization_brings_the_largest_singular_value_to_one():

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_gan.networks import ConcatenateLabel, Maxout
-from keras_gan.networks.layers import Dropout, SpectralNormalization
+from keras_gan.networks.layers import Dropout, RandomTranslation, SpectralNormalization
 
 RNG = np.random.default_rng(0)
 
@@ -67,6 +68,57 @@ def test_concatenate_label_with_symbolic_batch_and_half_precision():
 def test_concatenate_label_configuration_round_trip():
     layer = ConcatenateLabel(7, name="c")
     assert ConcatenateLabel.from_config(layer.get_config()).num_classes == 7
+
+
+def moves(images, moved, most):
+    """Returns by which (down, right) each image was moved, zeros moving in."""
+    padded = np.pad(images, [(0, 0), (most, most), (most, most), (0, 0)])
+    height, width = images.shape[1:3]
+    places = [(i, j) for i in range(2 * most + 1) for j in range(2 * most + 1)]
+    candidates = [padded[:, i : i + height, j : j + width] for i, j in places]
+    equal = np.stack([(c == moved).all(axis=(1, 2, 3)) for c in candidates])
+    assert (equal.sum(axis=0) == 1).all()
+    return most - np.array(places)[equal.argmax(axis=0)]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_random_translation_moves_each_image_on_its_own(jit_compile):
+    images = RNG.normal(size=(500, 8, 12, 2)).astype("float32")
+    layer = RandomTranslation(0.25, seed=1)
+    train = tf.function(lambda: layer(images, training=True), jit_compile=jit_compile)
+    first, second = (moves(images, train().numpy(), 3) for _ in range(2))
+    for axis, most in enumerate([2, 3]):
+        found, counts = np.unique(first[:, axis], return_counts=True)
+        assert found.tolist() == list(range(-most, most + 1))
+        # Five standard deviations of a count.
+        share = 1 / (2 * most + 1)
+        error = 5 * np.sqrt(len(images) * share * (1 - share))
+        np.testing.assert_allclose(counts, len(images) * share, atol=error)
+    assert abs(np.corrcoef(first.T)[0, 1]) < 5 / np.sqrt(len(images))
+    assert abs((first == second).all(axis=1).mean() - 1 / 35) < 0.05
+    again = RandomTranslation(0.25, seed=1)(images, training=True).numpy()
+    np.testing.assert_array_equal(moves(images, again, 3), first)
+    np.testing.assert_array_equal(layer(images, training=False), images)
+
+
+def test_gradients_go_back_to_where_random_translation_took_the_pixels():
+    images = tf.ones([20, 8, 8, 1])
+    layer = RandomTranslation(0.25, seed=2)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        moved = layer(images, training=True)
+        loss = tf.reduce_sum(moved * moved)
+    # 2 for each pixel that is still in the image, 0 for those that left it.
+    gradient = tape.gradient(loss, images).numpy()
+    assert set(np.unique(gradient)) == {0.0, 2.0}
+    np.testing.assert_array_equal(gradient.sum((1, 2)), 2 * moved.numpy().sum((1, 2)))
+
+
+def test_random_translation_configuration_round_trip():
+    layer = RandomTranslation(0.125, seed=4, name="t")
+    assert RandomTranslation.from_config(layer.get_config()).get_config() == (
+        layer.get_config()
+    )
 
 
 def test_dropout_keeps_the_mean_and_drops_the_rate():
