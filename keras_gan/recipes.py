@@ -543,8 +543,7 @@ RECIPES: dict[str, Recipe] = {
         base_filters=32,
         batch_size=64,
         epochs=100,
-        # Without these two the discriminator learns the images by heart.
-        translation=0.125,
+        # Without it the discriminator learns the images by heart.
         penalty="r1",
         penalty_weight=0.03,
         penalty_interval=8,
