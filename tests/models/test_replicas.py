@@ -70,9 +70,13 @@ def dense_gan():
 
 
 def dcgan(spectral):
-    kinds = {"spectral_normalization": spectral, "batch_normalization": not spectral}
-    kinds["translation"] = 0.25 * spectral
-    return DCGAN((16, 16, 1), 8, 8, 10, seed=1, **kinds)
+    return DCGAN(
+        *((16, 16, 1), 8, 8, 10),
+        batch_normalization=not spectral,
+        spectral_normalization=spectral,
+        translation=0.25 if spectral else 0.0,
+        seed=1,
+    )
 
 
 def train(name, steps, dense=False, spectral=False, **options):
