@@ -15,7 +15,7 @@ from keras_gan.datasets import storage
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.models.gan import UPDATES
-from keras_gan.optimizers import RisingMomentumSGD
+from keras_gan.optimizers import Adam, RisingMomentumSGD
 
 _KINDS = {1: "points", 3: "images"}
 
@@ -289,7 +289,7 @@ class AdamRecipe(Recipe):
 
     def build_optimizers(self):
         return tuple(
-            keras.optimizers.Adam(self._schedule(rate, updates), beta_1=self.beta_1)
+            Adam(self._schedule(rate, updates), beta_1=self.beta_1)
             for rate, updates in self.learning_rates()
         )
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from keras_gan import InputError, datasets, recipes
-from keras_gan.optimizers import RisingMomentumSGD
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -133,25 +132,3 @@ def test_mixed_precision_is_of_the_networks_alone():
     assert isinstance(gan.generator_optimizer, keras.optimizers.LossScaleOptimizer)
     assert isinstance(gan.discriminator_optimizer, keras.optimizers.LossScaleOptimizer)
     assert keras.config.dtype_policy().name == "float32"
-
-
-def test_rising_momentum_against_the_rule_by_hand():
-    optimizer = RisingMomentumSGD(0.1, 0.5, 0.7, momentum_steps=4)
-    variable = keras.Variable([1.0, -2.0])
-    optimizer.build([variable])
-    weight, velocity = np.array([1.0, -2.0]), np.zeros(2)
-    for step in range(7):
-        gradient = 2 * weight
-        momentum = 0.5 + 0.2 * min(step / 4, 1)
-        velocity = momentum * velocity - 0.1 * gradient
-        weight = weight + velocity
-        optimizer.apply([keras.ops.convert_to_tensor(2 * variable)], [variable])
-        np.testing.assert_allclose(variable.numpy(), weight, rtol=1e-5)
-
-
-def test_rising_momentum_survives_serialisation():
-    optimizer = RisingMomentumSGD(0.2, 0.4, 0.6, momentum_steps=9)
-    config = keras.saving.serialize_keras_object(optimizer)
-    copy = keras.saving.deserialize_keras_object(config)
-    assert copy.get_config() == optimizer.get_config()
-    assert copy.momentum_steps == 9

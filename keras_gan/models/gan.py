@@ -361,14 +361,22 @@ class GAN(keras.Model):
         # from 0.1 to the value asked for, as tf.train.ExponentialMovingAverage's does.
         step = tf.cast(self.step, "float32")
         decay = tf.minimum(self.generator_average, (1.0 + step) / (10.0 + step))
-        for average, variable in zip(
-            self.averaged_generator.weights, self.generator.weights, strict=True
-        ):
-            if "float" in variable.dtype:
-                keep = tf.cast(decay, variable.dtype)
-                mixed = keep * average + (1 - keep) * variable
-                # A generator that diverges does not take its average along.
-                average.assign(tf.where(tf.math.is_finite(mixed), mixed, average))
+        pairs = [
+            (average, variable)
+            for average, variable in zip(
+                self.averaged_generator.weights, self.generator.weights, strict=True
+            )
+            if "float" in variable.dtype
+        ]
+        sums = [tf.cast(tf.reduce_sum(variable), "float32") for _, variable in pairs]
+        # A generator that diverges does not take its average along.
+        rate = tf.where(tf.reduce_all(tf.math.is_finite(sums)), 1 - decay, 0.0)
+        for average, variable in pairs:
+            average.assign_sub(
+                tf.math.multiply_no_nan(
+                    average - variable, tf.cast(rate, variable.dtype)
+                )
+            )
 
     def _report(self, discriminator_loss, generator_loss, real_logits, fake_logits):
         log_d_real = -tf.nn.softplus(-real_logits)

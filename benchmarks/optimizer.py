@@ -1,0 +1,51 @@
+"""What a step gains by Adam's own kernel: python -m benchmarks.optimizer"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import time
+
+import keras
+import numpy as np
+
+from benchmarks import timing
+from keras_gan import recipes
+
+# A penalty every few updates would be in some of the timed steps and not in others.
+CASES = {
+    "gan-mnist": ((28, 28, 1), {"penalty": None}),
+    "dcgan-mnist": ((28, 28, 1), {"penalty": None}),
+    "dcgan-mnist with 1,024 hidden units": (
+        (28, 28, 1),
+        {"penalty": None, "hidden_units": 1024},
+    ),
+    "dcgan-cifar10": ((32, 32, 3), {"penalty": None}),
+}
+STEPS = 10
+
+
+def stepper(recipe, shape, adam):
+    """Returns a function that trains a recipe's networks by that kind of Adam."""
+    gan = recipe.build(shape, None)
+    gan.compile(
+        *[adam.from_config(o.get_config()) for o in recipe.build_optimizers()],
+        generator_average=recipe.generator_average,
+    )
+    images = np.random.default_rng(0).uniform(*gan.value_range, (64, *shape))
+    return timing.stepper(gan, images.astype("float32"), STEPS)
+
+
+def main():
+    print(timing.describe_machine())
+    for title, (shape, settings) in CASES.items():
+        recipe = recipes.get(title.split()[0]).override(settings)
+        own = type(recipe.build_optimizers()[0])
+        kinds = {"Keras's Adam": keras.optimizers.Adam, "ours": own}
+        steppers = {name: stepper(recipe, shape, adam) for name, adam in kinds.items()}
+        seconds = timing.take_turns(steppers, rounds=9, clock=time.process_time)
+        timing.report(title, seconds, STEPS, base="Keras's Adam")
+
+
+if __name__ == "__main__":
+    main()
