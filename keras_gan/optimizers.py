@@ -75,12 +75,14 @@ class RisingMomentumSGD(keras.optimizers.SGD):
         momentum = self.initial_momentum + ops.minimum(risen, 1.0) * (
             self.final_momentum - self.initial_momentum
         )
-        velocity = self.momentums[self._get_variable_index(variable)]
-        step = ops.cast(momentum, dtype) * velocity - ops.cast(
-            learning_rate, dtype
-        ) * ops.cast(gradient, dtype)
-        self.assign(velocity, step)
-        self.assign_add(variable, step)
+        # One kernel, as of Adam.
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=ops.cast(learning_rate, dtype),
+            grad=ops.cast(gradient, dtype),
+            momentum=ops.cast(momentum, dtype),
+        )
 
     def get_config(self):
         config = super().get_config()
