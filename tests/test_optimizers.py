@@ -1,3 +1,5 @@
+"""Optimizers against those of Keras and against rules worked out by hand."""
+
 import keras
 import numpy as np
 import pytest
