@@ -89,7 +89,11 @@ def parse(arguments):
     setting("--update", str, "alternating or simultaneous")
     setting("--generator-average", float, "decay of the generator's average; 0 is none")
     switch("--spectral-normalization", "in the discriminator")
-    setting("--mixed-precision", str, "bfloat16 or float16")
+    setting(
+        "--mixed-precision",
+        str,
+        "bfloat16 or float16; on a processor float16 is slow without --jit on",
+    )
     setting("--jit", str, "XLA: on, off, or auto, which is on with one GPU")
     setting("--strategy", str, "one-device, mirrored, or multi-worker (TF_CONFIG)")
     setting("--steps-per-execution", int, "at most so many before callbacks see one")

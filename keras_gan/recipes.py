@@ -45,7 +45,8 @@ class Recipe:
         penalty_interval: as in `GAN.compile`.
         generator_average: as in `GAN.compile`; 0 also stands for none.
         spectral_normalization: in the discriminator.
-        mixed_precision: "bfloat16", "float16" or None.
+        mixed_precision: "bfloat16", "float16" or None; float16 is slow on a processor
+            unless `jit` is "on".
         jit: XLA "on", "off" or "auto", which is on with one GPU.
         steps_per_execution: at most so many steps run before callbacks see one; fewer
             where an epoch, a sample grid or a checkpoint ends between. Pays where steps
