@@ -503,10 +503,11 @@ def test_half_precision_trains_with_finite_losses(name, penalty, policy):
     assert scaled == [name == "mixed_float16"] * 2
 
 
-def test_half_precision_follows_full_precision(policy):
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_half_precision_follows_full_precision(jit_compile, policy):
     full = image_gan()
     policy("mixed_float16")
-    half = image_gan()
+    half = image_gan(jit_compile=jit_compile)
     for network_name in ("generator", "discriminator"):
         weights = getattr(full, network_name).get_weights()
         getattr(half, network_name).set_weights(weights)
