@@ -10,7 +10,7 @@ from benchmarks import timing
 from keras_gan import recipes
 
 # A penalty every few updates would be in some of the timed steps and not in others.
-SETTINGS = {"base_filters": 64, "hidden_units": 0, "penalty": None}
+SETTINGS = {"base_filters": 64, "hidden_units": 0, "penalty": None, "translation": 0}
 CASES = {
     "28x28x1, 64 filters, batch 64": ("dcgan-mnist", (28, 28, 1), 64, 10),
     "32x32x3, 64 filters, batch 128": ("dcgan-cifar10", (32, 32, 3), 128, 4),

@@ -427,7 +427,7 @@ def learned(gan):
 
 
 def distances(first, second):
-    """Returns the largest difference of each variable, which move by different sizes."""
+    """Returns the largest difference of each variable: some move less than others."""
     return np.array([np.abs(a - b).max() for a, b in zip(first, second, strict=True)])
 
 
