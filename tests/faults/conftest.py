@@ -26,18 +26,23 @@ def tiny():
 
 @pytest.fixture(scope="session")
 def start():
-    """Returns a function that starts train.py as a process."""
+    """Returns a function that starts train.py as a process; none outlives the tests."""
+    processes = []
 
     def start(*arguments, **options):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(ROOT / "train.py"), *map(str, arguments)],
             cwd=ROOT,
             text=True,
             **(pipes | options),
         )
+        processes.append(process)
+        return process
 
-    return start
+    yield start
+    for process in processes:
+        process.kill()
 
 
 @pytest.fixture(scope="session")

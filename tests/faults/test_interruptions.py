@@ -101,12 +101,13 @@ def test_signal_saves_the_current_step_first(
 
 def test_second_ctrl_c_stops_at_once(start, exact, wait_for_step, tmp_path):
     path = tmp_path / "run"
-    # Grids of all steps, whose animation keeps the end of the run busy.
     often = ("--sample-steps", "1", "--checkpoint-steps", "100000")
     process = start(*exact, *often, "--run-dir", path)
     while not (path / "samples" / "step_00000060.png").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
+    # A grid that nobody ever writes: the animation at the end of the run waits for it.
+    os.mkfifo(path / "samples" / "step_endless.png")
     process.send_signal(signal.SIGINT)
     # The checkpoint that it asks for comes before the animation.
     wait_for_step(process, path, 60)
