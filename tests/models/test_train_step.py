@@ -119,8 +119,13 @@ CASES = {
 }
 
 
+def distances(first, second):
+    """Returns the largest difference of each variable: some move less than others."""
+    return np.array([np.abs(a - b).max() for a, b in zip(first, second, strict=True)])
+
+
 def distance(first, second):
-    return max(np.abs(a - b).max() for a, b in zip(first, second, strict=True))
+    return max(distances(first, second))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -424,11 +429,6 @@ def image_gan(**compiling):
 def learned(gan):
     """Returns the weights without batch norm's averages, which move by themselves."""
     return [variable.numpy() for variable in gan.trainable_variables]
-
-
-def distances(first, second):
-    """Returns the largest difference of each variable: some move less than others."""
-    return np.array([np.abs(a - b).max() for a, b in zip(first, second, strict=True)])
 
 
 def images(count=16):
