@@ -90,12 +90,12 @@ class RisingMomentumSGD(keras.optimizers.SGD):
         momentum = self.initial_momentum + ops.minimum(risen, 1.0) * (
             self.final_momentum - self.initial_momentum
         )
-        # One kernel, as of Adam. It takes no sparse gradient.
+        # One kernel, as of Adam.
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,
             accum=self.momentums[self._get_variable_index(variable)].value.handle,
             lr=ops.cast(learning_rate, dtype),
-            grad=ops.cast(tf.convert_to_tensor(gradient), dtype),
+            grad=ops.cast(gradient, dtype),
             momentum=ops.cast(momentum, dtype),
             use_nesterov=self.nesterov,
         )
