@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import keras_gan
 from export.formats import DEFAULT_FORM, FORM_CHOICES, Form
+from keras_gan import first_safe
 from keras_gan.errors import InputError, first_line
 
 _DRAWS = {
@@ -227,6 +228,7 @@ def describe(model_or_run, name: str) -> Generator:
 
 
 def _loaded(path):
+    first_safe.warn(".keras files", "keras", "tensorflow")
     try:
         if Path(path).suffix != ".keras":  # Keras would read others as HDF5
             raise ValueError("its name does not end in .keras")
@@ -260,7 +262,9 @@ def _refuse_calls(config):
             continue
         parts += part.values()
         module, name = part.get("module"), part.get("class_name")
-        if name == "function":
+        if name == "TFSMLayer":  # Keras's safe mode refuses it from 3.13.2 on
+            called = True
+        elif name == "function":
             name, called = part.get("config"), module != "builtins"
         else:
             called = inspect.isfunction(_exported(f"{module}.{name}"))

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from keras_gan import first_safe
 from keras_gan.datasets import conversion, storage
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
@@ -49,6 +50,7 @@ def read(
         raise InputError(
             f"Pictures in folder {argument!r} may differ in size: image_size is needed."
         )
+    first_safe.warn("pictures", "pillow")
     files = _picture_files(root)
     if not files:
         raise InputError(

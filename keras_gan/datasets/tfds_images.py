@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from keras_gan.datasets import conversion, storage
 from keras_gan.datasets.images import Images
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
 
 # NAME is "mnist", "group/config" or, with a version, "mnist:3.0.1"; a split may hold
 # colons of its own, as in "train[:1000]".
@@ -40,7 +40,15 @@ def read(
         InputError: if the set or split does not exist, cannot be downloaded or
             does not hold images.
     """
-    import tensorflow_datasets as tfds  # takes seconds, and most runs do without
+    try:
+        import tensorflow_datasets as tfds  # takes seconds, and most runs do without
+
+        _ = tfds.builder  # only now does it import the rest of itself
+    except Exception as error:  # protobuf's is no ImportError
+        raise InputError(
+            f"TensorFlow Datasets cannot be imported ({first_line(error)}). If "
+            "protobuf is older than 6, run: pip install 'tensorflow-metadata<1.18'"
+        ) from error
 
     match = PATTERN.fullmatch(argument)
     if not match:

@@ -154,9 +154,29 @@ def feature_model(discriminator: keras.Model) -> keras.Model:
             "the run's discriminator has no convolutional layers; a DCGAN's is "
             "accepted."
         )
-    pool = keras.layers.AdaptiveMaxPooling2D(_GRID, dtype="float32")
-    pooled = keras.layers.Concatenate(dtype="float32")([pool(x) for x in maps])
+    pooled = keras.layers.Concatenate(dtype="float32")([_pooled(x) for x in maps])
     return keras.Model(discriminator.input, keras.layers.Flatten()(pooled))
+
+
+def _pooled(maps):
+    """Returns the largest values in the cells of a grid, float32.
+
+    Equals `keras.layers.AdaptiveMaxPooling2D`, which Keras has from 3.13 on.
+    """
+    maps = keras.ops.cast(maps, "float32")
+    for axis in (1, 2):
+        size = maps.shape[axis]
+        cells = [
+            range(i * size // _GRID, -(-(i + 1) * size // _GRID)) for i in range(_GRID)
+        ]
+        maps = keras.ops.stack(
+            [
+                keras.ops.max(keras.ops.take(maps, list(cell), axis=axis), axis=axis)
+                for cell in cells
+            ],
+            axis=axis,
+        )
+    return maps
 
 
 def normalize(

@@ -260,7 +260,8 @@ def test_decompression_bombs_are_skipped(tmp_path, monkeypatch, limit):
         images = datasets.read(f"folder:{tmp_path}", 4)
     assert len(images) == 1
     assert "DecompressionBomb" in images.skipped[0][1]
-    assert [str(w.message)[:6] for w in caught] == ["1 of 2"]
+    said = [str(w.message) for w in caught if "known weak" not in str(w.message)]
+    assert [sentence[:6] for sentence in said] == ["1 of 2"]
 
 
 def test_hidden_and_other_files_are_ignored(tmp_path):
