@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,30 @@ from keras_gan.errors import InputError
 
 # What `json.loads` raises for bytes that are no JSON.
 NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
+
+
+_PATTERN = frozenset("*?[\\")
+
+
+@contextlib.contextmanager
+def without_pattern(path: str | os.PathLike) -> Iterator[str]:
+    """Gives a path of the same file or folder for TensorFlow to read.
+
+    TensorFlow takes what it reads as a pattern: it finds nothing in `exp[1]`. Where a
+    path could be one, this gives that of a symbolic link.
+
+    Args:
+        path: of something that exists.
+    """
+    if _PATTERN.isdisjoint(os.fspath(path)):
+        yield os.fspath(path)
+        return
+    # Where TMPDIR could be a pattern itself, there is always /tmp.
+    plain = _PATTERN.isdisjoint(tempfile.gettempdir())
+    with tempfile.TemporaryDirectory(dir=None if plain else "/tmp") as folder:
+        link = pathlib.Path(folder, "link")
+        link.symlink_to(os.path.abspath(path))
+        yield str(link)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """Saving everything that training depends on, and going on from there."""
 
+import contextlib
+import os
 import pathlib
 import shutil
 import sys
@@ -17,7 +19,7 @@ from keras_gan.callbacks.step_callback import (
 )
 from keras_gan.distribution import Workers
 from keras_gan.errors import Diverged, InputError, first_line
-from keras_gan.files import write_whole
+from keras_gan.files import without_pattern, write_whole
 
 
 class CheckpointFolder:
@@ -99,7 +101,8 @@ class CheckpointFolder:
         problems = []
         for path in reversed(self.paths()):
             try:
-                _read_all(path)
+                with self._readable(path) as readable:
+                    _read_all(readable)
             except Exception as error:
                 problems.append(f"{path} ({first_line(error)})")
                 warnings.warn(
@@ -109,7 +112,8 @@ class CheckpointFolder:
                 continue
             try:
                 # What the model has must be in the file; the file may hold more.
-                status = self._checkpoint.read(path).expect_partial()
+                with self._readable(path) as readable:
+                    status = self._checkpoint.read(readable).expect_partial()
                 status.assert_existing_objects_matched()
             except (AssertionError, ValueError) as error:
                 raise InputError(
@@ -122,6 +126,11 @@ class CheckpointFolder:
                 f"{'; '.join(problems)}."
             )
         return None
+
+    @contextlib.contextmanager
+    def _readable(self, path):
+        with without_pattern(self._directory) as folder:
+            yield os.path.join(folder, pathlib.Path(path).name)
 
 
 def _read_all(path):
