@@ -1,11 +1,15 @@
 """Writing files so that nobody reads half of one."""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import tqdm
 
 from keras_gan.errors import InputError
 
@@ -60,6 +64,29 @@ def write_whole(path: pathlib.Path, content: bytes | str) -> None:
     """
     with replacing(path) as part:
         part.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def set_aside(path: pathlib.Path, files: Iterable[pathlib.Path] | None = None) -> None:
+    """Renames what another training left, and says so.
+
+    Args:
+        path: file or folder, which gets a number: `metrics.1.csv`.
+        files: in a folder whose other files stay, those that move.
+    """
+    for number in itertools.count(1):
+        free = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        if not free.exists():
+            break
+    if files is None:
+        path.rename(free)
+    else:
+        free.mkdir()
+        for file in files:
+            file.rename(free / file.name)
+    tqdm.tqdm.write(
+        f"{path} held files of another training; they are in {free} now.",
+        file=sys.stderr,
+    )
 
 
 def json_text(content) -> str:
