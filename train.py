@@ -153,6 +153,7 @@ def train(options, settings) -> int:
         recipe = run.recipe
     else:
         recipe = recipes.get(options.recipe or "digits").override(settings)
+    distribution.warn_of_unused_gpu()
     strategy = distribution.create(recipe.strategy)
     workers = distribution.Workers(strategy)
 
