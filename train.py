@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import os
 import pathlib
 import sys
 
@@ -15,9 +14,8 @@ MEASURED_IMAGES = 2000  # so many cost little, also where training goes on
 def main(arguments=None) -> int:
     """Runs the command line; returns its exit code."""
     options, settings = parse(arguments)
-    # TensorFlow reads this while it is imported. Importing it takes seconds, for which
-    # --help should not wait: all imports of this project are inside functions.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # All imports of this project are inside functions: they take seconds, for which
+    # --help should not wait.
     try:
         from keras_gan.errors import InputError, RunError
 
@@ -155,6 +153,7 @@ def train(options, settings) -> int:
         recipe = run.recipe
     else:
         recipe = recipes.get(options.recipe or "digits").override(settings)
+    distribution.warn_of_unused_gpu()
     strategy = distribution.create(recipe.strategy)
     workers = distribution.Workers(strategy)
 

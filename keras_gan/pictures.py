@@ -8,11 +8,10 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 
 from keras_gan.files import write_whole
+from keras_gan.plots import Figure, FigureCanvasAgg, plain_style
 
 _SMALLEST_SIDE = 512
 _SCATTER_INCHES = (5.6, 6.0)
@@ -76,6 +75,7 @@ def grid(images: np.ndarray, columns: int = 8) -> Image.Image:
     return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
 
 
+@plain_style()
 def scatter(points: np.ndarray, real: np.ndarray | None = None) -> Image.Image:
     """Returns generated points, over real ones where there are any.
 

@@ -16,6 +16,7 @@ from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.models.gan import UPDATES
 from keras_gan.optimizers import Adam, RisingMomentumSGD
+from keras_gan.settings import keras_defaults
 
 _KINDS = {1: "points", 3: "images"}
 
@@ -213,26 +214,23 @@ class Recipe:
                 f"penalty_interval is {self.penalty_interval} and there is no penalty; "
                 "name one too."
             )
+        mixed = self.mixed_precision
         # Networks take the policy that is in force while they are built.
-        policy = keras.config.dtype_policy()
-        if self.mixed_precision is not None:
-            keras.config.set_dtype_policy(f"mixed_{self.mixed_precision}")
-        try:
+        with keras_defaults(f"mixed_{mixed}" if mixed else "float32"):
             gan = self.build_model(image_shape, num_classes)
-        finally:
-            keras.config.set_dtype_policy(policy)
-        generator_optimizer, discriminator_optimizer = self.build_optimizers()
-        gan.compile(
-            generator_optimizer,
-            discriminator_optimizer,
-            objective=self.objective,
-            penalty=penalty,
-            penalty_interval=self.penalty_interval,
-            discriminator_steps=self.discriminator_steps,
-            update=self.update,
-            generator_average=self.generator_average or None,
-            jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
-        )
+        with keras_defaults():
+            generator_optimizer, discriminator_optimizer = self.build_optimizers()
+            gan.compile(
+                generator_optimizer,
+                discriminator_optimizer,
+                objective=self.objective,
+                penalty=penalty,
+                penalty_interval=self.penalty_interval,
+                discriminator_steps=self.discriminator_steps,
+                update=self.update,
+                generator_average=self.generator_average or None,
+                jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
+            )
         return gan
 
     def steps_at_a_time(self, *boundaries: int | None) -> int:

@@ -1,7 +1,6 @@
 """`python -m keras_gan.sample RUN`: a picture of samples that a trained run makes."""
 
 import argparse
-import os
 import pathlib
 import sys
 
@@ -48,7 +47,6 @@ def sample(options) -> int:
     if not out.absolute().parent.is_dir():
         raise InputError(f"--out is {options.out}; its folder does not exist.")
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import numpy as np
 
     from keras_gan import pictures, runs

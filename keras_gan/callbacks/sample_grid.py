@@ -6,8 +6,10 @@ import sys
 import tqdm
 
 from keras_gan import pictures
+from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 from keras_gan.errors import Diverged, InputError
+from keras_gan.files import set_aside
 
 
 class SampleGrid(StepCallback):
@@ -15,7 +17,8 @@ class SampleGrid(StepCallback):
 
     Writes `step_00000000.png` and so on, one before training and then at each
     interval. Images stand in a grid, of a conditional model with a column for each
-    class; points in the plane. Samples that are not finite leave no picture.
+    class; points in the plane. Samples that are not finite leave no picture. Later
+    pictures of another training are moved to a folder beside it first.
 
     Args:
         directory: where the pictures go; made if it does not exist.
@@ -53,11 +56,25 @@ class SampleGrid(StepCallback):
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.animation:
             self.animation.parent.mkdir(parents=True, exist_ok=True)
+        step = steps_taken(self.model)
+        if not is_own(self.model, self.directory):
+            self._set_aside_others(step)
         self._drawn_step = None
         self._drawing = pictures.drawing_of(self.model, self.real)
         count = self._drawing.count if self.count is None else self.count
         self._latent = self.model.sample_latent(count, self.seed)
-        self._draw(steps_taken(self.model))
+        self._draw(step)
+
+    def _set_aside_others(self, step):
+        """Keeps pictures of another training out of the way and of the animation."""
+        others = [path for path in self._frames() if _step_of(path) > step]
+        if others:
+            set_aside(self.directory, others)
+            if self.animation and self.animation.exists():
+                set_aside(self.animation)
+
+    def _frames(self):
+        return sorted(self.directory.glob("step_*.png"), key=_step_of)
 
     def on_train_batch_end(self, batch, logs=None):
         if self.every_steps is not None:
@@ -70,9 +87,11 @@ class SampleGrid(StepCallback):
             self._draw(steps_taken(self.model))
 
     def on_train_end(self, logs=None):
-        self._draw(steps_taken(self.model))
+        step = steps_taken(self.model)
+        self._draw(step)
         if self.animation:
-            frames = sorted(self.directory.glob("step_*.png"))
+            # A run that died may have gone on after the step from which it is resumed.
+            frames = [path for path in self._frames() if _step_of(path) <= step]
             if frames:
                 pictures.save_animation(frames, self.animation)
 
@@ -87,3 +106,9 @@ class SampleGrid(StepCallback):
             tqdm.tqdm.write(f"no picture of step {step}: {error}", file=sys.stderr)
             return
         pictures.save(self._drawing.draw(samples), path)
+
+
+def _step_of(path):
+    """Returns the step that a picture's name says; that of another name is 0."""
+    digits = path.stem.removeprefix("step_")
+    return int(digits) if digits.isdecimal() else 0

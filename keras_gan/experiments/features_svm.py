@@ -12,7 +12,6 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 5.1.
 
 import keras
 import numpy as np
-from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,6 +23,7 @@ from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, labelled
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, scaled
+from keras_gan.plots import Figure, plain_style
 
 C_VALUES = tuple(np.logspace(-4, -2, 5).tolist())
 # Accuracies in percent; with 400 labels of each class mean and standard deviation.
@@ -155,7 +155,9 @@ def feature_model(discriminator: keras.Model) -> keras.Model:
             "accepted."
         )
     pooled = keras.layers.Concatenate(dtype="float32")([_pooled(x) for x in maps])
-    return keras.Model(discriminator.input, keras.layers.Flatten()(pooled))
+    return keras.Model(
+        discriminator.input, keras.layers.Flatten("channels_last")(pooled)
+    )
 
 
 def _pooled(maps):
@@ -339,6 +341,7 @@ def _comparable(paper, per_class):
     return {name: (accuracy, 0) for name, accuracy in paper["all_labels"].items()}
 
 
+@plain_style()
 def _picture(measured, others, names):
     """Draws accuracies as bars, beside the confusions of the trained filters."""
     ours = {

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan.errors import InputError, first_line
-from keras_gan.features.extractor import Extracted, Extractor, float32
+from keras_gan.features.extractor import Extracted, Extractor
+from keras_gan.settings import keras_defaults
 
 _SIDE = 299
 _FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
@@ -35,7 +36,7 @@ class Inception(Extractor):
 
     batch_size = 32
 
-    @float32()
+    @keras_defaults()
     def __init__(self, weights: str | None = None):
         model = _own_weights(weights) if weights else _imagenet()
         pool = model.get_layer("avg_pool").output

@@ -6,6 +6,7 @@ from keras_gan import seeding
 from keras_gan.errors import InputError
 from keras_gan.models.gan import GAN
 from keras_gan.networks import dcgan_discriminator, dcgan_generator
+from keras_gan.settings import keras_defaults
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -99,9 +100,5 @@ class DCGAN(GAN):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        policy, before = config.pop("policy"), keras.config.dtype_policy()
-        keras.config.set_dtype_policy(policy)
-        try:
+        with keras_defaults(config.pop("policy")):
             return super().from_config(config)
-        finally:
-            keras.config.set_dtype_policy(before)

@@ -92,7 +92,7 @@ class GAN(keras.Model):
         self.image_shape = self._build_networks()
         self.built = True
         self._trackers = {
-            name: _MeanOverEpoch(name=name)
+            name: _MeanOverEpoch(name=name, dtype="float32")
             for name in (
                 "discriminator_loss",
                 "generator_loss",

@@ -8,6 +8,7 @@ from keras_gan.networks.conditioning import label_input, with_label
 from keras_gan.networks.layers import RandomTranslation, SpectralNormalization
 
 _KERNEL_SIZE = 5
+_LAST = "channels_last"  # whatever keras.json says
 _SMALLEST_START = 4
 _LARGEST_START = 15
 
@@ -109,7 +110,7 @@ def dcgan_generator(
     first, *others = _filters(stages, base_filters)
     initial = _Initializers(seed)
 
-    latent = keras.Input((latent_dim,), name="latent")
+    latent = keras.Input((latent_dim,), dtype="float32", name="latent")
     label = label_input(num_classes)
     x = latent
     if hidden_units is not None:
@@ -126,7 +127,12 @@ def dcgan_generator(
 
     def upsample(filters, x):
         return keras.layers.Conv2DTranspose(
-            filters, _KERNEL_SIZE, strides=2, padding="same", **initial.kernel()
+            filters,
+            _KERNEL_SIZE,
+            strides=2,
+            padding="same",
+            data_format=_LAST,
+            **initial.kernel(),
         )(x)
 
     for filters in others:
@@ -191,7 +197,7 @@ def dcgan_discriminator(
     def normalized(layer):
         return SpectralNormalization(layer) if spectral_normalization else layer
 
-    image = keras.Input(image_shape, name="image")
+    image = keras.Input(image_shape, dtype="float32", name="image")
     label = label_input(num_classes)
 
     def activated(layer, x, first=False):
@@ -209,10 +215,11 @@ def dcgan_discriminator(
             _KERNEL_SIZE,
             strides=2,
             padding="same",
+            data_format=_LAST,
             **initial.kernel(use_bias),
         )
         x = activated(layer, x, first=stage == 0)
-    x = keras.layers.Flatten()(x)
+    x = keras.layers.Flatten(_LAST)(x)
     if hidden_units is not None:
         x = activated(keras.layers.Dense(hidden_units, **initial.kernel(use_bias)), x)
     x = with_label(x, label, num_classes)
