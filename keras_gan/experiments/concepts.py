@@ -114,7 +114,7 @@ class NumberedSamples:
 
     def _refuse_unknown_class(self, expression):
         for label in re.findall(r"class:([^+]*?)\s*(?:$|[+]|\s-)", expression):
-            if label not in self.class_names and not label.isdecimal():
+            if label not in self.class_names and not label[:1].isdecimal():
                 known = listed(self.class_names) or "classes by number only"
                 raise InputError(
                     f"class:{label} does not exist; there are {known}."

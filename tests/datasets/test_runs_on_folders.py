@@ -44,7 +44,7 @@ def test_what_changed_is_named(run, tmp_path):
 
 def test_classes_by_name(run):
     assert run.labels(["normal", "Covid-19", "1"]) == [1, 0, 1]
-    with pytest.raises(InputError, match="Covid-19, normal.*Did you mean 'Covid-19'"):
+    with pytest.raises(InputError, match=r"Covid-19, normal.*Did you mean 'Covid-19'"):
         run.labels(["covid19"])
 
 
