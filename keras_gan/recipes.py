@@ -11,8 +11,8 @@ from typing import ClassVar
 import keras
 
 from keras_gan import distribution, losses, networks, seeding
-from keras_gan.datasets import storage
-from keras_gan.errors import InputError
+from keras_gan.datasets import conversion, storage
+from keras_gan.errors import InputError, did_you_mean
 from keras_gan.models import DCGAN, GAN
 from keras_gan.models.gan import UPDATES
 from keras_gan.optimizers import Adam, RisingMomentumSGD
@@ -35,6 +35,7 @@ class Recipe:
             "fail" none.
         image_size: "SIDE" or "HEIGHTxWIDTH" in pixels; None as the source has it.
         channels: 1 grey, 3 colour, 4 with alpha; None as the source has it.
+        fit: what happens to a picture of another shape, as `datasets.read` takes it.
         conditional: learn the labels of the data too.
         latent_dim: size of the latent vector.
         generator_learning_rate, discriminator_learning_rate: at the start.
@@ -76,6 +77,7 @@ class Recipe:
     on_bad_image: str = "skip"
     image_size: str | None = None
     channels: int | None = None
+    fit: str = "crop"
     conditional: bool = False
     latent_dim: int = 100
     generator_learning_rate: float = 2e-4
@@ -124,11 +126,13 @@ class Recipe:
         for name, accepted in {
             "jit": ("auto", "on", "off"),
             "on_bad_image": ("skip", "fail"),
+            "fit": tuple(conversion.FITS),
             "strategy": tuple(distribution.STRATEGIES),
             "mixed_precision": ("bfloat16", "float16"),
             "update": UPDATES,
         }.items():
-            self._require(name, accepted.__contains__, " or ".join(accepted))
+            meant = did_you_mean(getattr(self, name), accepted)
+            self._require(name, accepted.__contains__, " or ".join(accepted), meant)
         if self.jit == "on" and self.strategy != "one-device":
             raise InputError(
                 f"jit is on and strategy is {self.strategy}; XLA compiles for "
@@ -145,10 +149,10 @@ class Recipe:
         losses.get_objective(self.objective)
         losses.get_penalty(self.penalty)
 
-    def _require(self, name, accepted, description):
+    def _require(self, name, accepted, description, advice=""):
         value = getattr(self, name)
         if value is not None and not accepted(value):
-            raise InputError(f"{name} is {value!r}; it must be {description}.")
+            raise InputError(f"{name} is {value!r}; it must be {description}.{advice}")
 
     @property
     def images_per_step(self) -> int:
@@ -182,6 +186,7 @@ class Recipe:
                 raise InputError(
                     f"{name} is no setting of this recipe; it has "
                     f"{', '.join(sorted(fields - {'summary'}))}."
+                    f"{did_you_mean(name, fields)}"
                 )
         lengths = {"epochs", "steps", "minutes"}
         if lengths & changes.keys():
@@ -589,7 +594,6 @@ RECIPES: dict[str, Recipe] = {
         "DCGAN with a quarter of the paper's channels at 64x64, for a folder of images",
         data="folder:images",
         image_size="64",
-        channels=3,
         base_filters=32,
         batch_size=64,
         epochs=100,
@@ -602,7 +606,6 @@ RECIPES: dict[str, Recipe] = {
         "networks and settings of Radford et al. 2015 at 64x64; best on a GPU",
         data="folder:images",
         image_size="64",
-        channels=3,
         epochs=100,
     ),
 }
@@ -617,5 +620,6 @@ def get(name: str) -> Recipe:
     if name not in RECIPES:
         raise InputError(
             f"recipe {name!r} is not known; accepted are {', '.join(RECIPES)}."
+            f"{did_you_mean(name, RECIPES)}"
         )
     return RECIPES[name]

@@ -19,9 +19,10 @@ def main(arguments=None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="same seed, same images")
     parser.add_argument(
         "--labels",
-        type=int,
         nargs="+",
-        help="classes of a conditional run, repeated over the images; default all",
+        metavar="CLASS",
+        help="classes of a conditional run by name or by number from 0, repeated over "
+        "the images; default all",
     )
     parser.add_argument(
         "--best", action="store_true", help="of the best model, not of the newest"
@@ -54,7 +55,10 @@ def sample(options) -> int:
     gan = runs.load(options.run, options.best)
     drawing = pictures.drawing_of(gan)
     count = drawing.count if options.count is None else options.count
-    labels = options.labels and np.resize(options.labels, max(count, 0))
+    labels = None
+    if options.labels:
+        chosen = runs.Run.open(options.run).labels(options.labels)
+        labels = np.resize(chosen, max(count, 0))
     samples = gan.generate(count, seed=options.seed, labels=labels)
     try:
         pictures.save(drawing.draw(samples), out)

@@ -5,8 +5,8 @@ First, `--catalogue 100` draws numbered samples to choose from. Then
 numbers and eight neighbours of it, or `--from 1,2,3,4 --to 5,6,7,8` what the way from
 one mean to the other (the paper's "turn" vector) does to other samples. In a
 conditional run sample n has class n modulo the number of classes, `class:3` stands for
-the first three samples of class 3, and classes take part as one-hot vectors. Numbers
-belong to a seed.
+the first three samples of class 3, `class:cats` for those of the class of that name,
+and classes take part as one-hot vectors. Numbers belong to a seed.
 
 Source: Radford et al. 2015, arXiv 1511.06434, section 6.3.2.
 """
@@ -75,7 +75,9 @@ def run(options) -> Outcome:
         raise InputError("--from and --to need each other; give both.")
     if options.on is not None and options.start is None:
         raise InputError("--on goes with --from and --to; give them too.")
-    samples = NumberedSamples(trained.gan, options.seed)
+    samples = NumberedSamples(
+        trained.gan, options.seed, trained.run.data["class_names"]
+    )
     if options.expression is not None:
         return _expression(trained, samples, options)
     if options.start is not None:

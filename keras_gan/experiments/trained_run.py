@@ -137,10 +137,7 @@ class TrainedRun:
         return match["name"], match["split"] or "train"
 
     def _read(self, source):
-        recipe = self.run.recipe
-        return datasets.read(
-            source, recipe.image_shape_asked_for(), recipe.channels, recipe.data_dir
-        )
+        return self.run.read_data(source)
 
     def _read_if_there(self, source):
         # The run's own split could be read, so that this one's absence is the reason.
