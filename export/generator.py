@@ -16,11 +16,7 @@ import keras_gan
 from export.formats import DEFAULT_FORM, FORM_CHOICES, Form
 from keras_gan import first_safe
 from keras_gan.errors import InputError, first_line
-
-_DRAWS = {
-    "normal": lambda rng, shape, low, high: rng.standard_normal(shape),
-    "uniform": lambda rng, shape, low, high: rng.uniform(low, high, shape),
-}
+from keras_gan.latents import Prior
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +97,12 @@ class Generator:
         return {"image": image}
 
     @property
+    def prior(self) -> Prior:
+        """The distribution that latent vectors come from."""
+        bounds = self.latent_bounds or (-1.0, 1.0)
+        return Prior(self.latent_dim, self.latent_distribution, bounds)
+
+    @property
     def served_shape(self) -> tuple[int, ...]:
         """Shape of one image that `serve` gives."""
         if self.form.layout == "nchw":
@@ -150,10 +152,7 @@ class Generator:
             seed: the same seed gives the same inputs.
         """
         rng = np.random.default_rng(seed)
-        shape = (count, self.latent_dim)
-        draw = _DRAWS[self.latent_distribution]
-        inputs = {"latent": draw(rng, shape, *self.latent_bounds or (None, None))}
-        inputs["latent"] = inputs["latent"].astype("float32")
+        inputs = {"latent": self.prior.examples(count, rng)}
         if self.num_classes is not None:
             inputs["label"] = np.resize(rng.permutation(self.num_classes), count)
         return inputs

@@ -12,9 +12,9 @@ import itertools
 import numpy as np
 
 from keras_gan.experiments import arguments, figures
-from keras_gan.experiments.latent import linear, spherical
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, pixels
+from keras_gan.latents import linear, spherical
 
 
 def add_arguments(parser) -> None:
@@ -37,9 +37,10 @@ def run(options) -> Outcome:
     gan = trained.gan
     points = np.asarray(gan.sample_latent(options.points, options.seed))
     measured, blocks = {}, []
+    fraction = np.linspace(0, 1, options.steps, dtype="float32")
     for path in (linear, spherical):
         walks = [
-            gan.render(path(start, end, options.steps), _label(gan, row))
+            gan.render(path(start, end, fraction), _label(gan, row))
             for row, (start, end) in enumerate(itertools.pairwise(points))
         ]
         measured[path.__name__] = [largest_step(walk) for walk in walks]
