@@ -350,9 +350,12 @@ def fit(run, gan, images, real) -> int | None:
             context=context,
         )
 
+    batches = gan.distribute_strategy.distribute_datasets_from_function(data)
+    # TensorFlow puts a data set of its own around those of replicas.
+    batches.value_range = gan.value_range
     with distribution.watched():
         gan.fit(
-            gan.distribute_strategy.distribute_datasets_from_function(data),
+            batches,
             steps_per_epoch=epoch_steps,
             initial_epoch=step // epoch_steps,
             epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,

@@ -209,7 +209,7 @@ def describe(model_or_run, name: str) -> Generator:
     uniform = gan.latent_distribution == "uniform"
     return Generator(
         name=name,
-        network=_in_float32(network),
+        network=_in_float32(network, gan.generator),
         image_shape=gan.image_shape,
         latent_dim=gan.latent_dim,
         latent_distribution=gan.latent_distribution,
@@ -279,16 +279,54 @@ def _exported(name):
         return None
 
 
-def _in_float32(network):
-    """Returns the network, or a float32 copy of one that computes in half precision."""
+def _in_float32(network, architecture):
+    """Returns the network, or a float32 copy of one that computes in half precision.
+
+    Args:
+        network: that has the weights.
+        architecture: that has the layers; it may be the network itself.
+
+    Raises:
+        InputError: where a layer cannot be copied.
+    """
     # A wrapper, such as that of spectral normalisation, has another within it.
-    layers = [getattr(layer, "layer", layer) for layer in network.layers]
+    layers = [getattr(layer, "layer", layer) for layer in architecture.layers]
     if all(layer.compute_dtype == "float32" for layer in layers):
         return network
     # ONNX Runtime has no bfloat16 convolutions on a CPU.
-    copy = type(network).from_config(_float32_config(network.get_config()))
+    copy = _float32_copy(architecture)
     copy.set_weights([np.asarray(w, "float32") for w in network.get_weights()])
     return copy
+
+
+def _float32_copy(network):
+    if not isinstance(network, keras.Sequential) and not hasattr(network, "_nodes"):
+        return _float32_layer(network)
+    # Layer by layer: own classes are then those of the network, not those of a name.
+    return keras.models.clone_model(
+        network, clone_function=_float32_layer, recursive=True
+    )
+
+
+def _float32_layer(layer):
+    if isinstance(layer, keras.layers.Lambda):
+        # Keras writes the code of a function, not the names that it refers to.
+        return keras.layers.Lambda(
+            layer.function,
+            arguments=layer.arguments,
+            mask=layer.mask,
+            output_shape=layer._output_shape,
+            name=layer.name,
+            dtype="float32",
+        )
+    try:
+        return type(layer).from_config(_float32_config(layer.get_config()))
+    except Exception as error:  # own layers fail in as many ways as they are written
+        raise InputError(
+            f"the layer {layer.name} of class {type(layer).__name__} cannot be copied "
+            "in float32, as exports need it; give it get_config and from_config, or "
+            "build the generator in float32."
+        ) from error
 
 
 def _float32_config(config):

@@ -7,6 +7,10 @@ from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
+# A grey level: so far may interpolation and rounding leave a range. What is darker than
+# MOST_OVERSHOOT is meant to be negative.
+LEVEL = 1 / 255
+MOST_OVERSHOOT = 0.25
 BLOCK = 1024  # images converted at a time, which bounds the memory of the conversion
 
 
@@ -23,8 +27,9 @@ def from_arrays(
 
     Args:
         images: [N, H, W] or [N, H, W, C] with C 1, 3 or 4; uint8, or floats in
-            [0, 1] or, if any is negative, in [-1, 1]. Booleans and integers of 0 and 1
-            become 0 and 255, integers of 0 to 255 stay as they are, and others reach
+            [0, 1] or, if any is clearly negative, in [-1, 1]; what lies outside by a
+            grey level or less is rounding. Booleans and integers of 0 and 1 become 0
+            and 255, integers of 0 to 255 stay as they are, and others reach
             from their least to their greatest value.
         labels: integers [N] or [N, 1] from 0 up, or strings, or None. If some numbers
             below the highest do not occur, those that do name the classes, in their
@@ -81,7 +86,8 @@ def from_arrays(
         if levels is not None:
             block = conversion.scale(block, levels)
         elif low is not None:
-            block = np.rint((block - low) * (255 / (1 - low))).astype(np.uint8)
+            values = (block.astype(np.float32) - low) * (255 / (1 - low))
+            block = np.rint(values).clip(0, 255).astype(np.uint8)
         array[start : start + BLOCK] = conversion.fit_arrays(block, form)
     return Images(array, labels, class_names, levels=levels, summary=summary)
 
@@ -105,13 +111,18 @@ def _lowest_value(images):
             f"Images must be uint8 in 0..255 or floats in [0, 1] or [-1, 1], not "
             f"{images.dtype}."
         )
-    lowest, highest = images.min(), images.max()
-    if not (lowest >= -1 and highest <= 1):  # NaN fails every comparison
+    lowest, highest = float(images.min()), float(images.max())
+    signed = lowest < -MOST_OVERSHOOT
+    if signed:
+        accepted = lowest >= -1 - 2 * LEVEL and highest <= 1 + 2 * LEVEL
+    else:
+        accepted = lowest >= -LEVEL and highest <= 1 + LEVEL
+    if not accepted:  # NaN fails every comparison
         raise InputError(
             f"Float images must lie in [0, 1] or [-1, 1], and these reach from "
-            f"{lowest:g} to {highest:g}."
+            f"{lowest:g} to {highest:g}; clip or scale them, or give them as uint8."
         )
-    return -1.0 if lowest < 0 else 0.0
+    return -1.0 if signed else 0.0
 
 
 def _check_labels(labels, count):

@@ -119,7 +119,8 @@ class Images:
 
         Returns:
             A dataset of float32 [batch_size, H, W, C] in `value_range`, or of tuples
-            of that and int64 [batch_size].
+            of that and int64 [batch_size]. Its attribute `value_range` tells `GAN.fit`
+            how the images were scaled, which nobody can see from pale images.
 
         Raises:
             InputError: if there are fewer images than one batch, if a batch cannot be
@@ -198,11 +199,13 @@ class Images:
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )
-        return (
+        dataset = (
             indices.map(batch, num_parallel_calls=PARALLEL_BATCHES)
             .prefetch(PREFETCHED_BATCHES)
             .with_options(options)
         )
+        dataset.value_range = value_range
+        return dataset
 
 
 def _rows_of(array):
