@@ -15,7 +15,7 @@ def main(arguments=None) -> int:
     )
     parser.add_argument("run", help="run folder that train.py wrote")
     parser.add_argument(
-        "--count", type=int, help="samples (default 64 images or 2,000 points)"
+        "--count", type=int, help="samples (default 64 to 100 images or 2,000 points)"
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same images")
     parser.add_argument(
@@ -54,12 +54,18 @@ def sample(options) -> int:
     from keras_gan import pictures, runs
 
     gan = runs.load(options.run, options.best)
-    drawing = pictures.drawing_of(gan)
+    class_names = runs.Run.open(options.run).data.get("class_names")
+    drawing = pictures.drawing_of(gan, class_names=class_names)
     count = drawing.count if options.count is None else options.count
-    labels = options.labels and np.resize(options.labels, max(count, 0))
+    if count < 1:
+        raise InputError(f"--count is {count}; it must be at least 1.")
+    if options.labels:
+        labels = np.resize(options.labels, count)
+    else:
+        labels = drawing.labels(count)
     samples = gan.generate(count, seed=options.seed, labels=labels)
     try:
-        pictures.save(drawing.draw(samples), out)
+        pictures.save(drawing.draw(samples, labels), out)
     except (OSError, ValueError) as error:  # what this kind of file cannot hold, too
         raise InputError(
             f"--out is {out}, which cannot be written: {error}."

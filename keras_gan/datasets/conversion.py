@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_gan.transparency import over_white
+
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -32,9 +34,7 @@ def _convert(picture, channels):
         values = np.clip(np.asarray(picture), 0, 65535) / 257
         picture = Image.fromarray(np.rint(values).astype(np.uint8))
     if channels != 4 and picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
+        picture = over_white(picture)
     return picture.convert(MODES[channels])
 
 
