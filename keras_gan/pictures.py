@@ -183,7 +183,7 @@ def _curves(series, limits):
     """Returns pictures of series, float [N, T, C], and notes on their scale."""
     low, high = limits or _limits(series)
     width, height = (3 * side for side in _CURVE_SIZE)  # made smaller afterwards
-    count, length, channels = series.shape
+    _, length, channels = series.shape
     x = np.linspace(0, width - 1, length)
     y = (height - 1) * (0.95 - 0.9 * (series - low) / ((high - low) or 1))
     images = []
@@ -254,7 +254,7 @@ def grid(
         blocks = {name: _tiles(images[rows], inner) for name, rows in groups.items()}
     tall, wide = next(iter(blocks.values())).shape[:2]
     factor = enlargement(
-        -(-len(blocks) // across) * (tall + 1), across * (wide + 1), _SMALLEST_SIDE
+        -(-len(blocks) // across) * tall, across * wide, _SMALLEST_SIDE
     )
     blocks = {
         name: Image.fromarray(block.squeeze(-1) if block.shape[-1] == 1 else block)
@@ -333,13 +333,17 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def fitting(text: str, width: float, letters: ImageFont.FreeTypeFont) -> str:
-    """Returns a text, shortened if it is wider than so many pixels."""
+    """Returns a text, shortened in its middle if it is wider than so many pixels.
+
+    Long names often differ at their ends alone.
+    """
     text = " ".join(text.split())
-    if letters.getlength(text) <= width:
-        return text
-    while text and letters.getlength(text + "…") > width:
-        text = text[:-1]
-    return text.rstrip() + "…" if text else ""
+    kept, short = len(text), text
+    while short and letters.getlength(short) > width:
+        kept -= 1
+        head, tail = text[: kept - kept // 2], text[len(text) - kept // 2 :]
+        short = f"{head}…{tail}" if kept > 0 else ""
+    return short
 
 
 def scatter(points: np.ndarray, real: np.ndarray | None = None) -> Image.Image:
