@@ -399,6 +399,7 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
             recipe.sample_steps,
             animation=run.path / "training.gif",
             real=images.array,
+            class_names=images.class_names,
         ),
         callbacks.MetricsCSV(run.path / "metrics.csv"),
         callbacks.TensorBoardEpochs(run.path / "tensorboard"),

@@ -14,7 +14,7 @@ def main(arguments=None) -> int:
     )
     parser.add_argument("run", help="run folder that train.py wrote")
     parser.add_argument(
-        "--count", type=int, help="samples (default 64 images or 2,000 points)"
+        "--count", type=int, help="samples (default 64 to 100 images or 2,000 points)"
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same images")
     parser.add_argument(
@@ -53,15 +53,18 @@ def sample(options) -> int:
     from keras_gan import pictures, runs
 
     gan = runs.load(options.run, options.best)
-    drawing = pictures.drawing_of(gan)
+    run = runs.Run.open(options.run)
+    drawing = pictures.drawing_of(gan, class_names=run.data.get("class_names"))
     count = drawing.count if options.count is None else options.count
-    labels = None
+    if count < 1:
+        raise InputError(f"--count is {count}; it must be at least 1.")
     if options.labels:
-        chosen = runs.Run.open(options.run).labels(options.labels)
-        labels = np.resize(chosen, max(count, 0))
+        labels = np.resize(run.labels(options.labels), count)
+    else:
+        labels = drawing.labels(count)
     samples = gan.generate(count, seed=options.seed, labels=labels)
     try:
-        pictures.save(drawing.draw(samples), out)
+        pictures.save(drawing.draw(samples, labels), out)
     except (OSError, ValueError) as error:  # what this kind of file cannot hold, too
         raise InputError(
             f"--out is {out}, which cannot be written: {error}."

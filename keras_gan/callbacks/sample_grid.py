@@ -16,21 +16,24 @@ class SampleGrid(StepCallback):
     """Saves a picture of samples from the same latent vectors again and again.
 
     Writes `step_00000000.png` and so on, one before training and then at each
-    interval. Images stand in a grid, of a conditional model with a column for each
-    class; points in the plane. Samples that are not finite leave no picture. Later
-    pictures of another training are moved to a folder beside it first.
+    interval. Images stand in a grid, those of a class together under its name; points
+    in the plane, series as lines, volumes as middle slices. Samples that are not finite
+    leave no picture. Later pictures of another training are moved to a folder beside
+    it first.
 
     Args:
         directory: where the pictures go; made if it does not exist.
         every_steps: steps between pictures; None makes one after each epoch.
-        count: samples in a picture; None makes 64 images or 2,000 points.
+        count: samples in a picture, at least 1; None makes 64 images (64 to 100 if
+            that shows all classes equally often) or 2,000 points.
         seed: decides the latent vectors.
         animation: path of an animated GIF of all the grids in `directory`, written when
             training ends, or None.
         real: real points to be drawn beneath the generated ones, float [N, D].
+        class_names: one for each class of a conditional model; None takes numbers.
 
     Raises:
-        InputError: for `every_steps` below 1.
+        InputError: for `every_steps` or `count` below 1.
     """
 
     def __init__(
@@ -41,16 +44,20 @@ class SampleGrid(StepCallback):
         seed=0,
         animation=None,
         real=None,
+        class_names=None,
     ):
         super().__init__()
         if every_steps is not None and every_steps < 1:
             raise InputError(f"every_steps is {every_steps}; it must be at least 1.")
+        if count is not None and count < 1:
+            raise InputError(f"count is {count}; it must be at least 1, or None.")
         self.directory = pathlib.Path(directory)
         self.every_steps = every_steps
         self.count = count
         self.seed = seed
         self.animation = animation and pathlib.Path(animation)
         self.real = real
+        self.class_names = class_names
 
     def on_train_begin(self, logs=None):
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -60,8 +67,9 @@ class SampleGrid(StepCallback):
         if not is_own(self.model, self.directory):
             self._set_aside_others(step)
         self._drawn_step = None
-        self._drawing = pictures.drawing_of(self.model, self.real)
+        self._drawing = pictures.drawing_of(self.model, self.real, self.class_names)
         count = self._drawing.count if self.count is None else self.count
+        self._labels = self._drawing.labels(count)
         self._latent = self.model.sample_latent(count, self.seed)
         self._draw(step)
 
@@ -101,11 +109,11 @@ class SampleGrid(StepCallback):
         self._drawn_step = step
         path = self.directory / f"step_{step:08d}.png"
         try:
-            samples = self.model.render(self._latent)
+            samples = self.model.render(self._latent, self._labels)
         except Diverged as error:
             tqdm.tqdm.write(f"no picture of step {step}: {error}", file=sys.stderr)
             return
-        pictures.save(self._drawing.draw(samples), path)
+        pictures.save(self._drawing.draw(samples, self._labels), path)
 
 
 def _step_of(path):

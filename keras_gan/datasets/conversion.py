@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_gan.transparency import over_white
+
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 FITS = {
     "crop": "cropped to the middle",
@@ -77,14 +79,6 @@ def scale(values: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
     return np.rint(values / spread * 255).astype(np.uint8)
 
 
-def over_white(pixels: np.ndarray) -> np.ndarray:
-    """Return uint8 [..., 4] laid over white, as uint8 [..., 3]."""
-    alpha = pixels[..., 3:].astype(np.uint16)
-    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(
-        np.uint8
-    )
-
-
 def _convert(picture, form):
     if is_deep(picture):
         values = np.asarray(picture)
@@ -102,8 +96,7 @@ def _convert(picture, form):
             return picture
         return picture.convert("L" if picture.mode in _GREY_MODES else "RGB")
     if see_through:
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
+        picture = over_white(picture)
     return picture.convert(MODES[form.channels])
 
 

@@ -20,6 +20,7 @@ from keras_gan.datasets import census, conversion, formats, storage
 from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError, listed
+from keras_gan.transparency import images_over_white
 
 BLOCK = 1024  # images converted at a time
 _SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
@@ -285,7 +286,7 @@ class _Store:
         see_through = sum(one.see_through for one in seen)
         if self.form.channels is None and 0 < 2 * see_through <= len(seen):
             grey = all(one.grey for one in seen)
-            self._convert(1 if grey else 3, conversion.over_white)
+            self._convert(1 if grey else 3, images_over_white)
         return self._array[: self._count]
 
     def _put(self, position, pixels):

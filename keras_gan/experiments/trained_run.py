@@ -3,10 +3,11 @@
 import dataclasses
 import functools
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
-from keras_gan import datasets, runs
+from keras_gan import datasets, pictures, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
 from keras_gan.evaluate.measures import sampling
@@ -91,6 +92,21 @@ class TrainedRun:
     def tfds_name(self) -> str:
         """Returns `mnist` for `tfds:mnist:3.0.1:train`, "" for other sources."""
         return self._tfds_split()[0].partition(":")[0]
+
+    def class_captions(self, labels: np.ndarray) -> list[str]:
+        """Returns the name of each class, or its number if the font cannot write it."""
+        names = self.run.data.get("class_names")
+        captions = pictures.captions(names, self.gan.num_classes)
+        return [captions[label] for label in labels]
+
+    def numbered(self, numbers: Sequence[int]) -> list[str]:
+        """Returns captions of numbered samples, with their classes if there are any."""
+        if self.gan.num_classes is None:
+            return [str(number) for number in numbers]
+        classes = self.class_captions(np.asarray(numbers) % self.gan.num_classes)
+        return [
+            f"{number}: {name}" for number, name in zip(numbers, classes, strict=True)
+        ]
 
     def report(
         self,

@@ -42,6 +42,18 @@ def conditional_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def two_classes_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    digits = datasets.read("digits", 8)
+    few = digits.labels < 2
+    source = folder / "two.npz"
+    np.savez(source, images=digits.array[few], labels=digits.labels[few])
+    return train(
+        folder / "two", data=f"npz:{source}", conditional=True, channels=1, **SMALL
+    )
+
+
+@pytest.fixture(scope="session")
 def points_folder(tmp_path_factory):
     return train(tmp_path_factory.mktemp("runs") / "ring", "ring", steps=8)
 
