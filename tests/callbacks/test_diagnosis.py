@@ -11,6 +11,7 @@ import tqdm
 from keras_gan import GAN, InputError, datasets
 from keras_gan.callbacks import diagnosis
 from keras_gan.callbacks.diagnosis import Diagnosis, Epoch
+from keras_gan.callbacks.earlier import mark_restored
 from keras_gan.recipes import RECIPES
 
 EQUILIBRIUM = -math.log(4)
@@ -231,6 +232,8 @@ def test_findings_are_kept_in_a_file_that_a_resumed_run_goes_on_with(tmp_path):
     def resume(epochs, series):
         gan = make_gan(adam(1e-3), adam(1e-3))
         gan.step.assign(30 * epochs)
+        if epochs:
+            mark_restored(gan)
         callback = Diagnosis(gan.generate(200, seed=5), path=path)
         callback.set_model(gan)
         callback.set_params({"steps": 30})

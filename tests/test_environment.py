@@ -1,0 +1,127 @@
+"""The project's commands in environments that others made."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gan import process
+
+ROOT = pathlib.Path(__file__).parents[1]
+SETTINGS = [
+    *("digits", "--image-size", "8", "--base-filters", "4", "--latent-dim", "8"),
+    *("--steps", "3", "--deterministic", "--no-export"),
+]
+
+
+def hostile(folder):
+    """Returns an environment in which nothing is as it should be."""
+    (folder / "keras").mkdir()
+    config = {
+        "backend": "jax",
+        "epsilon": 0.1,
+        "floatx": "float16",
+        "image_data_format": "channels_first",
+    }
+    (folder / "keras" / "keras.json").write_text(json.dumps(config))
+    (folder / "matplotlibrc").write_text("text.usetex: True\nfont.size: 0.5\n")
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("TF_", "LC_"))}
+    return {
+        **kept,
+        "COLUMNS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "HOME": "/nowhere",
+        "KERAS_HOME": str(folder / "keras"),
+        "LANG": "de_DE",
+        "LC_ALL": "C",
+        "MATPLOTLIBRC": str(folder / "matplotlibrc"),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MPLCONFIGDIR": "/nowhere/matplotlib",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": "ascii",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONUTF8": "0",
+        "TERM": "dumb",
+        "TF_USE_LEGACY_KERAS": "1",
+        "TMPDIR": "/nowhere/tmp",
+        "TQDM_DISABLE": "1",
+    }
+
+
+def state(path):
+    reader = tf.train.load_checkpoint(str(path / "checkpoints" / "ckpt-3"))
+    return {
+        name: reader.get_tensor(name)
+        for name in reader.get_variable_to_shape_map()
+        if name.startswith(("generator", "discriminator", "averaged", "step"))
+    }
+
+
+def test_a_hostile_environment_changes_nothing(train, tmp_path, deterministic):
+    there, here = tmp_path / "a:b *é", tmp_path / "plain"
+    there.mkdir()
+    environment = hostile(tmp_path)
+    command = [sys.executable, str(ROOT / "train.py"), *SETTINGS, "--run-dir", "run"]
+    result = subprocess.run(
+        command,
+        env=environment,
+        cwd=there,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
+    errors = result.stderr.decode()
+    assert (result.returncode, errors) == (0, "")
+    assert b"Fr\\xe9chet distance" in result.stdout
+    assert train.main([*SETTINGS, "--run-dir", str(here)]) == 0
+    expected, found = state(here), state(there / "run")
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+    for name in ("evaluation.json", "samples/step_00000003.png", "metrics.csv"):
+        assert (there / "run" / name).read_bytes() == (here / name).read_bytes()
+
+
+LOGGED = {
+    "information": b"I0000 00:00:1796.249173    6124 port.cc:153] oneDNN is on\n",
+    "warning": b"2024-03-01 10:00:00.123456: W tensorflow/core/gpu_device.cc:34] no\n",
+    "error": b"E0000 00:00:1796.249173    6124 cuda_platform.cc:51] cuInit failed\n",
+    "fatal": b"F0000 00:00:1796.249173    6124 cpu_feature_guard.cc:99] no AVX\n",
+    "other": b"Traceback (most recent call last):\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        (1, {"warning", "error", "fatal", "other"}),
+        (2, {"error", "fatal", "other"}),
+        (3, {"fatal", "other"}),
+    ],
+)
+def test_lines_below_the_level_are_held_back(level, shown):
+    found = {name for name, line in LOGGED.items() if not process.is_noise(line, level)}
+    assert found == shown
+
+
+def test_an_import_that_aborts_keeps_its_last_words():
+    code = (
+        "import os\n"
+        "from keras_gan.process import _quiet_stderr\n"
+        "with _quiet_stderr(3):\n"
+        f"    os.write(2, {LOGGED['information'] + LOGGED['fatal']!r})\n"
+        "    os.abort()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert result.returncode == -signal.SIGABRT
+    assert result.stderr.endswith(LOGGED["fatal"])
+    assert LOGGED["information"] not in result.stderr
