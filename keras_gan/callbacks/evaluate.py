@@ -113,8 +113,6 @@ class Evaluate(keras.callbacks.Callback):
         self._protocol = self.real.protocol(self.model)
         step = steps_taken(self.model)
         epochs, steps = divmod(step, steps_of_epoch(self))
-        if self._table:
-            self._table.begin(epochs, is_own(self.model, self._table.path))
         if self.best_directory:
             self._folder = CheckpointFolder(
                 self.model, self.best_directory, self.also, keep=1
@@ -123,6 +121,8 @@ class Evaluate(keras.callbacks.Callback):
             if steps and not own:
                 raise InputError(other_training(self.best_directory, steps, step))
             self._best_value = self._value_before() if step else None
+        if self._table:
+            self._table.begin(epochs, is_own(self.model, self._table.path))
         if self._table and epochs and not steps and not self._table.has(epochs - 1):
             self.on_epoch_end(epochs - 1, {})  # a full disk had no room for it
 

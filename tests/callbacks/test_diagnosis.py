@@ -231,8 +231,8 @@ def test_findings_are_kept_in_a_file_that_a_resumed_run_goes_on_with(tmp_path):
 
     def resume(epochs, series):
         gan = make_gan(adam(1e-3), adam(1e-3))
+        gan.step.assign(30 * epochs)
         if epochs:
-            gan.step.assign(30 * epochs)
             mark_restored(gan)
         callback = Diagnosis(gan.generate(200, seed=5), path=path)
         callback.set_model(gan)

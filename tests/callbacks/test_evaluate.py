@@ -246,6 +246,20 @@ def test_a_resumed_run_replaces_the_best_by_a_better_one_only(
     assert run([9.0], 6, again=True) == (9.0, 6 * STEPS)
 
 
+def test_a_new_run_leaves_the_best_model_of_another(images, scripted, tmp_path):
+    def run(values):
+        evaluate = Evaluate(
+            scripted.script(values), path=tmp_path / "m.csv", best_directory=tmp_path
+        )
+        fit(make_gan(), images, len(values), [evaluate])
+
+    run([2.0, 1.0])
+    with pytest.raises(InputError, match="another training"):
+        run([0.5])
+    assert json.loads((tmp_path / "best.json").read_text())["value"] == 1.0
+    assert [row["epoch"] for row in rows(tmp_path / "m.csv")] == ["0", "1"]
+
+
 def test_resumed_in_the_middle_of_an_epoch_it_ends_the_same(images, real, tmp_path):
     def run(path, gan, epochs, *callbacks):
         evaluate = Evaluate(

@@ -243,7 +243,7 @@ def test_in_a_process_of_its_own(run_folder, tmp_path):
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 0, result.stderr
+    assert (result.returncode, result.stderr) == (0, "")
     assert "better" in result.stdout
     assert (tmp_path / "metrics.json").exists()
 

@@ -162,6 +162,6 @@ def test_in_a_process_of_its_own(run_folder, tmp_path):
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 0, result.stderr
+    assert (result.returncode, result.stderr) == (0, "")
     assert "protocol: " in result.stdout
     assert (tmp_path / "interpolate.json").exists()

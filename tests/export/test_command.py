@@ -42,7 +42,7 @@ except SystemExit:
 def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):
     out = tmp_path / "serving"
     result = run_command(run_folder, "--out", out, "--version", 4)
-    assert result.returncode == 0, result.stderr
+    assert (result.returncode, result.stderr) == (0, "")
     header, *lines = result.stdout.strip().splitlines()
     names = ["format", "file", "MB", "runtime", "ms at 1", "at 64"]
     columns = [*names, "largest difference", "passed"]
