@@ -7,7 +7,8 @@ import pathlib
 import sys
 
 SIGNAL_EXIT = 128
-MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
+# The last two are of mixtures.
+MEASURES = ("frechet_distance", "kernel_distance", "modes", "high_quality")
 MOST_BAD_IMAGES = 0.05  # share; more are a mistake, not a few broken files
 MEASURED_IMAGES = 2000  # so many cost little, also where training goes on
 
@@ -101,7 +102,9 @@ def parse(arguments):
     setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
     setting("--evaluate-epochs", int, "epochs between measures of the images")
-    setting("--features", str, "what they compare: pixels, classifier, or inception")
+    setting(
+        "--features", str, "what they compare: random, classifier, inception, or pixels"
+    )
     setting("--divergence-steps", int, "steps between looks for NaN, not a hundred")
     setting(
         "--divergence-retries", int, "go back so often with half the learning rates"
