@@ -45,7 +45,8 @@ class RandomNetwork(Extractor):
         found = self(images.array[np.sort(chosen)]).features
         self._mean, deviation = found.mean(axis=0), found.std(axis=0)
         # A channel that hardly varies would else become noise of the same size.
-        self._scale = np.maximum(deviation, 1e-3 * found.std()) + 1e-6
+        scale = np.maximum(deviation, 1e-3 * found.std())
+        self._scale = scale if deviation.max() > 1e-4 else 1.0  # else all are alike
 
     @classmethod
     def make(cls, argument, images):
