@@ -8,8 +8,10 @@ import textwrap
 from collections import Counter
 
 SIGNAL_EXIT = 128
-MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
+# The last two are of mixtures.
+MEASURES = ("frechet_distance", "modes", "high_quality")
 MOST_BAD_IMAGES = 0.05  # share; more are a mistake, not a few broken files
+FINAL_MEASURES = ("kernel_distance", *MEASURES)  # the first one takes seconds
 MEASURED_IMAGES = 2000  # so many cost little, also where training goes on
 
 
@@ -104,7 +106,9 @@ def parse(arguments):
     setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
     setting("--sample-steps", int, "steps between sample grids, not an epoch")
     setting("--evaluate-epochs", int, "epochs between measures of the images")
-    setting("--features", str, "what they compare: pixels, classifier, or inception")
+    setting(
+        "--features", str, "what they compare: random, classifier, inception, or pixels"
+    )
     setting("--divergence-steps", int, "steps between looks for NaN, not a hundred")
     setting(
         "--divergence-retries", int, "go back so often with half the learning rates"
@@ -290,9 +294,9 @@ def real_images(recipe, images):
     )
 
 
-def measures_of(real) -> list[str]:
-    """Returns the names of the measures that these images allow."""
-    return [name for name in MEASURES if name in real.names]
+def measures_of(real, names=MEASURES) -> list[str]:
+    """Returns those of the named measures that these images allow."""
+    return [name for name in names if name in real.names]
 
 
 def fit(run, gan, images, real) -> int | None:
@@ -415,7 +419,8 @@ def finish(run, gan, real) -> None:
         gan.save(part)
     if real is None:
         return
-    names = measures_of(real)
+    # The kernel distance needs four images on each side.
+    names = measures_of(real, FINAL_MEASURES if real.count >= 4 else MEASURES)
     ours, theirs = real.measure(gan, names), real.baseline.measure(names)
     run.write_json(
         "evaluation.json",

@@ -107,7 +107,7 @@ class Recipe:
     checkpoint_steps: int | None = None
     sample_steps: int | None = None
     evaluate_epochs: int | None = None
-    features: str = "pixels"
+    features: str = "random"
     divergence_steps: int = 100
     divergence_retries: int = 0
 
@@ -379,6 +379,7 @@ class PointsRecipe(AdamRecipe):
 
     rank: ClassVar[int] = 1
 
+    features: str = "pixels"
     latent_dim: int = 2
     batch_size: int = 256
     sample_steps: int | None = 250

@@ -330,8 +330,19 @@ def test_images_that_are_all_alike_train(train, bad_data):
     tiny = [*TINY, "--data", f"npz:{bad_data}/grey.npz", "--epochs", "1"]
     assert train.main([*tiny, "--no-export", "--run-dir", str(path)]) == 0
     measures = json.loads((path / "evaluation.json").read_text())
-    assert measures["between_halves"] == {"frechet_distance": 0.0}
-    assert measures["measures"]["frechet_distance"] > 0
+    between = {"kernel_distance": 0, "frechet_distance": 0}
+    assert measures["between_halves"] == pytest.approx(between)
+    assert 0 < measures["measures"]["frechet_distance"] < 1000
+
+
+def test_so_few_images_that_the_kernel_distance_cannot_be_taken(train, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), "uint8")
+    np.savez(tmp_path / "few.npz", images=pixels)
+    tiny = [*TINY, "--data", f"npz:{tmp_path}/few.npz", "--batch-size", "6"]
+    run = str(tmp_path / "run")
+    assert train.main([*tiny, "--steps", "1", "--no-export", "--run-dir", run]) == 0
+    measures = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert list(measures["measures"]) == ["frechet_distance"]
 
 
 def test_help_does_not_wait_for_tensorflow():

@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--features",
         help=f"{', '.join(kind.usage for kind in features.EXTRACTORS.values())} "
-        "(default classifier where the data has labels, else pixels)",
+        "(default classifier if the data has labels, else random; points: pixels)",
     )
     command.add_argument(
         "--samples",

@@ -16,12 +16,13 @@ from keras_gan import metrics
 from keras_gan.coverage import coverage_of
 from keras_gan.errors import Diverged, InputError, did_you_mean
 
-# On each side, for all measures: density looks at the fifth neighbour of each image.
+# On each side, for all measures: coverage looks at the fifth neighbour of each image.
 LEAST_IMAGES = 6
 # On each side, by default. All measures of MNIST then take about 15 s on two cores;
 # raw pixels of large images are compared for fewer, at the same cost.
 _MOST_IMAGES = 10_000
 _MOST_VALUES = 25_000_000
+_MANY = 1000  # fewer images decide the Fréchet distance more than the model does
 _RENDERED = 1024  # images at a time, whose floats take four times the room
 
 
@@ -36,13 +37,15 @@ class Comparison:
         count_modes: function without arguments that returns the `metrics.ModeCoverage`
             of the generated images; None where the data have no known modes.
         class_names: one name per column of the probabilities, or None.
+        sees_blur: as in `features.Extractor`.
     """
 
-    def __init__(self, real, fake, count_modes=None, class_names=None):
+    def __init__(self, real, fake, count_modes=None, class_names=None, sees_blur=True):
         self.real = real
         self.fake = fake
         self.count_modes = count_modes
         self.class_names = class_names
+        self.sees_blur = sees_blur
 
     @property
     def names(self) -> list[str]:
@@ -105,7 +108,9 @@ class Comparison:
 
     @functools.cached_property
     def precision_recall(self) -> metrics.PrecisionRecall:
-        return metrics.precision_recall(self.real.features, self.fake.features)
+        return metrics.symmetric_precision_recall(
+            self.real.features, self.fake.features
+        )
 
     @functools.cached_property
     def density_coverage(self) -> metrics.DensityCoverage:
@@ -147,6 +152,10 @@ def _knows_classes(comparison):
     return comparison.fake.probabilities is not None
 
 
+def _compares_neighbours(comparison):
+    return comparison.sees_blur
+
+
 def _knows_modes(comparison):
     return comparison.count_modes is not None
 
@@ -175,27 +184,25 @@ MEASURES: dict[str, Measure] = {
     "precision": Measure(
         "Precision",
         "higher",
-        "Share of generated samples that lie among real ones.",
+        "Share of generated samples that lie among real ones and have real ones among "
+        "them (symmetric precision).",
         lambda c: c.precision_recall.precision,
+        _compares_neighbours,
     ),
     "recall": Measure(
         "Recall",
         "higher",
-        "Share of real samples that lie among generated ones.",
+        "Share of real samples that lie among generated ones and have generated ones "
+        "among them (symmetric recall).",
         lambda c: c.precision_recall.recall,
-    ),
-    "density": Measure(
-        "Density",
-        "higher",
-        "How many real neighbourhoods hold a generated sample, over the number "
-        "expected.",
-        lambda c: c.density_coverage.density,
+        _compares_neighbours,
     ),
     "coverage": Measure(
         "Coverage",
         "higher",
         "Share of real samples that have a generated one nearby.",
         lambda c: c.density_coverage.coverage,
+        _compares_neighbours,
     ),
     "class_score": Measure(
         "Class score",
@@ -232,7 +239,7 @@ class RealImages:
     Args:
         images: `datasets.Images`, in memory or memory-mapped; at least 4 for the
             Fréchet distance, 8 for kernel distance, precision and recall, and 12 for
-            density and coverage.
+            coverage.
         extractor: from `features.get`.
         count: images in each half, and generated ones; None takes `most_images`.
         seed: decides which images are taken, and the latent vectors.
@@ -303,7 +310,12 @@ class RealImages:
 
     @property
     def _with_itself(self):
-        return Comparison(self.extracted, self.extracted, self._coverage)
+        return Comparison(
+            self.extracted,
+            self.extracted,
+            self._coverage,
+            sees_blur=self.extractor.sees_blur,
+        )
 
     def compare(self, gan) -> Comparison:
         """Generates as many images as there are in a half, and takes their features.
@@ -328,6 +340,13 @@ class RealImages:
             f"{len(self.images):,} {origin} (real: another {self.count:,} of them "
             "against the same)",
         ]
+        if not self.extractor.sees_blur:
+            parts.append("which can rank blurred images above real ones")
+        if self.count < _MANY:
+            parts.append(
+                "so few images that the kernel distance tells more than the Fréchet "
+                "distance, which depends on their number"
+            )
         if gan.num_classes is not None:
             alike = self.images.labels is not None
             parts.append("labels as theirs" if alike else "classes in turn")
@@ -360,6 +379,7 @@ class RealImages:
             self.extractor(samples),
             count_modes,
             self.extractor.class_names,
+            self.extractor.sees_blur,
         )
 
 

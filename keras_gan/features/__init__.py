@@ -9,6 +9,7 @@ from keras_gan.features.classifier import Classifier, can_learn
 from keras_gan.features.extractor import Extracted, Extractor
 from keras_gan.features.inception import Inception
 from keras_gan.features.pixels import Pixels
+from keras_gan.features.random import RandomNetwork
 
 __all__ = [
     "EXTRACTORS",
@@ -18,6 +19,7 @@ __all__ = [
     "Inception",
     "Kind",
     "Pixels",
+    "RandomNetwork",
     "get",
 ]
 
@@ -49,6 +51,11 @@ EXTRACTORS = {
         Inception.make,
     ),
     "pixels": Kind("pixels", "raw pixels, or the coordinates of points", Pixels.make),
+    "random": Kind(
+        "random",
+        "a network with random weights; needs neither labels nor training",
+        RandomNetwork.make,
+    ),
 }
 
 
@@ -57,14 +64,16 @@ def get(name: str | None, images: Images) -> Extractor:
 
     Args:
         name: a string of one of the forms in `EXTRACTORS`; None takes `classifier`
-            where the images have labels of at least two classes, else `pixels`.
+            if the images have labels of at least two classes, else `random`, and
+            `pixels` for points.
         images: the training images; `classifier` learns from them.
 
     Raises:
         InputError: where the name is not known or the extractor cannot be made.
     """
     if name is None:
-        name = "classifier" if can_learn(images) else "pixels"
+        unlabelled = "random" if images.array.ndim == 4 else "pixels"
+        name = "classifier" if can_learn(images) else unlabelled
     kind, colon, argument = name.partition(":")
     usages = ", ".join(entry.usage for entry in EXTRACTORS.values())
     if kind not in EXTRACTORS or (colon and "[:" not in EXTRACTORS[kind].usage):

@@ -29,11 +29,14 @@ class Extractor(abc.ABC):
         name: a phrase for reports; distances on features of different names do not
             compare.
         class_names: one name per column of the probabilities, or None.
+        sees_blur: whether blurred images lie apart from real ones. If not, precision,
+            recall and coverage would prefer them and are not measured.
         batch_size: images that are in work at a time, which bounds the memory.
     """
 
     name: str
     class_names: tuple[str, ...] | None = None
+    sees_blur = True
     batch_size = 256
 
     def __call__(self, images: np.ndarray) -> Extracted:

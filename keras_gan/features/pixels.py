@@ -17,6 +17,7 @@ class Pixels(Extractor):
 
     def __init__(self, points: bool = False):
         self.points = points
+        self.sees_blur = points
         self.name = "coordinates" if points else "raw pixels"
 
     def extract(self, images):

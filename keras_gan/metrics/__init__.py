@@ -8,6 +8,7 @@ from keras_gan.metrics.manifold import (
     PrecisionRecall,
     density_coverage,
     precision_recall,
+    symmetric_precision_recall,
 )
 from keras_gan.metrics.modes import ModeCoverage, mode_coverage
 from keras_gan.metrics.neighbours import nearest_neighbours
@@ -30,5 +31,6 @@ __all__ = [
     "nearest_neighbours",
     "parzen_log_likelihood",
     "precision_recall",
+    "symmetric_precision_recall",
     "validate_sigma",
 ]

@@ -49,6 +49,37 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> Precisio
     return PrecisionRecall(float(looks_real.mean()), float(is_reached.mean()))
 
 
+def symmetric_precision_recall(
+    real: np.ndarray, fake: np.ndarray, k: int = 3
+) -> PrecisionRecall:
+    """Returns precision and recall that balls of both sets have to confirm.
+
+    Blurred or equal images fill the middle of the real ones, so that the precision of
+    `precision_recall` is 1. Their own balls are small and hold no real image. This
+    precision is the lesser of the share of fakes in real balls and the share of fakes
+    whose own ball holds a real; recall likewise.
+
+    Args:
+        real: float [N, D] samples or features, N greater than k.
+        fake: float [M, D], M greater than k. Compare runs at equal N and M only.
+        k: The ball around a sample ends before its k-th neighbour in its own set.
+
+    Returns:
+        `(precision, recall)`, shares in [0, 1], at most those of `precision_recall`.
+
+    Raises:
+        InputError: A set is not [N, D] and finite, or has no k-th neighbour.
+
+    Source: after the symmetric metrics of Khayatkhoei and AbdAlmageed 2023,
+    arXiv 2306.09618.
+    """
+    fakes, reals = precision_recall(real, fake, k), density_coverage(real, fake, k)
+    mirrored = density_coverage(fake, real, k)
+    return PrecisionRecall(
+        min(fakes.precision, mirrored.coverage), min(fakes.recall, reals.coverage)
+    )
+
+
 def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> DensityCoverage:
     """Returns how many real balls hold a fake, and the share of real balls that do.
 

@@ -21,7 +21,7 @@ from keras_gan.callbacks import (
     restore_newest,
 )
 from keras_gan.evaluate import RealImages
-from keras_gan.features import Pixels
+from keras_gan.features import RandomNetwork
 
 pytestmark = pytest.mark.usefixtures("deterministic")
 STEPS = 5
@@ -35,7 +35,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def real(images):
-    return RealImages(images, Pixels())
+    return RealImages(images, RandomNetwork(images))
 
 
 class Scripted(RealImages):
@@ -51,7 +51,7 @@ class Scripted(RealImages):
 
 @pytest.fixture
 def scripted(images):
-    return Scripted(images, Pixels())
+    return Scripted(images, RandomNetwork(images))
 
 
 def make_gan(seed=3):

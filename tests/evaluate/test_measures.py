@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from scipy import linalg
+from scipy import linalg, ndimage
 
 from keras_gan import DCGAN, GAN, InputError, datasets, features, metrics, recipes
 from keras_gan.datasets import Images
@@ -65,15 +65,14 @@ def test_measures_are_those_of_the_same_features_by_hand(images, gan):
         (real.baseline.measure(), extract(images.array[second])),
     ):
         distance = metrics.kernel_distance(x.features, y.features)
-        precision, recall = metrics.precision_recall(x.features, y.features)
-        density, coverage = metrics.density_coverage(x.features, y.features)
+        precision, recall = metrics.symmetric_precision_recall(x.features, y.features)
+        _, coverage = metrics.density_coverage(x.features, y.features)
         assert values == {
             "frechet_distance": metrics.frechet_distance(x.features, y.features),
             "kernel_distance": distance.mean,
             "kernel_distance_std": distance.std,
             "precision": precision,
             "recall": recall,
-            "density": density,
             "coverage": coverage,
             "class_score": metrics.inception_score(y.probabilities),
         }
@@ -91,7 +90,7 @@ def test_features_are_taken_once(images, gan):
     real = RealImages(images, extractor, count=20)
     real.measure(gan, ["frechet_distance", "precision", "recall"])
     assert [len(shown) for shown in extractor.shown] == [20, 20]
-    real.measure(gan, ["density"])
+    real.measure(gan, ["coverage"])
     assert [len(shown) for shown in extractor.shown] == [20, 20, 20]
     assert np.array_equal(extractor.shown[1], extractor.shown[2])  # the same latents
 
@@ -103,14 +102,18 @@ def test_what_none_asks_for_is_not_computed(monkeypatch):
         function = getattr(metrics, name)
         return lambda *args: calls.append(name) or function(*args)
 
-    for name in ("precision_recall", "density_coverage", "kernel_distance"):
+    for name in ("symmetric_precision_recall", "density_coverage", "kernel_distance"):
         monkeypatch.setattr(metrics, name, counted(name))
     features = np.random.default_rng(0).normal(size=(2, 20, 3))
     comparison = Comparison(*(Extracted(part, None) for part in features))
     comparison.measure(["frechet_distance"])
     assert calls == []
     comparison.measure()
-    assert sorted(calls) == ["density_coverage", "kernel_distance", "precision_recall"]
+    assert sorted(calls) == [
+        "density_coverage",
+        "kernel_distance",
+        "symmetric_precision_recall",
+    ]
 
 
 def test_labels_of_a_conditional_model_are_those_of_the_real_half(images):
@@ -155,9 +158,9 @@ def test_classes_are_counted_where_they_are_most_probable():
 
 def test_measures_that_the_features_do_not_allow_are_refused(images):
     real = RealImages(images, Pixels())
-    assert real.names == list(MEASURES)[:7]
-    assert RealImages(images, Brightness()).names == list(MEASURES)[:8]
-    with pytest.raises(InputError, match=r"class_score cannot be measured.* recall"):
+    assert real.names == ["frechet_distance", "kernel_distance", "kernel_distance_std"]
+    assert RealImages(images, Brightness()).names == list(MEASURES)[:7]
+    with pytest.raises(InputError, match=r"class_score cannot .* kernel_distance_std"):
         real.check(["class_score"])
     with pytest.raises(InputError, match=r"'fid' is not known.*frechet_distance"):
         real.check(["fid"])
@@ -178,7 +181,7 @@ def test_the_default_count_is_bounded_by_what_it_costs(images):
 
 
 def test_training_takes_no_more_images_than_that(train):
-    recipe = recipes.get("digits")
+    recipe = recipes.get("digits").override({"features": "pixels"})
     small = Images(np.broadcast_to(np.uint8(0), (6000, 8, 8, 1)))
     assert train.real_images(recipe, small).count == train.MEASURED_IMAGES
     large = Images(np.broadcast_to(np.uint8(0), (6000, 128, 128, 3)))
@@ -235,7 +238,9 @@ def test_protocol_says_how_the_figures_came_about(images, gan):
     real = RealImages(images, Brightness(), count=20, seed=4, source="npz:x.npz")
     assert real.protocol(gan) == (
         "brightness, 20 generated images against 20 of the 60 images of npz:x.npz "
-        "(real: another 20 of them against the same), generator as trained, moving "
+        "(real: another 20 of them against the same), so few images that the kernel "
+        "distance tells more than the Fréchet distance, which depends on their number, "
+        "generator as trained, moving "
         "averages in batch norm, seed 4"
     )
     averaged = DCGAN((8, 8, 1), 4, 2, num_classes=3, seed=3)
@@ -251,3 +256,52 @@ def test_better_is_lower_for_distances_and_higher_for_shares():
         assert measure.improves(5.0, None)
         assert not measure.improves(1.0, 1.0)
         assert not measure.improves(float("nan"), None)
+
+
+def blurred(images, strength):
+    return ndimage.gaussian_filter(images, (0, strength, strength, 0))
+
+
+def test_random_features_need_no_labels_and_rank_no_mush_above_real_images():
+    digits = datasets.read("digits", image_size=16)
+    unlabelled = Images(digits.array)
+    extractor = features.get(None, unlabelled)
+    assert isinstance(extractor, features.RandomNetwork)
+    real = RealImages(unlabelled, extractor, count=600)
+    other = digits.array[halves(digits, 600)[1]]
+    grey = np.full_like(other, other.mean())
+    grey += np.random.default_rng(0).integers(0, 4, grey.shape, "uint8")
+    noise = np.random.default_rng(0).normal(0, 64, other.shape)
+    names = ["frechet_distance", "kernel_distance", "precision", "recall", "coverage"]
+    previous = baseline = real.baseline.measure(names)
+    for strength in (0.5, 1, 2):
+        values = real._compare(blurred(other, strength)).measure(names)
+        assert values["frechet_distance"] > 1.2 * previous["frechet_distance"]
+        assert values["kernel_distance"] > previous["kernel_distance"] + 0.05
+        previous = values
+    for mush in (
+        blurred(other, 1),
+        grey,
+        np.clip(other + noise, 0, 255).astype("uint8"),
+        (other // 2 + other[::-1] // 2),
+        np.repeat(other[:6], 100, axis=0),
+    ):
+        values = real._compare(mush).measure(names)
+        assert values["kernel_distance"] > baseline["kernel_distance"] + 0.05
+        for share in ("precision", "recall", "coverage"):
+            assert values[share] < baseline[share]
+
+
+def test_pixels_do_not_show_what_prefers_blurred_images(gan, images):
+    real = RealImages(images, Pixels())
+    assert not {"precision", "recall", "coverage"} & set(real.names)
+    assert not {"precision", "recall", "coverage"} & set(real.baseline.measure())
+    assert "blurred images above real ones" in real.protocol(gan)
+
+
+def test_only_few_images_get_a_word_on_their_number(gan):
+    digits = datasets.read("digits", image_size=8)
+    many = Images(np.concatenate([digits.array, digits.array]))
+    for images, few in ((digits, True), (many, False)):
+        protocol = RealImages(images, Pixels()).protocol(gan)
+        assert ("kernel distance tells more" in protocol) == few

@@ -24,8 +24,10 @@ def test_default_is_a_classifier_where_labels_exist(cache):
     ],
     ids=["no labels", "one class", "one image per class", "points"],
 )
-def test_default_is_pixels_elsewhere(images):
-    assert isinstance(features.get(None, images), features.Pixels)
+def test_default_without_usable_labels(images):
+    points = images.array.ndim == 2
+    expected = features.Pixels if points else features.RandomNetwork
+    assert isinstance(features.get(None, images), expected)
     with pytest.raises(InputError, match="classifier"):
         features.get("classifier", images)
 
@@ -37,7 +39,7 @@ def test_unknown_names(name):
 
 
 def test_every_kind_is_described():
-    assert list(features.EXTRACTORS) == ["classifier", "inception", "pixels"]
+    assert list(features.EXTRACTORS) == ["classifier", "inception", "pixels", "random"]
     for name, kind in features.EXTRACTORS.items():
         assert kind.usage.startswith(name)
         assert kind.description and "\n" not in kind.description
@@ -64,3 +66,23 @@ def test_points_are_their_own_features():
     np.testing.assert_array_equal(coordinates(points).features, points)
     with pytest.raises(InputError, match=r"\[12, 8, 8, 1\]"):
         coordinates(GREY)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (96, 70, 4), (256, 256, 3)])
+def test_random_features_of_any_shape_are_finite_and_repeat(shape):
+    images = datasets.Images(RNG.integers(256, size=(5, *shape), dtype=np.uint8))
+    found = features.RandomNetwork(images)(images.array)
+    assert found.features.dtype == np.float32 and found.probabilities is None
+    np.testing.assert_allclose(found.features.mean(axis=0), 0, atol=1e-3)
+    assert 0.9 < found.features.std(axis=0).mean() <= 1.001
+    again = features.get("random", images)(images.array)
+    np.testing.assert_array_equal(found.features, again.features)
+
+
+def test_random_features_of_equal_images_and_of_points():
+    equal = datasets.Images(np.zeros((4, 8, 8, 1), "uint8"))
+    assert (features.RandomNetwork(equal)(equal.array).features == 0).all()
+    with pytest.raises(InputError, match=r"points \[2\]"):
+        features.get("random", datasets.Images(np.zeros((4, 2), "float32")))
+    with pytest.raises(InputError, match=r"made for images \[8, 8, 1\]"):
+        features.RandomNetwork(equal)(np.zeros((4, 9, 9, 1), "uint8"))

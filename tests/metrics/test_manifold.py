@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from keras_gan.metrics import _arrays, density_coverage, precision_recall
+from keras_gan.metrics import (
+    _arrays,
+    density_coverage,
+    precision_recall,
+    symmetric_precision_recall,
+)
 
 
 def brute_force(real, fake, k):
@@ -96,3 +101,18 @@ def test_chunks_do_not_change_the_numbers(monkeypatch):
     monkeypatch.setattr(_arrays, "_BLOCK_MIB", 0.003)  # 7 rows
     assert len(list(_arrays.squared_distances(real, fake))) == 10
     assert measured(real, fake, 3) == whole
+
+
+def test_symmetric_precision_is_not_taken_in_by_the_middle_of_the_data():
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(200, 50)), 0.1 * rng.normal(size=(200, 50))
+    assert precision_recall(real, fake).precision == 1
+    assert symmetric_precision_recall(real, fake) == (0, 0)
+    assert symmetric_precision_recall(real, real) == (1, 1)
+    for other in (rng.normal(size=(200, 50)), 2 * rng.normal(size=(200, 50))):
+        both = zip(
+            symmetric_precision_recall(real, other),
+            precision_recall(real, other),
+            strict=True,
+        )
+        assert all(symmetric <= plain for symmetric, plain in both)
