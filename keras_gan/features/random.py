@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_gan import seeding
 from keras_gan.errors import InputError
-from keras_gan.features.extractor import Extracted, Extractor, float32
+from keras_gan.features.extractor import Extracted, Extractor
+from keras_gan.settings import keras_defaults
 
 _SEED = 0
 _SCALED_BY = 2000  # images
@@ -67,7 +68,7 @@ class RandomNetwork(Extractor):
             )
 
 
-@float32()
+@keras_defaults()
 def _network(shape):
     """Returns the network, uint8 [B, H, W, C] to float32 [B, D]."""
     rng = np.random.default_rng(_SEED)
