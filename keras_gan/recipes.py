@@ -9,14 +9,18 @@ import math
 from typing import ClassVar
 
 import keras
+import tensorflow as tf
 
 from keras_gan import distribution, losses, networks, seeding
 from keras_gan.datasets import storage
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
-from keras_gan.models.gan import UPDATES
+from keras_gan.models.dcgan import MOST_UNITS
+from keras_gan.models.gan import MOST_LATENT, UPDATES
 from keras_gan.optimizers import Adam, RisingMomentumSGD
 
+_MOST_IMAGES = 2**20  # of a batch
+_MOST_PIXELS = 4096  # of a side
 _KINDS = {1: "points", 3: "images"}
 
 
@@ -105,8 +109,10 @@ class Recipe:
     divergence_retries: int = 0
 
     def __post_init__(self):
-        for name in ("channels", "latent_dim", "batch_size", "epochs", "steps"):
+        for name in ("channels", "epochs", "steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
+        self._require_size("latent_dim", MOST_LATENT)
+        self._require_size("batch_size", _MOST_IMAGES)
         for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("evaluate_epochs", "divergence_steps"):
@@ -144,6 +150,11 @@ class Recipe:
         losses.get_objective(self.objective)
         losses.get_penalty(self.penalty)
 
+    def _require_size(self, name, most, least=1):
+        self._require(
+            name, lambda value: least <= value <= most, f"from {least} to {most}"
+        )
+
     def _require(self, name, accepted, description):
         value = getattr(self, name)
         if value is not None and not accepted(value):
@@ -163,6 +174,14 @@ class Recipe:
             raise InputError(
                 f"image_size is {self.image_size!r}; accepted are one number of "
                 "pixels, such as 64, or HEIGHTxWIDTH, such as 48x64."
+            )
+        # Text of thousands of digits is no number to Python.
+        if max(map(len, sides)) > 5 or not all(
+            1 <= int(s) <= _MOST_PIXELS for s in sides
+        ):
+            raise InputError(
+                f"image_size is {self.image_size!r}; sides must be from 1 to "
+                f"{_MOST_PIXELS} pixels."
             )
         return int(sides[0]), int(sides[-1])
 
@@ -219,6 +238,12 @@ class Recipe:
             keras.config.set_dtype_policy(f"mixed_{self.mixed_precision}")
         try:
             gan = self.build_model(image_shape, num_classes)
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            shape = "x".join(map(str, image_shape))
+            raise InputError(
+                f"the networks for images of {shape} with latent_dim {self.latent_dim} "
+                "do not fit into memory; lower latent_dim, or their filters or units."
+            ) from error
         finally:
             keras.config.set_dtype_policy(policy)
         generator_optimizer, discriminator_optimizer = self.build_optimizers()
@@ -321,8 +346,8 @@ class DCGANRecipe(AdamRecipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("translation", lambda value: 0 <= value <= 0.5, "in [0, 0.5]")
-        self._require("base_filters", lambda value: value >= 1, "at least 1")
-        self._require("hidden_units", lambda value: value >= 0, "at least 0")
+        self._require_size("base_filters", MOST_UNITS)
+        self._require_size("hidden_units", MOST_UNITS, least=0)
         if self.image_size is not None:
             networks.dcgan_stages(*self.image_shape_asked_for())
 

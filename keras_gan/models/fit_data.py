@@ -74,6 +74,14 @@ def is_array(data) -> bool:
     return tf.is_tensor(data) or hasattr(data, "__array__")
 
 
+def ends_unforeseen(data) -> bool:
+    """Whether nobody knows how many batches data has before it has given all."""
+    if isinstance(data, tf.data.Dataset | tf.distribute.DistributedDataset):
+        count = data.cardinality
+        return (count() if callable(count) else count) == tf.data.UNKNOWN_CARDINALITY
+    return not (is_array(data) or isinstance(data, keras.utils.PyDataset))
+
+
 def _is_iterable_data(data):
     """Whether it begins again each time that it is iterated."""
     kinds = tf.data.Dataset | tf.distribute.DistributedDataset
