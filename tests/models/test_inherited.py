@@ -1,4 +1,4 @@
-"""What `keras.Model` and its callbacks offer works, or one sentence says what to use."""
+"""What `keras.Model` offers works, or one sentence says what to use instead."""
 
 import keras
 import numpy as np
