@@ -45,6 +45,24 @@ def test_learning_rates_halve(k):
         assert discriminator.learning_rate.numpy() == pytest.approx(0.4 * share)
 
 
+@pytest.mark.parametrize("value", [10**12, 0, -1])
+@pytest.mark.parametrize(
+    "setting", ["latent_dim", "batch_size", "base_filters", "hidden_units"]
+)
+def test_sizes_beyond_any_memory_are_refused(setting, value):
+    if (setting, value) == ("hidden_units", 0):
+        pytest.skip("0 stands for no such layer")
+    with pytest.raises(InputError, match=f"{setting} is {value}; it must be from"):
+        recipes.RECIPES["digits"].override({setting: value})
+
+
+@pytest.mark.parametrize("size", ["1000000", "16x1000000", "9" * 5000, "0"])
+@pytest.mark.parametrize("name", ["digits", "gan-mnist"])
+def test_images_beyond_any_memory_are_refused(name, size):
+    with pytest.raises(InputError, match="image_size is"):
+        recipes.RECIPES[name].override({"image_size": size})
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [

@@ -161,38 +161,41 @@ class BatchWatch:
         for notes in self._strategy.experimental_local_results(self._notes):
             notes.assign([_NEVER] * 3)
 
-    def require_sound(self) -> None:
-        """Waits for the device once, and tells of what it noted.
+    def fault(self) -> str | None:
+        """Says what was wrong since `clear`, and forgets it; None where nothing was.
 
-        Raises:
-            InputError: where a batch since `clear` was not one that the model takes.
+        It waits for the device once.
         """
         results = self._strategy.experimental_local_results(self._notes)
         notes = np.array([result.numpy() for result in results])
+        self.clear()
         images, labels, _ = notes.min(axis=0)
-        if min(images, labels) < _NEVER:
-            self.clear()
         if images < _NEVER:
             values = "NaN or infinite values"
             if self._value_range is not None:
                 low, high = self._value_range
                 values = f"NaN, or values outside [{low:g}, {high:g}]"
-            raise InputError(
-                f"the batch of step {images} holds {values}, and training has seen it; "
-                "correct the data and train again from before that step."
-            )
+            return f"the batch of step {images} held {values}"
         if labels < _NEVER:
+            accepted = f"0 to {self._num_classes - 1}"
+            return f"the batch of step {labels} held labels outside {accepted}"
+        sizes = sorted(set(notes[:, 2]))
+        if len(sizes) > 1:
+            counts = " and ".join(map(str, sizes))
+            return f"replicas have seen batches of {counts} images, not of one size"
+        return None
+
+    def require_sound(self) -> None:
+        """Checks that all batches since `clear` were what the model takes.
+
+        Raises:
+            InputError: where one was not.
+        """
+        fault = self.fault()
+        if fault:
             raise InputError(
-                f"the batch of step {labels} holds labels outside 0 to "
-                f"{self._num_classes - 1}, and training has seen it; correct the data "
-                "and train again from before that step."
-            )
-        if len(set(notes[:, 2])) > 1:
-            self.clear()
-            raise InputError(
-                f"replicas have seen batches of {' and '.join(map(str, notes[:, 2]))} "
-                "images, and training needs as many on each; all batches must hold a "
-                f"multiple of {len(notes)}."
+                f"{fault}, and training has seen it; correct the data and train again "
+                "from before that step."
             )
 
 

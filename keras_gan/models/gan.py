@@ -257,7 +257,8 @@ class GAN(inherited.TrainsByItself):
 
     def _twin_of_generator(self):
         label = None if self.num_classes is None else tf.zeros([1], "int64")
-        return twin_of(self.generator, _inputs(tf.zeros([1, self.latent_dim]), label))
+        latent = tf.linspace(-1.0, 1.0, self.latent_dim)[tf.newaxis]
+        return twin_of(self.generator, _inputs(latent, label))
 
     def train_step(self, data):
         """Plays one iteration of algorithm 1: k discriminator updates, one generator's.
@@ -652,8 +653,8 @@ class GAN(inherited.TrainsByItself):
         if not (fit_data.is_array(x) or isinstance(x, keras.utils.PyDataset)):
             given.setdefault("shuffle", False)
         self._watch.clear()
-        # First, so that no other saves what a faulty batch has done.
-        given["callbacks"] = [_TellOfFaultyData(), *callbacks]
+        # Last, so that a DivergenceGuard may go back past a faulty batch.
+        given["callbacks"] = [*callbacks, _TellOfFaultyData()]
         return super().fit(**given)
 
     def train_on_batch(self, x, y=None, *args, **kwargs):
@@ -794,19 +795,20 @@ class GAN(inherited.TrainsByItself):
     def require_finite(self) -> None:
         """Raises Diverged where any of `training_state` is NaN or infinite.
 
-        Before that it raises InputError where data of `fit` was not what the networks
-        take. It waits for the device. The means of the epoch keep what any of its
-        steps brought, so that a look now and then misses no step.
+        It raises InputError where all is finite, but data of `fit` was not what the
+        networks take. It waits for the device. The means of the epoch keep what any of
+        its steps brought, so that a look now and then misses no step.
         """
-        self._watch.require_sound()
         finite = self._finite_parts().numpy()
         names = self.training_state()
         broken = [name for name, yes in zip(names, finite, strict=True) if not yes]
         if broken:
+            cause = self._watch.fault()
             raise Diverged(
                 f"at step {int(self.step.numpy())} values of {' and '.join(broken)} "
-                "are NaN or infinite."
+                f"are NaN or infinite{cause and f', after {cause}'}."
             )
+        self._watch.require_sound()
 
     def _which_are_finite(self):
         return tf.stack(

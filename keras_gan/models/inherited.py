@@ -167,6 +167,8 @@ def checked_callbacks(callbacks, model) -> list:
     elif isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks]
     names = [metric.name for metric in model.metrics]
+    # They may bring measures of their own.
+    others = [c for c in callbacks if not type(c).__module__.startswith("keras.")]
     for callback in callbacks:
         name = type(callback).__name__
         for kind, instead in _OTHER_CALLBACKS.items():
@@ -182,7 +184,9 @@ def checked_callbacks(callbacks, model) -> list:
                 continue
         elif not isinstance(callback, keras.callbacks.EarlyStopping):
             continue
-        if callback.monitor.startswith("val_") or callback.mode == "auto":
+        unknown = callback.monitor not in names and not others
+        unknown = unknown or callback.monitor.startswith("val_")
+        if unknown or callback.mode == "auto":
             raise InputError(
                 f"{name} watches {callback.monitor!r} with the mode {callback.mode!r}; "
                 f"name one of {', '.join(names)}, or a measure of the callback "

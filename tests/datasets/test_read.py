@@ -95,6 +95,28 @@ def test_floats_become_uint8_by_rounding(values, expected, dtype):
     assert datasets.read(array).array.reshape(-1).tolist() == expected
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([-1e-9, 0.0, 0.5, 1.0], [0, 0, 128, 255]),
+        ([0.0, 0.25, 0.5, 1 + 1e-3], [0, 64, 128, 255]),
+        ([-1e-3, 0.25, 0.5, 1 + 1e-7], [0, 64, 128, 255]),
+        ([-1 - 1e-3, 0.0, 0.5, 1 + 1e-3], [0, 128, 191, 255]),
+    ],
+)
+def test_rounding_does_not_change_the_range(values, expected, dtype):
+    array = np.array(values, dtype).reshape(1, 2, 2)
+    found = datasets.read(array).array.ravel().astype(int)
+    assert np.abs(found - expected).max() <= 1
+
+
+@pytest.mark.parametrize("values", [[-0.1, 1.0], [0.0, 1.1], [-1.1, 1.0], [-1.0, 1.1]])
+def test_floats_of_neither_range_are_refused(values):
+    with pytest.raises(InputError, match=r"\[0, 1\] or \[-1, 1\].*clip or scale"):
+        datasets.read(np.array([values]).reshape(1, 1, 2))
+
+
 def test_every_grey_value_survives_floats():
     grey = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     for floats in (grey / np.float32(255), grey / np.float32(127.5) - 1):

@@ -180,7 +180,7 @@ def test_batches_that_replicas_cannot_share_alike(tiny_gan, size):
     gan = tiny_gan(discriminator_steps=2)
     gan._distribute_strategy = Replicas()
     if size == 8:
-        gan._check_split(size)
+        gan._check_split([size])
         return
     with pytest.raises(InputError, match="multiple of 4"):
-        gan._check_split(size)
+        gan._check_split([8, size])
