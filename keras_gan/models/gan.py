@@ -803,10 +803,11 @@ class GAN(inherited.TrainsByItself):
         names = self.training_state()
         broken = [name for name, yes in zip(names, finite, strict=True) if not yes]
         if broken:
-            cause = self._watch.fault()
+            fault = self._watch.fault()
+            cause = f", after {fault}" if fault else ""
             raise Diverged(
                 f"at step {int(self.step.numpy())} values of {' and '.join(broken)} "
-                f"are NaN or infinite{cause and f', after {cause}'}."
+                f"are NaN or infinite{cause}."
             )
         self._watch.require_sound()
 
