@@ -99,7 +99,7 @@ def parse(arguments):
     setting("--steps-per-execution", int, "at most so many before callbacks see one")
     switch("--deterministic", "repeat bit for bit, somewhat slower")
     setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
-    setting("--sample-steps", int, "steps between sample grids, not an epoch")
+    setting("--sample-steps", int, "steps between sample grids, not 100 and later 500")
     setting("--evaluate-epochs", int, "epochs between measures of the images")
     setting("--features", str, "what they compare: pixels, classifier, or inception")
     setting("--divergence-steps", int, "steps between looks for NaN, not a hundred")

@@ -54,7 +54,8 @@ class Recipe:
         strategy: key of `distribution.STRATEGIES`: where it trains.
         deterministic: repeat bit for bit, somewhat slower.
         checkpoint_steps: steps between checkpoints; None is every five minutes.
-        sample_steps: steps between sample grids; None is every epoch.
+        sample_steps: steps between sample grids; None is 100 up to step 1,000 and 500
+            after it.
         evaluate_epochs: epochs between measures of the images; None takes them at the
             end alone, and keeps no best model.
         features: what the measures compare, as `features.get` takes it.

@@ -169,6 +169,39 @@ def test_sample_grid_of_a_conditional_model_has_a_column_a_class(images, tmp_pat
     assert width < height  # two columns of three
 
 
+@pytest.mark.parametrize("steps_per_epoch", [3, 1000])
+def test_pictures_come_by_steps_whatever_the_length_of_an_epoch(
+    steps_per_epoch, images, tmp_path
+):
+    gan = make_gan()
+    gan.step.assign(899)
+    grid = SampleGrid(tmp_path, count=2)
+    grid.set_model(gan)
+    grid.on_train_begin()
+    for step in range(899, 1600):
+        batch = (step - 899) % steps_per_epoch
+        if batch == 0:
+            gan.step.assign(step)
+            grid.on_epoch_begin(0)
+        grid.on_train_batch_end(batch)
+    names = sorted(int(path.stem[5:]) for path in tmp_path.iterdir())
+    assert names == [899, 900, 1000, 1500]
+
+
+def test_pictures_come_where_several_steps_run_at_a_time(images, tmp_path):
+    gan = make_gan()
+    gan.steps_per_execution = 3
+    gan.fit(
+        images.batches(8, first_step=0),
+        steps_per_epoch=9,
+        epochs=1,
+        verbose=0,
+        callbacks=[SampleGrid(tmp_path, every_steps=4, count=2)],
+    )
+    names = sorted(int(path.stem[5:]) for path in tmp_path.iterdir())
+    assert names == [0, 6, 9]  # after 4 and after 8
+
+
 def test_sample_grid_refuses_a_rhythm_of_no_steps(tmp_path):
     with pytest.raises(InputError, match="every_steps is 0"):
         SampleGrid(tmp_path, every_steps=0)
@@ -204,7 +237,6 @@ def test_a_folder_that_cannot_be_made_is_known_as_training_begins(images, tmp_pa
         lambda path, images: Checkpoint(path),
         lambda path, images: MetricsCSV(path / "m.csv"),
         lambda path, images: Evaluate(RealImages(images, Pixels())),
-        lambda path, images: Diagnosis(images.array, path=path / "findings.json"),
     ],
 )
 def test_data_of_unknown_length(make, images, tmp_path):
