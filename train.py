@@ -2,9 +2,10 @@
 
 import argparse
 import contextlib
-import os
 import pathlib
 import sys
+import textwrap
+from collections import Counter
 
 SIGNAL_EXIT = 128
 MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
@@ -15,9 +16,8 @@ MEASURED_IMAGES = 2000  # so many cost little, also where training goes on
 def main(arguments=None) -> int:
     """Runs the command line; returns its exit code."""
     options, settings = parse(arguments)
-    # TensorFlow reads this while it is imported. Importing it takes seconds, for which
-    # --help should not wait: all imports of this project are inside functions.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # All imports of this project are inside functions: they take seconds, for which
+    # --help should not wait.
     try:
         from keras_gan.errors import InputError, RunError
 
@@ -69,7 +69,10 @@ def parse(arguments):
     setting("--memory-budget", str, "most memory for the images, such as 500MiB or 2GB")
     setting("--on-bad-image", str, "skip or fail, where a file cannot be read")
     setting("--image-size", str, "SIDE or HEIGHTxWIDTH in pixels")
-    setting("--channels", int, "1 grey, 3 colour, 4 with alpha")
+    setting(
+        "--channels", int, "1 grey, 3 colour, 4 with alpha; not as the data have it"
+    )
+    setting("--fit", str, "crop, pad or stretch pictures of another shape")
     switch("--conditional", "learn the labels of the data too")
     setting("--epochs", int, "train for so many passes over the data")
     setting("--steps", int, "train for so many generator updates")
@@ -155,6 +158,7 @@ def train(options, settings) -> int:
         recipe = run.recipe
     else:
         recipe = recipes.get(options.recipe or "digits").override(settings)
+    distribution.warn_of_unused_gpu()
     strategy = distribution.create(recipe.strategy)
     workers = distribution.Workers(strategy)
 
@@ -164,11 +168,13 @@ def train(options, settings) -> int:
         keras.utils.set_random_seed(recipe.seed)
         if recipe.deterministic:
             seeding.make_deterministic()
-        images = read_images(recipe, strategy.num_replicas_in_sync)
         if options.resume:
+            images = run.read_data()
             run.check_data(images)
         else:
+            images = read_images(recipe)
             run = runs.Run.new(path, options.recipe or "digits", recipe, images)
+        require_enough(recipe, images, strategy.num_replicas_in_sync)
         require_readable(run, images)
     workers.check_same("the settings and the data", run.fingerprint())
     with strategy.scope():
@@ -182,6 +188,9 @@ def train(options, settings) -> int:
                 if not options.resume:
                     runs.require_free(path)  # nobody else began there meanwhile
                 run.write()
+                run.write_files(images)
+                if images.summary:
+                    print(textwrap.fill(images.summary, 88), flush=True)
                 if images.skipped:
                     run.write_skipped(images.skipped)
                     listed = path / "bad_images.txt"
@@ -217,29 +226,32 @@ def train_run(options, run, gan, images, real) -> int:
         ) from error
 
 
-def read_images(recipe, replicas):
-    """Returns the images of a recipe's source, enough for one step."""
-    from keras_gan import InputError, datasets
+def read_images(recipe):
+    """Returns the images of a recipe's source."""
+    from keras_gan import datasets
 
-    images = datasets.read(
+    return datasets.read(
         recipe.data,
         recipe.image_shape_asked_for(),
         recipe.channels,
         recipe.data_dir,
         recipe.memory_budget,
+        recipe.fit,
     )
-    if recipe.conditional and images.labels is None:
-        raise InputError(
-            f"--conditional needs labels and {recipe.data} has none; a source with "
-            "labels is accepted, or a model without classes."
-        )
+
+
+def require_enough(recipe, images, replicas) -> None:
+    """Checks that there are labels if need be, and images for one step."""
+    from keras_gan import InputError
+
+    if recipe.conditional:
+        images.require_labels("--conditional")
     images.steps_per_epoch(recipe.images_per_step)
     if recipe.batch_size % replicas:
         raise InputError(
             f"--batch-size is {recipe.batch_size}, of all replicas together, and there "
             f"are {replicas}; a multiple of their number is accepted."
         )
-    return images
 
 
 def require_readable(run, images) -> None:
@@ -249,11 +261,13 @@ def require_readable(run, images) -> None:
     bad, count = len(images.skipped), len(images.skipped) + len(images)
     allowed = {"skip": MOST_BAD_IMAGES, "fail": 0}[run.recipe.on_bad_image]
     if bad > allowed * count:
+        reasons = Counter(reason for _, reason in images.skipped).most_common(3)
+        why = "; ".join(f"{number} of them: {reason}" for reason, number in reasons)
         run.write_skipped(images.skipped)
         raise InputError(
             f"{bad} of {count} files cannot be read, and up to {allowed:.0%} may be "
             f"left out (--on-bad-image {run.recipe.on_bad_image}); they are listed in "
-            f"{run.path / 'bad_images.txt'}."
+            f"{run.path / 'bad_images.txt'}. {why}."
         )
 
 
@@ -336,9 +350,12 @@ def fit(run, gan, images, real) -> int | None:
             context=context,
         )
 
+    batches = gan.distribute_strategy.distribute_datasets_from_function(data)
+    # TensorFlow puts a data set of its own around those of replicas.
+    batches.value_range = gan.value_range
     with distribution.watched():
         gan.fit(
-            gan.distribute_strategy.distribute_datasets_from_function(data),
+            batches,
             steps_per_epoch=epoch_steps,
             initial_epoch=step // epoch_steps,
             epochs=-(-total_steps // epoch_steps) if total_steps else sys.maxsize,
@@ -382,6 +399,7 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
             recipe.sample_steps,
             animation=run.path / "training.gif",
             real=images.array,
+            class_names=images.class_names,
         ),
         callbacks.MetricsCSV(run.path / "metrics.csv"),
         callbacks.TensorBoardEpochs(run.path / "tensorboard"),

@@ -8,11 +8,8 @@ The weights do not matter here, so they are drawn by chance. `transposed convolu
 is the ONNX file without sub-kernels, as pages in browsers have it.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import argparse
+import os
 import pathlib
 import tempfile
 import time

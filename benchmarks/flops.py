@@ -6,10 +6,6 @@ share; of the discriminator one pass over real and two over generated images, th
 second with updated weights; gradients of weights and inputs where an update needs them.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import collections
 import math
 

@@ -4,11 +4,8 @@ How many images each kind of source gives, as a multiple of what the smallest re
 take; what a folder of JPEGs takes to decode; and the memory of both.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import argparse
+import os
 import subprocess
 import sys
 import time

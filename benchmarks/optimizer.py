@@ -1,9 +1,5 @@
 """What a step gains by Adam's own kernel: python -m benchmarks.optimizer"""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import time
 
 import keras

@@ -4,10 +4,6 @@ An epoch of `train.fit`, with every callback of a run, and as many steps of a
 hand-written loop on data in memory take turns.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import argparse
 import pathlib
 import tempfile

@@ -1,9 +1,5 @@
 """What a penalty costs each step and every few: python -m benchmarks.penalties"""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 
 from benchmarks import timing

@@ -1,9 +1,5 @@
 """How much faster a step of a DCGAN is in bfloat16: python -m benchmarks.precision"""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 
 from benchmarks import timing

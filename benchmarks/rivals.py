@@ -9,10 +9,6 @@ for its own update.
 All have the same networks, batch, optimizer and number of threads.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import argparse
 import pathlib
 import subprocess

@@ -4,10 +4,6 @@ Fréchet distance on a classifier's features of what a small DCGAN draws after a
 hundred steps on MNIST, in each precision and with penalties at intervals.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import argparse
 import time
 

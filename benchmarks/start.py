@@ -5,10 +5,6 @@ each part took, and how much of a processor's time, which others do not lengthen
 Arguments are those of `train.py`.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import json
 import subprocess
 import sys

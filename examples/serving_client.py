@@ -123,15 +123,16 @@ def ask_rest(address: str, model: str, rows: list[dict]) -> list[bytes]:
 
 
 def grid(pictures: list[bytes]) -> Image.Image:
-    """Returns pictures of one size side by side, in a square or nearly."""
+    """Returns pictures of one size side by side, over white, in a square or nearly."""
     images = [Image.open(io.BytesIO(picture)) for picture in pictures]
     width, height = images[0].size
     columns = round(len(images) ** 0.5) or 1
     rows = -(-len(images) // columns)
-    canvas = Image.new(images[0].mode, (columns * width, rows * height))
+    canvas = Image.new("RGBA", (columns * width, rows * height), "white")
     for i, image in enumerate(images):
-        canvas.paste(image, (i % columns * width, i // columns * height))
-    return canvas
+        place = (i % columns * width, i // columns * height)
+        canvas.alpha_composite(image.convert("RGBA"), place)
+    return canvas.convert("L" if images[0].mode == "L" else "RGB")
 
 
 def _parser():

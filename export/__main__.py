@@ -1,7 +1,6 @@
 """The command line: `python -m export RUN --format saved-model onnx --out serving/`."""
 
 import argparse
-import os
 import signal
 import sys
 
@@ -26,9 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         options, work = _verify_parser().parse_args(arguments[1:]), _verify
     else:
         options, work = _parser().parse_args(arguments), _export
-    # TensorFlow's remarks would bury the table. It reads this as it is imported, which
-    # takes seconds that `--help` must not wait for.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # These imports take seconds, for which `--help` should not wait.
+    import keras_gan  # noqa: F401  before TensorFlow, which then starts quietly
     from export.report import VerificationError
     from keras_gan.errors import InputError
 

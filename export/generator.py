@@ -14,12 +14,9 @@ import tensorflow as tf
 
 import keras_gan
 from export.formats import DEFAULT_FORM, FORM_CHOICES, Form
+from keras_gan import first_safe
 from keras_gan.errors import InputError, first_line
-
-_DRAWS = {
-    "normal": lambda rng, shape, low, high: rng.standard_normal(shape),
-    "uniform": lambda rng, shape, low, high: rng.uniform(low, high, shape),
-}
+from keras_gan.latents import Prior
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +97,12 @@ class Generator:
         return {"image": image}
 
     @property
+    def prior(self) -> Prior:
+        """The distribution that latent vectors come from."""
+        bounds = self.latent_bounds or (-1.0, 1.0)
+        return Prior(self.latent_dim, self.latent_distribution, bounds)
+
+    @property
     def served_shape(self) -> tuple[int, ...]:
         """Shape of one image that `serve` gives."""
         if self.form.layout == "nchw":
@@ -149,10 +152,7 @@ class Generator:
             seed: the same seed gives the same inputs.
         """
         rng = np.random.default_rng(seed)
-        shape = (count, self.latent_dim)
-        draw = _DRAWS[self.latent_distribution]
-        inputs = {"latent": draw(rng, shape, *self.latent_bounds or (None, None))}
-        inputs["latent"] = inputs["latent"].astype("float32")
+        inputs = {"latent": self.prior.examples(count, rng)}
         if self.num_classes is not None:
             inputs["label"] = np.resize(rng.permutation(self.num_classes), count)
         return inputs
@@ -209,7 +209,7 @@ def describe(model_or_run, name: str) -> Generator:
     uniform = gan.latent_distribution == "uniform"
     return Generator(
         name=name,
-        network=_in_float32(network),
+        network=_in_float32(network, gan.generator),
         image_shape=gan.image_shape,
         latent_dim=gan.latent_dim,
         latent_distribution=gan.latent_distribution,
@@ -227,6 +227,7 @@ def describe(model_or_run, name: str) -> Generator:
 
 
 def _loaded(path):
+    first_safe.warn(".keras files", "keras", "tensorflow")
     try:
         if Path(path).suffix != ".keras":  # Keras would read others as HDF5
             raise ValueError("its name does not end in .keras")
@@ -260,7 +261,9 @@ def _refuse_calls(config):
             continue
         parts += part.values()
         module, name = part.get("module"), part.get("class_name")
-        if name == "function":
+        if name == "TFSMLayer":  # Keras's safe mode refuses it from 3.13.2 on
+            called = True
+        elif name == "function":
             name, called = part.get("config"), module != "builtins"
         else:
             called = inspect.isfunction(_exported(f"{module}.{name}"))
@@ -276,16 +279,54 @@ def _exported(name):
         return None
 
 
-def _in_float32(network):
-    """Returns the network, or a float32 copy of one that computes in half precision."""
+def _in_float32(network, architecture):
+    """Returns the network, or a float32 copy of one that computes in half precision.
+
+    Args:
+        network: that has the weights.
+        architecture: that has the layers; it may be the network itself.
+
+    Raises:
+        InputError: where a layer cannot be copied.
+    """
     # A wrapper, such as that of spectral normalisation, has another within it.
-    layers = [getattr(layer, "layer", layer) for layer in network.layers]
+    layers = [getattr(layer, "layer", layer) for layer in architecture.layers]
     if all(layer.compute_dtype == "float32" for layer in layers):
         return network
     # ONNX Runtime has no bfloat16 convolutions on a CPU.
-    copy = type(network).from_config(_float32_config(network.get_config()))
+    copy = _float32_copy(architecture)
     copy.set_weights([np.asarray(w, "float32") for w in network.get_weights()])
     return copy
+
+
+def _float32_copy(network):
+    if not isinstance(network, keras.Sequential) and not hasattr(network, "_nodes"):
+        return _float32_layer(network)
+    # Layer by layer: own classes are then those of the network, not those of a name.
+    return keras.models.clone_model(
+        network, clone_function=_float32_layer, recursive=True
+    )
+
+
+def _float32_layer(layer):
+    if isinstance(layer, keras.layers.Lambda):
+        # Keras writes the code of a function, not the names that it refers to.
+        return keras.layers.Lambda(
+            layer.function,
+            arguments=layer.arguments,
+            mask=layer.mask,
+            output_shape=layer._output_shape,
+            name=layer.name,
+            dtype="float32",
+        )
+    try:
+        return type(layer).from_config(_float32_config(layer.get_config()))
+    except Exception as error:  # own layers fail in as many ways as they are written
+        raise InputError(
+            f"the layer {layer.name} of class {type(layer).__name__} cannot be copied "
+            "in float32, as exports need it; give it get_config and from_config, or "
+            "build the generator in float32."
+        ) from error
 
 
 def _float32_config(config):

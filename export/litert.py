@@ -13,7 +13,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from export.generator import Generator
 from export.signatures import default_alone
 from keras_gan.errors import InputError
-from keras_gan.files import json_text
+from keras_gan.files import json_text, without_pattern
 
 _METADATA = "metadata.json"
 
@@ -48,7 +48,7 @@ def write(generator: Generator, path: Path) -> None:
     signature = signatures(generator)["serving_default"]
     archive = keras.export.ExportArchive()
     archive.add_endpoint("serving_default", signature.function, signature.inputs)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as made, without_pattern(made) as folder:
         archive.write_out(folder, verbose=False)
         # From a function instead of a SavedModel the weights get lost without a word.
         converter = tf.lite.TFLiteConverter.from_saved_model(

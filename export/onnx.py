@@ -16,6 +16,8 @@ from export.publish import publish, refuse_existing
 from export.report import Row
 from export.signatures import default_alone
 from export.sub_kernels import with_sub_kernels
+from keras_gan import first_safe
+from keras_gan.errors import InputError
 
 _OPSET = 18  # the newest that tf2onnx writes
 
@@ -49,6 +51,7 @@ def to_onnx(
     form = Form(**form)
     refuse_existing(target, overwrite)
     generator = describe(model_or_run, target.stem).formed(form)
+    check(generator)
     return publish("onnx", generator, target, verify, overwrite)
 
 
@@ -56,7 +59,14 @@ signatures = default_alone
 
 
 def check(generator: Generator) -> None:
-    """Accepts every generator."""
+    """Raises InputError if the form needs operations that the onnx package lacks."""
+    newest = onnx.defs.onnx_opset_version()
+    if (generator.form.opset or _OPSET) > newest:
+        raise InputError(
+            f"opset is {generator.form.opset} and onnx {onnx.__version__} knows "
+            f"operations up to opset {newest}; ask for an older one or run "
+            "pip install --upgrade onnx onnxruntime."
+        )
 
 
 def write(generator: Generator, path: Path, sub_kernels: bool = True) -> None:
@@ -111,6 +121,7 @@ def _converted(generator: Generator) -> onnx.ModelProto:
 
 def metadata(path: Path) -> dict:
     """Returns the description in a file."""
+    first_safe.warn("ONNX files", "onnx")
     written = {}
     # A stranger's file may want to read others for its weights.
     for entry in onnx.load(path, load_external_data=False).metadata_props:

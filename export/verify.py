@@ -18,6 +18,7 @@ from export.formats import FORMATS
 from export.generator import Generator
 from export.precision import PRECISIONS
 from export.report import Row
+from keras_gan.files import without_pattern
 
 BATCH_SIZES = (1, 3, 64)
 
@@ -109,18 +110,19 @@ def tolerance(generator: Generator, output: str, expected: np.ndarray) -> float:
 
 def _run_worker(format, path, *arrays):
     sizes = ",".join(str(size) for size in BATCH_SIZES)
-    return subprocess.run(
-        [sys.executable, _WORKER, format, path, *arrays, sizes],
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": _search_path(),
-            # The reference runs on the CPU; a GPU rounds otherwise.
-            "CUDA_VISIBLE_DEVICES": "-1",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        },
-    )
+    with without_pattern(path) as readable:
+        return subprocess.run(
+            [sys.executable, _WORKER, format, readable, *arrays, sizes],
+            capture_output=True,
+            text=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": _search_path(),
+                # The reference runs on the CPU; a GPU rounds otherwise.
+                "CUDA_VISIBLE_DEVICES": "-1",
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            },
+        )
 
 
 def _search_path():

@@ -1,17 +1,17 @@
 """Generative adversarial networks on Keras 3 that train with `model.fit`."""
 
-import keras
+from keras_gan import process
 
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        f"keras_gan trains with TensorFlow and Keras uses {keras.backend.backend()}; "
-        "set the environment variable KERAS_BACKEND to tensorflow."
-    )
+with process.prepared():
+    import keras
 
-# All that Keras must know to load a saved model is registered by these imports.
-from keras_gan import datasets, losses, metrics, networks, optimizers
-from keras_gan.errors import Diverged, InputError
-from keras_gan.models import DCGAN, GAN
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(process.OTHER_BACKEND.format(keras.backend.backend()))
+
+    # All that Keras must know to load a saved model is registered by these imports.
+    from keras_gan import datasets, losses, metrics, networks, optimizers
+    from keras_gan.errors import Diverged, InputError
+    from keras_gan.models import DCGAN, GAN
 
 __version__ = "0.1.0"
 __all__ = [

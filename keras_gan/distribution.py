@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan.errors import InputError, RunError, first_line
+from keras_gan.process import has_nvidia_gpu
 
 _EXAMPLE = (
     '{"cluster": {"worker": ["host-a:12345", "host-b:12345"]}, '
@@ -48,6 +49,17 @@ STRATEGIES = {
     "mirrored": _all_devices,
     "multi-worker": _all_machines,
 }
+
+
+def warn_of_unused_gpu() -> None:
+    """Says on standard error if TensorFlow cannot use a GPU that the machine has."""
+    if has_nvidia_gpu() and not tf.config.list_physical_devices("GPU"):
+        print(
+            "this machine has an NVIDIA GPU and TensorFlow cannot use it, so training "
+            "runs on the processor: install its driver and "
+            "'pip install keras-gan[gpu]'; TF_CPP_MIN_LOG_LEVEL=0 shows the reason.",
+            file=sys.stderr,
+        )
 
 
 # Two strategies of one process would give their collective operations the same names.

@@ -4,7 +4,7 @@ import csv
 import io
 import pathlib
 
-from keras_gan.files import write_whole
+from keras_gan.files import set_aside, write_whole
 
 
 class EpochTable:
@@ -18,14 +18,21 @@ class EpochTable:
         self.path = pathlib.Path(path)
         self._columns = None
 
-    def drop_from(self, epoch: int) -> None:
-        """Drops rows of that epoch and later ones, from a run that died after them.
+    def begin(self, epoch: int, own: bool) -> None:
+        """Makes room for the row of an epoch, and the file's folder.
 
-        Makes the file's folder, so that one that cannot be is known as training begins.
+        Args:
+            epoch: the next one. Rows of it and later ones come from a run that died
+                after them, and are dropped.
+            own: whether the file is of the same training; another's with such rows is
+                set aside.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [row for row in self._read() if int(row["epoch"]) < epoch]
-        if self.path.exists():
+        before = self._read()
+        rows = [row for row in before if int(row["epoch"]) < epoch]
+        if len(rows) < len(before) and not own:
+            set_aside(self.path)
+        elif self.path.exists():
             self._write(rows)
 
     def add(self, epoch: int, values: dict) -> None:

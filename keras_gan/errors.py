@@ -1,5 +1,8 @@
 """Exceptions whose message is all that a user needs."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """What the user gave cannot be used.
@@ -23,3 +26,18 @@ class RunError(Exception):
 def first_line(error: BaseException) -> str:
     """Returns the first line of what an exception says, or its name if it is silent."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Returns names with commas; of a long list the first ones and how many follow."""
+    names = list(map(str, names))
+    if len(names) <= most + 1:  # one more takes no more room than its count
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns " Did you mean 'x'?" for a name that is close to a known one, or ""."""
+    by_lower = {str(one).lower(): one for one in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""

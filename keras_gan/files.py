@@ -1,15 +1,44 @@
 """Writing files so that nobody reads half of one."""
 
 import contextlib
+import itertools
 import json
+import os
 import pathlib
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import tqdm
 
 from keras_gan.errors import InputError
 
 # What `json.loads` raises for bytes that are no JSON.
 NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
+
+
+_PATTERN = frozenset("*?[\\")
+
+
+@contextlib.contextmanager
+def without_pattern(path: str | os.PathLike) -> Iterator[str]:
+    """Gives a path of the same file or folder for TensorFlow to read.
+
+    TensorFlow takes what it reads as a pattern: it finds nothing in `exp[1]`. Where a
+    path could be one, this gives that of a symbolic link.
+
+    Args:
+        path: of something that exists.
+    """
+    if _PATTERN.isdisjoint(os.fspath(path)):
+        yield os.fspath(path)
+        return
+    # Where TMPDIR could be a pattern itself, there is always /tmp.
+    plain = _PATTERN.isdisjoint(tempfile.gettempdir())
+    with tempfile.TemporaryDirectory(dir=None if plain else "/tmp") as folder:
+        link = pathlib.Path(folder, "link")
+        link.symlink_to(os.path.abspath(path))
+        yield str(link)
 
 
 @contextlib.contextmanager
@@ -35,6 +64,29 @@ def write_whole(path: pathlib.Path, content: bytes | str) -> None:
     """
     with replacing(path) as part:
         part.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def set_aside(path: pathlib.Path, files: Iterable[pathlib.Path] | None = None) -> None:
+    """Renames what another training left, and says so.
+
+    Args:
+        path: file or folder, which gets a number: `metrics.1.csv`.
+        files: in a folder whose other files stay, those that move.
+    """
+    for number in itertools.count(1):
+        free = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        if not free.exists():
+            break
+    if files is None:
+        path.rename(free)
+    else:
+        free.mkdir()
+        for file in files:
+            file.rename(free / file.name)
+    tqdm.tqdm.write(
+        f"{path} held files of another training; they are in {free} now.",
+        file=sys.stderr,
+    )
 
 
 def json_text(content) -> str:

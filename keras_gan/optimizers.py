@@ -47,10 +47,13 @@ class RisingMomentumSGD(keras.optimizers.SGD):
 
     Args:
         learning_rate: float above 0, or a schedule.
-        initial_momentum: momentum at step 0, in [0, 1).
-        final_momentum: momentum from step `momentum_steps` on, in (0, 1).
+        initial_momentum: momentum at step 0, in [0, 1].
+        final_momentum: momentum from step `momentum_steps` on, in [0, 1].
         momentum_steps: length of the rise, at least 1.
-        **kwargs: arguments of `keras.optimizers.Optimizer`.
+        **kwargs: arguments of `keras.optimizers.SGD` other than `momentum`.
+
+    Raises:
+        ValueError: if a number is out of its range.
 
     Source: the published configuration of Goodfellow et al. 2014, arXiv 1406.2661.
     """
@@ -63,13 +66,25 @@ class RisingMomentumSGD(keras.optimizers.SGD):
         momentum_steps=125_000,
         **kwargs,
     ):
+        ends = {"initial_momentum": initial_momentum, "final_momentum": final_momentum}
+        for name, momentum in ends.items():
+            if not 0 <= momentum <= 1:
+                raise ValueError(
+                    f"{name} is {momentum}. `momentum` must be a float between [0, 1]."
+                )
+        if momentum_steps < 1:
+            raise ValueError(f"momentum_steps is {momentum_steps}. Expected 1 or more.")
         # SGD keeps velocities only for a momentum that is not 0.
-        super().__init__(learning_rate, momentum=final_momentum, **kwargs)
+        largest = float(max(ends.values()))
+        super().__init__(learning_rate, momentum=largest, **kwargs)
         self.initial_momentum = initial_momentum
         self.final_momentum = final_momentum
         self.momentum_steps = momentum_steps
 
     def update_step(self, gradient, variable, learning_rate):
+        if self.momentum == 0:
+            super().update_step(gradient, variable, learning_rate)
+            return
         dtype = variable.dtype
         risen = ops.cast(self.iterations, dtype) / self.momentum_steps
         momentum = self.initial_momentum + ops.minimum(risen, 1.0) * (
@@ -82,12 +97,12 @@ class RisingMomentumSGD(keras.optimizers.SGD):
             lr=ops.cast(learning_rate, dtype),
             grad=ops.cast(gradient, dtype),
             momentum=ops.cast(momentum, dtype),
+            use_nesterov=self.nesterov,
         )
 
     def get_config(self):
         config = super().get_config()
         del config["momentum"]
-        del config["nesterov"]
         return {
             **config,
             "initial_momentum": self.initial_momentum,

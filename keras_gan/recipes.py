@@ -9,14 +9,19 @@ import math
 from typing import ClassVar
 
 import keras
+import tensorflow as tf
 
 from keras_gan import distribution, losses, networks, seeding
-from keras_gan.datasets import storage
-from keras_gan.errors import InputError
+from keras_gan.datasets import conversion, storage
+from keras_gan.errors import InputError, did_you_mean
 from keras_gan.models import DCGAN, GAN
-from keras_gan.models.gan import UPDATES
+from keras_gan.models.dcgan import MOST_UNITS
+from keras_gan.models.gan import MOST_LATENT, UPDATES
 from keras_gan.optimizers import Adam, RisingMomentumSGD
+from keras_gan.settings import keras_defaults
 
+_MOST_IMAGES = 2**20  # of a batch
+_MOST_PIXELS = 4096  # of a side
 _KINDS = {1: "points", 3: "images"}
 
 
@@ -34,6 +39,7 @@ class Recipe:
             "fail" none.
         image_size: "SIDE" or "HEIGHTxWIDTH" in pixels; None as the source has it.
         channels: 1 grey, 3 colour, 4 with alpha; None as the source has it.
+        fit: what happens to a picture of another shape, as `datasets.read` takes it.
         conditional: learn the labels of the data too.
         latent_dim: size of the latent vector.
         generator_learning_rate, discriminator_learning_rate: at the start.
@@ -76,6 +82,7 @@ class Recipe:
     on_bad_image: str = "skip"
     image_size: str | None = None
     channels: int | None = None
+    fit: str = "crop"
     conditional: bool = False
     latent_dim: int = 100
     generator_learning_rate: float = 2e-4
@@ -106,8 +113,10 @@ class Recipe:
     divergence_retries: int = 0
 
     def __post_init__(self):
-        for name in ("channels", "latent_dim", "batch_size", "epochs", "steps"):
+        for name in ("channels", "epochs", "steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
+        self._require_size("latent_dim", MOST_LATENT)
+        self._require_size("batch_size", _MOST_IMAGES)
         for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("evaluate_epochs", "divergence_steps"):
@@ -124,11 +133,13 @@ class Recipe:
         for name, accepted in {
             "jit": ("auto", "on", "off"),
             "on_bad_image": ("skip", "fail"),
+            "fit": tuple(conversion.FITS),
             "strategy": tuple(distribution.STRATEGIES),
             "mixed_precision": ("bfloat16", "float16"),
             "update": UPDATES,
         }.items():
-            self._require(name, accepted.__contains__, " or ".join(accepted))
+            meant = did_you_mean(getattr(self, name), accepted)
+            self._require(name, accepted.__contains__, " or ".join(accepted), meant)
         if self.jit == "on" and self.strategy != "one-device":
             raise InputError(
                 f"jit is on and strategy is {self.strategy}; XLA compiles for "
@@ -145,10 +156,15 @@ class Recipe:
         losses.get_objective(self.objective)
         losses.get_penalty(self.penalty)
 
-    def _require(self, name, accepted, description):
+    def _require_size(self, name, most, least=1):
+        self._require(
+            name, lambda value: least <= value <= most, f"from {least} to {most}"
+        )
+
+    def _require(self, name, accepted, description, advice=""):
         value = getattr(self, name)
         if value is not None and not accepted(value):
-            raise InputError(f"{name} is {value!r}; it must be {description}.")
+            raise InputError(f"{name} is {value!r}; it must be {description}.{advice}")
 
     @property
     def images_per_step(self) -> int:
@@ -164,6 +180,14 @@ class Recipe:
             raise InputError(
                 f"image_size is {self.image_size!r}; accepted are one number of "
                 "pixels, such as 64, or HEIGHTxWIDTH, such as 48x64."
+            )
+        # Text of thousands of digits is no number to Python.
+        if max(map(len, sides)) > 5 or not all(
+            1 <= int(s) <= _MOST_PIXELS for s in sides
+        ):
+            raise InputError(
+                f"image_size is {self.image_size!r}; sides must be from 1 to "
+                f"{_MOST_PIXELS} pixels."
             )
         return int(sides[0]), int(sides[-1])
 
@@ -182,6 +206,7 @@ class Recipe:
                 raise InputError(
                     f"{name} is no setting of this recipe; it has "
                     f"{', '.join(sorted(fields - {'summary'}))}."
+                    f"{did_you_mean(name, fields)}"
                 )
         lengths = {"epochs", "steps", "minutes"}
         if lengths & changes.keys():
@@ -214,26 +239,30 @@ class Recipe:
                 f"penalty_interval is {self.penalty_interval} and there is no penalty; "
                 "name one too."
             )
+        mixed = self.mixed_precision
         # Networks take the policy that is in force while they are built.
-        policy = keras.config.dtype_policy()
-        if self.mixed_precision is not None:
-            keras.config.set_dtype_policy(f"mixed_{self.mixed_precision}")
         try:
-            gan = self.build_model(image_shape, num_classes)
-        finally:
-            keras.config.set_dtype_policy(policy)
-        generator_optimizer, discriminator_optimizer = self.build_optimizers()
-        gan.compile(
-            generator_optimizer,
-            discriminator_optimizer,
-            objective=self.objective,
-            penalty=penalty,
-            penalty_interval=self.penalty_interval,
-            discriminator_steps=self.discriminator_steps,
-            update=self.update,
-            generator_average=self.generator_average or None,
-            jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
-        )
+            with keras_defaults(f"mixed_{mixed}" if mixed else "float32"):
+                gan = self.build_model(image_shape, num_classes)
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            shape = "x".join(map(str, image_shape))
+            raise InputError(
+                f"the networks for images of {shape} with latent_dim {self.latent_dim} "
+                "do not fit into memory; lower latent_dim, or their filters or units."
+            ) from error
+        with keras_defaults():
+            generator_optimizer, discriminator_optimizer = self.build_optimizers()
+            gan.compile(
+                generator_optimizer,
+                discriminator_optimizer,
+                objective=self.objective,
+                penalty=penalty,
+                penalty_interval=self.penalty_interval,
+                discriminator_steps=self.discriminator_steps,
+                update=self.update,
+                generator_average=self.generator_average or None,
+                jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
+            )
         return gan
 
     def steps_at_a_time(self, *boundaries: int | None) -> int:
@@ -322,8 +351,8 @@ class DCGANRecipe(AdamRecipe):
     def __post_init__(self):
         super().__post_init__()
         self._require("translation", lambda value: 0 <= value <= 0.5, "in [0, 0.5]")
-        self._require("base_filters", lambda value: value >= 1, "at least 1")
-        self._require("hidden_units", lambda value: value >= 0, "at least 0")
+        self._require_size("base_filters", MOST_UNITS)
+        self._require_size("hidden_units", MOST_UNITS, least=0)
         if self.image_size is not None:
             networks.dcgan_stages(*self.image_shape_asked_for())
 
@@ -592,7 +621,6 @@ RECIPES: dict[str, Recipe] = {
         "DCGAN with a quarter of the paper's channels at 64x64, for a folder of images",
         data="folder:images",
         image_size="64",
-        channels=3,
         base_filters=32,
         batch_size=64,
         epochs=100,
@@ -605,7 +633,6 @@ RECIPES: dict[str, Recipe] = {
         "networks and settings of Radford et al. 2015 at 64x64; best on a GPU",
         data="folder:images",
         image_size="64",
-        channels=3,
         epochs=100,
     ),
 }
@@ -620,5 +647,6 @@ def get(name: str) -> Recipe:
     if name not in RECIPES:
         raise InputError(
             f"recipe {name!r} is not known; accepted are {', '.join(RECIPES)}."
+            f"{did_you_mean(name, RECIPES)}"
         )
     return RECIPES[name]

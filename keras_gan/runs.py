@@ -2,6 +2,7 @@
 
 ```
 config.json      recipe, settings, facts of the data, versions
+files.json       each file of a folder of pictures, and a sum of its pixels
 bad_images.txt   files that could not be read, where there are any
 metrics.csv      means of each epoch
 measures.csv     measures of the images, where they are taken during training
@@ -30,14 +31,14 @@ import json
 import pathlib
 import platform
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 
 import numpy as np
 
 import keras_gan
-from keras_gan import recipes
-from keras_gan.errors import InputError
+from keras_gan import datasets, recipes
+from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON, json_text, write_whole
 
 # What a run becomes does not depend on where it trains, up to rounding.
@@ -48,6 +49,7 @@ _CHANGEABLE = (
 )
 _LOCK = "lock"
 _BAD_IMAGES = "bad_images.txt"
+_FILES = "files.json"
 _PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 
@@ -183,20 +185,95 @@ class Run:
         del settings["data"], settings["data_dir"]
         return zlib.crc32(json.dumps([settings, self.data]).encode())
 
+    def read_data(self, source: str | None = None):
+        """Returns `datasets.Images` of a source, read as the run's own data are.
+
+        Args:
+            source: as `datasets.read` takes it; None is the run's own.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+        recipe = self.recipe
+        source = source or recipe.data
+        kind, _, place = source.partition(":")
+        channels, levels = recipe.channels, None
+        if kind == "folder" and "levels" not in self.data:
+            # An older run had three channels, and white was the greatest 16-bit number.
+            channels, levels = channels or 3, (0, 65535)
+        try:
+            return datasets.read(
+                source,
+                recipe.image_shape_asked_for(),
+                channels,
+                recipe.data_dir,
+                recipe.memory_budget,
+                recipe.fit,
+                levels,
+            )
+        except InputError as error:
+            if kind in ("folder", "npz") and not pathlib.Path(place).exists():
+                raise InputError(
+                    f"{error} If the data of the run in {self.path} moved, name their "
+                    f"new place: train.py --resume --run-dir {self.path} --data "
+                    f"{kind}:PATH."
+                ) from error
+            raise
+
     def check_data(self, images) -> None:
         """Checks that the images are those that the run began with.
 
         Raises:
             InputError: where they are not.
         """
+        files = self._files()
+        if files and images.digests and list(files.values()) != list(images.digests):
+            now = dict(zip(images.files, images.digests, strict=True))
+            raise InputError(
+                f"the pictures are not those that the run in {self.path} began with: "
+                f"{_difference(files, now)}. A run goes on with the same pictures: put "
+                "them back, or begin another run with --run-dir."
+            )
         now = describe(images, self.recipe.conditional)
         for name, value in self.data.items():
             # Images in a file have no sum, those in memory have one.
             if now.get(name, value) != value:
                 raise InputError(
                     f"{name} of the data is {now[name]} and was {value} when the run "
-                    f"in {self.path} began; a run goes on with the same images only."
+                    f"in {self.path} began. A run goes on with the same images: put "
+                    "them back, or begin another run with --run-dir."
                 )
+
+    def labels(self, classes: Iterable[str]) -> list[int]:
+        """Returns the labels of classes that a user named.
+
+        Args:
+            classes: names of classes of the run or, if no class has such a name,
+                numbers from 0.
+
+        Raises:
+            InputError: for a class that the run does not have.
+        """
+        names, count = self.data["class_names"], self.data["num_classes"]
+        if count is None:
+            raise InputError(
+                f"the run in {self.path} has no classes; labels are for a run of "
+                "train.py --conditional."
+            )
+        return [self._label(str(text), names, count) for text in classes]
+
+    def _label(self, text, names, count):
+        if text in names:
+            return names.index(text)
+        if text.isdecimal() and int(text) < count:
+            return int(text)
+        known = f"numbers 0 to {count - 1}"
+        if names:
+            known = f"{listed(names)}, and {known}"
+        raise InputError(
+            f"the run in {self.path} has no class {text!r}; accepted are {known}."
+            f"{did_you_mean(text, names)}"
+        )
 
     def build(self):
         """Returns a compiled `GAN` with this run's settings and new weights."""
@@ -208,6 +285,18 @@ class Run:
         """Writes a JSON file into the folder, whole or not at all."""
         write_whole(self.path / name, json_text(content))
 
+    def write_files(self, images) -> None:
+        """Writes what tells later which file of a folder has changed."""
+        if images.digests is not None:
+            listed = dict(zip(images.files, images.digests, strict=True))
+            self.write_json(_FILES, listed)
+
+    def _files(self):
+        try:
+            return json.loads((self.path / _FILES).read_bytes())
+        except (OSError, *NOT_JSON):
+            return {}  # of an older run, or of another source
+
     def write_skipped(self, skipped) -> None:
         """Lists the files that could not be read, and why, in `bad_images.txt`."""
         # Names of files may hold line ends, and bytes that no text has.
@@ -217,6 +306,25 @@ class Run:
             write_whole(self.path / _BAD_IMAGES, "".join(lines))
         except OSError as error:
             raise self._unwritable(error) from error
+
+
+def _difference(before, now):
+    """Returns how two dictionaries from files to their sums differ, in words."""
+    gone = {file: before[file] for file in before if file not in now}
+    new = {file: now[file] for file in now if file not in before}
+    places = {digest: file for file, digest in new.items()}
+    renamed = [(f, places[d]) for f, d in gone.items() if d in places]
+    parts = {
+        "renamed": [f"{old!r} to {new!r}" for old, new in renamed],
+        "missing": [repr(f) for f in gone if f not in dict(renamed)],
+        "added": [repr(f) for f in new if f not in dict(renamed).values()],
+        "changed": [repr(f) for f in now if f in before and now[f] != before[f]],
+    }
+    return "; ".join(
+        f"{len(files):,} {word} ({listed(files, most=3)})"
+        for word, files in parts.items()
+        if files
+    )
 
 
 def _copy_of_config(path):
@@ -291,6 +399,7 @@ def describe(images, conditional: bool) -> dict:
         "image_shape": list(images.shape),
         "num_classes": images.num_classes if conditional else None,
         "class_names": list(images.class_names or ()) if conditional else [],
+        "levels": list(images.levels) if images.levels else None,
     }
     # Reading a set that does not fit into memory once more would take minutes.
     if not isinstance(images.array, np.memmap):

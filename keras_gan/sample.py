@@ -1,7 +1,6 @@
 """`python -m keras_gan.sample RUN`: a picture of samples that a trained run makes."""
 
 import argparse
-import os
 import pathlib
 import sys
 
@@ -15,14 +14,15 @@ def main(arguments=None) -> int:
     )
     parser.add_argument("run", help="run folder that train.py wrote")
     parser.add_argument(
-        "--count", type=int, help="samples (default 64 images or 2,000 points)"
+        "--count", type=int, help="samples (default 64 to 100 images or 2,000 points)"
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same images")
     parser.add_argument(
         "--labels",
-        type=int,
         nargs="+",
-        help="classes of a conditional run, repeated over the images; default all",
+        metavar="CLASS",
+        help="classes of a conditional run by name or by number from 0, repeated over "
+        "the images; default all",
     )
     parser.add_argument(
         "--best", action="store_true", help="of the best model, not of the newest"
@@ -48,18 +48,23 @@ def sample(options) -> int:
     if not out.absolute().parent.is_dir():
         raise InputError(f"--out is {options.out}; its folder does not exist.")
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import numpy as np
 
     from keras_gan import pictures, runs
 
     gan = runs.load(options.run, options.best)
-    drawing = pictures.drawing_of(gan)
+    run = runs.Run.open(options.run)
+    drawing = pictures.drawing_of(gan, class_names=run.data.get("class_names"))
     count = drawing.count if options.count is None else options.count
-    labels = options.labels and np.resize(options.labels, max(count, 0))
+    if count < 1:
+        raise InputError(f"--count is {count}; it must be at least 1.")
+    if options.labels:
+        labels = np.resize(run.labels(options.labels), count)
+    else:
+        labels = drawing.labels(count)
     samples = gan.generate(count, seed=options.seed, labels=labels)
     try:
-        pictures.save(drawing.draw(samples), out)
+        pictures.save(drawing.draw(samples, labels), out)
     except (OSError, ValueError) as error:  # what this kind of file cannot hold, too
         raise InputError(
             f"--out is {out}, which cannot be written: {error}."

@@ -117,9 +117,48 @@ def test_rising_momentum_against_the_rule_by_hand():
         np.testing.assert_allclose(variable.numpy(), weight, rtol=1e-5)
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_steady_momentum_equals_that_of_keras(nesterov):
+    ours = RisingMomentumSGD(0.1, 0.5, 0.5, nesterov=nesterov)
+    theirs = keras.optimizers.SGD(0.1, momentum=0.5, nesterov=nesterov)
+    found = after_training(ours, drawn())
+    assert_alike(found, after_training(theirs, drawn()))
+
+
+def test_rising_momentum_of_sparse_gradients():
+    def gradients(sparse):
+        for dense in drawn():
+            rows, whole = tf.constant([0, 3]), tf.constant(SHAPES[0])
+            slices = tf.IndexedSlices(dense[0][:2], rows, whole)
+            yield [slices if sparse else tf.convert_to_tensor(slices), dense[1]]
+
+    found = after_training(RisingMomentumSGD(0.1), gradients(True))
+    assert_alike(found, after_training(RisingMomentumSGD(0.1), gradients(False)))
+
+
+def test_momentum_that_falls_to_nothing():
+    found = after_training(RisingMomentumSGD(0.1, 0.5, 0.0, 5), drawn())
+    plain = after_training(keras.optimizers.SGD(0.1), drawn())
+    assert np.abs(found[0] - plain[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"initial_momentum": -0.1}, "initial_momentum is -0.1"),
+        ({"final_momentum": 1.5}, "final_momentum is 1.5"),
+        ({"momentum_steps": 0}, "momentum_steps is 0"),
+    ],
+)
+def test_momenta_out_of_range(settings, said):
+    with pytest.raises(ValueError, match=said):
+        RisingMomentumSGD(**settings)
+
+
 def test_rising_momentum_survives_serialisation():
-    optimizer = RisingMomentumSGD(0.2, 0.4, 0.6, momentum_steps=9)
+    optimizer = RisingMomentumSGD(0.2, 0.4, 0.6, momentum_steps=9, nesterov=True)
     config = keras.saving.serialize_keras_object(optimizer)
     copy = keras.saving.deserialize_keras_object(config)
     assert copy.get_config() == optimizer.get_config()
     assert copy.momentum_steps == 9
+    assert copy.nesterov

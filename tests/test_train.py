@@ -356,6 +356,6 @@ def test_help_does_not_wait_for_tensorflow():
 
 def test_list_names_recipes_and_sources():
     result = run("--list")
-    assert result.returncode == 0
+    assert (result.returncode, result.stderr) == (0, "")
     for name in ("digits", "gan-mnist", "dcgan-64", "tfds:NAME[:SPLIT]", "folder:PATH"):
         assert name in result.stdout

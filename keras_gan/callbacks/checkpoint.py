@@ -1,15 +1,20 @@
 """Saving everything that training depends on, and going on from there."""
 
+import contextlib
+import os
 import pathlib
 import shutil
 import sys
 import time
 import warnings
+import weakref
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tqdm
 
+from keras_gan.callbacks.earlier import mark_restored
 from keras_gan.callbacks.step_callback import (
     StepCallback,
     steps_of_epoch,
@@ -17,7 +22,11 @@ from keras_gan.callbacks.step_callback import (
 )
 from keras_gan.distribution import Workers
 from keras_gan.errors import Diverged, InputError, first_line
-from keras_gan.files import write_whole
+from keras_gan.files import without_pattern, write_whole
+
+# Of each model and folder: the steps that it saved there or was restored past, and
+# whether their checkpoints can be read.
+_known = weakref.WeakKeyDictionary()
 
 
 class CheckpointFolder:
@@ -40,11 +49,54 @@ class CheckpointFolder:
         self._checkpoint = tf.train.Checkpoint(**model.training_state(), **(also or {}))
         self._keep = keep
 
+    def steps(self) -> list[int]:
+        """Returns the steps of the checkpoints, in their order."""
+        found = self._directory.glob("ckpt-*.index")
+        return sorted(int(path.stem[5:]) for path in found if path.stem[5:].isdigit())
+
     def paths(self) -> list[str]:
         """Returns the paths of the checkpoints, that of the last step last."""
-        found = self._directory.glob("ckpt-*.index")
-        steps = sorted(int(path.stem[5:]) for path in found if path.stem[5:].isdigit())
-        return [str(self._directory / f"ckpt-{step}") for step in steps]
+        return [self._path(step) for step in self.steps()]
+
+    def _path(self, step):
+        return str(self._directory / f"ckpt-{step}")
+
+    def require_own(self) -> None:
+        """Checks that the model may save here: it goes on from the newest checkpoint.
+
+        Raises:
+            InputError: where there are checkpoints of another training, or the model
+                has gone back behind those of its own.
+        """
+        now, steps = steps_taken(self._model), self.steps()
+        known = self._known_steps()
+        ahead = [step for step in steps if step > now and known.get(step, True)]
+        unknown = [step for step in steps if step not in known and (step or now)]
+        if not ahead and (not unknown or self._model_is(steps[-1])):
+            known.update(dict.fromkeys(unknown, True))
+        else:
+            raise InputError(other_training(self._directory, steps, now))
+
+    def _model_is(self, step):
+        """Returns whether networks and step of the model are those of a checkpoint."""
+        state = self._model.training_state()
+        with self._readable(self._path(step)) as path:
+            try:
+                reader = tf.train.load_checkpoint(path)
+                return all(
+                    np.array_equal(
+                        keras.ops.convert_to_numpy(variable),
+                        reader.get_tensor(f"{name}/{i}/.ATTRIBUTES/VARIABLE_VALUE"),
+                    )
+                    for name in ("step", "generator", "discriminator")
+                    for i, variable in enumerate(state[name])
+                )
+            except Exception:  # damage comes as many kinds, a missing name as another
+                return False
+
+    def _known_steps(self):
+        folders = _known.setdefault(self._model, {})
+        return folders.setdefault(os.path.abspath(self._directory), {})
 
     def save(self, step: int) -> None:
         """Writes the checkpoint of a step, then drops the oldest.
@@ -55,13 +107,14 @@ class CheckpointFolder:
                 disk; those that were there stay.
         """
         self._model.require_finite()
-        path = str(self._directory / f"ckpt-{step}")
+        path = self._path(step)
         self._directory.mkdir(parents=True, exist_ok=True)
         try:
             self._checkpoint.write(path)
         except (OSError, tf.errors.OpError):
             self._drop_all_but(self.paths())
             raise
+        self._known_steps()[step] = True
         earlier = [other for other in self.paths() if other != path]
         if self._keep is not None:
             earlier = earlier[len(earlier) - min(self._keep - 1, len(earlier)) :]
@@ -96,25 +149,33 @@ class CheckpointFolder:
         Raises:
             InputError: where none can be read, or the newest belongs to another model.
         """
-        problems = []
-        for path in reversed(self.paths()):
+        problems, steps = [], self.steps()
+        known = {}
+        for step in reversed(steps):
+            path = self._path(step)
             try:
-                _read_all(path)
+                with self._readable(path) as readable:
+                    _read_all(readable)
             except Exception as error:
                 problems.append(f"{path} ({first_line(error)})")
                 warnings.warn(
                     f"checkpoint {problems[-1]} cannot be read; trying the one before.",
                     stacklevel=3,
                 )
+                known[step] = False
                 continue
             try:
                 # What the model has must be in the file; the file may hold more.
-                status = self._checkpoint.read(path).expect_partial()
+                with self._readable(path) as readable:
+                    status = self._checkpoint.read(readable).expect_partial()
                 status.assert_existing_objects_matched()
             except (AssertionError, ValueError) as error:
                 raise InputError(
                     f"checkpoint {path} belongs to another model: {first_line(error)}."
                 ) from error
+            known.update((earlier, True) for earlier in steps if earlier <= step)
+            self._known_steps().update(known)
+            mark_restored(self._model)
             return path
         if problems:
             raise InputError(
@@ -122,6 +183,27 @@ class CheckpointFolder:
                 f"{'; '.join(problems)}."
             )
         return None
+
+    @contextlib.contextmanager
+    def _readable(self, path):
+        with without_pattern(self._directory) as folder:
+            yield os.path.join(folder, pathlib.Path(path).name)
+
+
+def other_training(directory, steps: list[int], now: int) -> str:
+    """Returns why a model cannot save where there are checkpoints.
+
+    Args:
+        directory: where they lie.
+        steps: those that were saved.
+        now: steps that the model has taken.
+    """
+    held = f"{'steps' if len(steps) > 1 else 'step'} {', '.join(map(str, steps))}"
+    return (
+        f"{directory} holds the state of another training ({held}), and this model has "
+        f"taken {now} steps. Restore the model from it before fit to go on "
+        f"(Checkpoint({str(directory)!r}).restore(model)), or name another folder."
+    )
 
 
 def _read_all(path):
@@ -159,6 +241,9 @@ class Checkpoint(StepCallback):
     `restore` before `fit` continues a run, from the middle of an epoch too: the first
     epoch is then as much shorter as had been done. `fit` needs `steps_per_epoch`, and
     data that begins at the model's step (`first_step` of `Images.batches`).
+
+    Where the directory holds checkpoints of another training, `fit` raises InputError
+    before the first step: they are neither overwritten nor gone back to.
 
     A state with NaN or infinite values is not saved, and that is told of once.
     `saved_step` is the step of the newest checkpoint.
@@ -222,11 +307,15 @@ class Checkpoint(StepCallback):
         self._folder = CheckpointFolder(
             self.model, self.directory, self.also, self.keep
         )
-        self._chief = Workers(self.model.distribute_strategy).chief
+        workers = Workers(self.model.distribute_strategy)
+        self._chief = workers.chief
         self._told = False
         self._saved_time = time.monotonic()
         self.saved_step = steps_taken(self.model)
-        if not self._folder.paths():
+        with workers.together():
+            if workers.chief:
+                self._folder.require_own()
+        if self.saved_step == 0 or not self._folder.paths():
             # A folder that cannot be written is known now, not after minutes.
             self.save(self.saved_step)
 

@@ -11,6 +11,7 @@ import numpy as np
 import tqdm
 
 from keras_gan import losses
+from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import (
     RecentMeans,
     StepCallback,
@@ -20,7 +21,7 @@ from keras_gan.callbacks.step_callback import (
     steps_taken,
 )
 from keras_gan.errors import Diverged, InputError
-from keras_gan.files import json_text, write_whole
+from keras_gan.files import json_text, set_aside, write_whole
 
 # V of a discriminator that says 1/2 of everything, and the sum of both players' losses
 # at the equilibrium, log 4 + log 2, in nats.
@@ -387,6 +388,7 @@ class Diagnosis(StepCallback):
         self.findings = []
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._set_aside_others()
             self._earlier = self._findings_before_resume()
             self._write()
 
@@ -455,6 +457,11 @@ class Diagnosis(StepCallback):
         if self.path:
             self._write()
         tqdm.tqdm.write(f"step {last}: {message}", file=sys.stderr)
+
+    def _set_aside_others(self):
+        own = is_own(self.model, self.path)
+        if not own and self.path.exists() and json.loads(self.path.read_bytes()):
+            set_aside(self.path)
 
     def _findings_before_resume(self):
         step = steps_taken(self.model)

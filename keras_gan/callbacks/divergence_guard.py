@@ -8,9 +8,10 @@ import tensorflow as tf
 import tqdm
 
 from keras_gan.callbacks.checkpoint import Checkpoint, restore_newest
+from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import StepCallback, steps_taken
 from keras_gan.errors import Diverged, InputError
-from keras_gan.files import json_text, write_whole
+from keras_gan.files import json_text, set_aside, write_whole
 from keras_gan.optimizers import lower_learning_rate, schedule_of
 
 
@@ -80,6 +81,8 @@ class DivergenceGuard(StepCallback):
         self.failure = None
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not is_own(self.model, self.path) and self.path.exists():
+                set_aside(self.path)
         if self.path and self.path.exists():
             known = len(self._returns)
             # A run that died had gone on after the checkpoint that it is resumed from.

@@ -8,7 +8,8 @@ import sys
 import keras
 import tqdm
 
-from keras_gan.callbacks.checkpoint import CheckpointFolder
+from keras_gan.callbacks.checkpoint import CheckpointFolder, other_training
+from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import steps_of_epoch, steps_taken
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import Diverged, InputError
@@ -47,7 +48,8 @@ class Evaluate(keras.callbacks.Callback):
     Raises:
         InputError: for `every_epochs` below 1, no list of measures, a measure that is
             not known or, when training begins, cannot be taken with these features,
-            or data of unknown length without `steps_per_epoch`.
+            data of unknown length without `steps_per_epoch`, or a `best_directory`
+            with the best model of another training.
 
     Example:
 
@@ -112,11 +114,14 @@ class Evaluate(keras.callbacks.Callback):
         step = steps_taken(self.model)
         epochs, steps = divmod(step, steps_of_epoch(self))
         if self._table:
-            self._table.drop_from(epochs)
+            self._table.begin(epochs, is_own(self.model, self._table.path))
         if self.best_directory:
             self._folder = CheckpointFolder(
                 self.model, self.best_directory, self.also, keep=1
             )
+            own, steps = is_own(self.model, self.best_directory), self._folder.steps()
+            if steps and not own:
+                raise InputError(other_training(self.best_directory, steps, step))
             self._best_value = self._value_before() if step else None
         if self._table and epochs and not steps and not self._table.has(epochs - 1):
             self.on_epoch_end(epochs - 1, {})  # a full disk had no room for it

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import steps_of_epoch, steps_taken
 from keras_gan.epoch_table import EpochTable
 
@@ -11,6 +12,7 @@ class MetricsCSV(keras.callbacks.Callback):
 
     A run that died had gone on after the checkpoint from which it is resumed: rows of
     the epoch that begins now and later ones are dropped before new ones are written.
+    A file with such rows of another training is renamed first, to `metrics.1.csv`.
     One that stopped before the row of its last epoch, on a full disk, gets it now.
 
     Args:
@@ -27,7 +29,7 @@ class MetricsCSV(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         epochs, steps = divmod(steps_taken(self.model), steps_of_epoch(self))
-        self._table.drop_from(epochs)
+        self._table.begin(epochs, is_own(self.model, self._table.path))
         if epochs and not steps and not self._table.has(epochs - 1):
             # A checkpoint of an epoch's end holds that epoch's means.
             means = {m.name: float(m.result()) for m in self.model.metrics}

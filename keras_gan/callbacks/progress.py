@@ -29,8 +29,9 @@ class Progress(StepCallback):
     def on_train_begin(self, logs=None):
         step = steps_taken(self.model)
         self._begin = time.monotonic()
+        self._first = step * self.images_per_step
         self._bar = tqdm.tqdm(
-            initial=step * self.images_per_step,
+            initial=self._first,
             total=self.total_steps and self.total_steps * self.images_per_step,
             unit="img",
             unit_scale=True,
@@ -46,8 +47,8 @@ class Progress(StepCallback):
         images = self.step_after(batch) * self.images_per_step
         if self.total_steps is None and self.minutes is not None:
             fraction = (time.monotonic() - self._begin) / (60 * self.minutes)
-            done = images - self._bar.initial
-            self._bar.total = self._bar.initial + round(done / max(fraction, 1e-3))
+            done = images - self._first
+            self._bar.total = self._first + round(done / max(fraction, 1e-3))
         self._bar.update(images - self._bar.n)
 
     def on_epoch_end(self, epoch, logs=None):

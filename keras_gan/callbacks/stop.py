@@ -1,6 +1,7 @@
 """Ending `fit` early, with everything saved."""
 
 import signal
+import threading
 import time
 
 import keras
@@ -96,9 +97,13 @@ class StopTogether(keras.callbacks.Callback):
 
 
 class StopOnSignal(StepCallback):
-    """Ends training at the next step after Ctrl-C or SIGTERM; a second Ctrl-C at once.
+    """Ends training at the next step after a signal; a second Ctrl-C ends it at once.
 
-    `received` is the signal's number, or None. Only the main thread can use it.
+    The signals are Ctrl-C, SIGTERM and SIGHUP, which a closed terminal sends; SIGHUP
+    stays ignored under nohup. Python gives signals to the main thread only, so training
+    in another thread goes on until something else ends it.
+
+    `received` is the signal's number, or None.
     """
 
     def __init__(self):
@@ -106,10 +111,14 @@ class StopOnSignal(StepCallback):
         self.received = None
 
     def on_train_begin(self, logs=None):
-        self._previous = {
-            number: signal.signal(number, self._receive)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        self._previous = {}
+        if threading.current_thread() is not threading.main_thread():
+            return
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
+            self._previous[number] = signal.signal(number, self._receive)
 
     def _receive(self, number, frame):
         if self.received is not None and number == signal.SIGINT:

@@ -3,28 +3,38 @@
 import numpy as np
 
 from keras_gan.datasets import conversion, storage
+from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
+# A grey level: so far may interpolation and rounding leave a range. What is darker than
+# MOST_OVERSHOOT is meant to be negative.
+LEVEL = 1 / 255
+MOST_OVERSHOOT = 0.25
 BLOCK = 1024  # images converted at a time, which bounds the memory of the conversion
+
+
+_AS_IT_IS = Form()
 
 
 def from_arrays(
     images: np.ndarray,
     labels: np.ndarray | None = None,
-    size: tuple[int, int] | None = None,
-    channels: int | None = None,
+    form: Form = _AS_IT_IS,
     class_names: tuple[str, ...] | None = None,
 ) -> Images:
     """Check arrays and convert them to uint8 images.
 
     Args:
         images: [N, H, W] or [N, H, W, C] with C 1, 3 or 4; uint8, or floats in
-            [0, 1] or, if any is negative, in [-1, 1].
-        labels: integers [N] or [N, 1] from 0 up, or None. Where some numbers below the
-            highest do not occur, those that do name the classes, in their order.
-        size: (height, width), or None for the images' own.
-        channels: 1, 3 or 4, or None for the images' own.
+            [0, 1] or, if any is clearly negative, in [-1, 1]; what lies outside by a
+            grey level or less is rounding. Booleans and integers of 0 and 1 become 0
+            and 255, integers of 0 to 255 stay as they are, and others reach
+            from their least to their greatest value.
+        labels: integers [N] or [N, 1] from 0 up, or strings, or None. If some numbers
+            below the highest do not occur, those that do name the classes, in their
+            order. Strings are names of classes.
+        form: what the images become; its levels replace the ranges above.
         class_names: one name per class, or None.
 
     Returns:
@@ -47,23 +57,49 @@ def from_arrays(
         raise InputError(
             f"Images must have 1, 3 or 4 channels in the last dimension, not "
             f"{images.shape[-1]} as in {list(images.shape)}."
+            + (
+                " np.moveaxis(images, 1, -1) puts the channels last."
+                if images.shape[1] in conversion.MODES
+                else ""
+            )
         )
-    low = _lowest_value(images)
+    levels = form.levels or _levels_of_integers(images)
+    low = None if levels else _lowest_value(images)
     if labels is not None:
         labels = _check_labels(labels, len(images))
         if class_names is None:
             labels, class_names = _without_gaps(labels)
 
-    shape = (len(images), *(size or images.shape[1:3]), channels or images.shape[-1])
-    if images.dtype == np.uint8 and images.shape == shape:
+    summary = None
+    if levels is not None:
+        summary = (
+            f"values of {images.dtype} scaled from {levels[0]:g} (black) to "
+            f"{levels[1]:g} (white)."
+        )
+    own = images.shape[1:]
+    shape = (len(images), *(form.size or own[:2]), form.channels or own[-1])
+    if images.dtype == np.uint8 and images.shape == shape and levels is None:
         return Images(np.require(images, requirements="C"), labels, class_names)
     array = storage.allocate(shape)
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK]
-        if low is not None:
-            block = np.rint((block - low) * (255 / (1 - low))).astype(np.uint8)
-        array[start : start + BLOCK] = conversion.fit_arrays(block, size, channels)
-    return Images(array, labels, class_names)
+        if levels is not None:
+            block = conversion.scale(block, levels)
+        elif low is not None:
+            values = (block.astype(np.float32) - low) * (255 / (1 - low))
+            block = np.rint(values).clip(0, 255).astype(np.uint8)
+        array[start : start + BLOCK] = conversion.fit_arrays(block, form)
+    return Images(array, labels, class_names, levels=levels, summary=summary)
+
+
+def _levels_of_integers(images):
+    """Return (black, white) of booleans and integers; None for uint8 and floats."""
+    if images.dtype == np.uint8 or images.dtype.kind not in "biu":
+        return None
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 255:
+        return low, high
+    return 0.0, 1.0 if high <= 1 else 255.0
 
 
 def _lowest_value(images):
@@ -75,13 +111,18 @@ def _lowest_value(images):
             f"Images must be uint8 in 0..255 or floats in [0, 1] or [-1, 1], not "
             f"{images.dtype}."
         )
-    lowest, highest = images.min(), images.max()
-    if not (lowest >= -1 and highest <= 1):  # NaN fails every comparison
+    lowest, highest = float(images.min()), float(images.max())
+    signed = lowest < -MOST_OVERSHOOT
+    if signed:
+        accepted = lowest >= -1 - 2 * LEVEL and highest <= 1 + 2 * LEVEL
+    else:
+        accepted = lowest >= -LEVEL and highest <= 1 + LEVEL
+    if not accepted:  # NaN fails every comparison
         raise InputError(
             f"Float images must lie in [0, 1] or [-1, 1], and these reach from "
-            f"{lowest:g} to {highest:g}."
+            f"{lowest:g} to {highest:g}; clip or scale them, or give them as uint8."
         )
-    return -1.0 if lowest < 0 else 0.0
+    return -1.0 if signed else 0.0
 
 
 def _check_labels(labels, count):
@@ -90,9 +131,19 @@ def _check_labels(labels, count):
         raise InputError(
             f"There must be one label for each of {count} images, and the labels "
             f"have the shape {list(labels.shape)}."
+            + (
+                " labels.argmax(1) makes numbers of one-hot vectors."
+                if labels.ndim == 2 and len(labels) == count
+                else ""
+            )
         )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(f"Labels must be integers, not {labels.dtype}.")
+    if labels.dtype.kind not in "iuUS":
+        raise InputError(
+            f"Labels must be integers or strings, not {labels.dtype}; "
+            "labels.astype(int) makes integers of whole numbers."
+        )
+    if labels.dtype.kind in "US":
+        return labels.reshape(-1)
     if labels.min() < 0:
         raise InputError(f"Labels must be 0 or more, and one is {labels.min()}.")
     return labels.reshape(-1)
@@ -101,6 +152,8 @@ def _check_labels(labels, count):
 def _without_gaps(labels):
     """Return labels from 0 to the number of classes, and names where they changed."""
     numbers, ranks = np.unique(labels, return_inverse=True)
-    if len(numbers) == int(numbers[-1]) + 1:
+    if labels.dtype.kind == "S":
+        numbers = np.char.decode(numbers, errors="replace")
+    elif labels.dtype.kind != "U" and len(numbers) == int(numbers[-1]) + 1:
         return labels.astype(np.int64), None
     return ranks.astype(np.int64), tuple(map(str, numbers.tolist()))

@@ -1,65 +1,152 @@
-"""Any Pillow picture to uint8 [height, width, channels]."""
+"""Any Pillow picture to an array [height, width, channels]."""
+
+import dataclasses
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_gan.transparency import over_white
+
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+FITS = {
+    "crop": "cropped to the middle",
+    "pad": "padded",
+    "stretch": "stretched",
+}
+_GREY_MODES = {"1", "L", "LA"}
 
 
-def to_array(
-    picture: Image.Image, size: tuple[int, int] | None, channels: int
-) -> np.ndarray:
-    """Turn, convert, crop and resize one picture.
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What pictures of a source become.
+
+    Args:
+        size: (height, width), or None for the source's own.
+        channels: 1, 3 or 4, or None for the source's own.
+        fit: what happens to a picture of another shape: "crop" cuts equally from both
+            sides, "pad" adds bars in the colour of the picture's border, which are
+            transparent where there is alpha, "stretch" distorts.
+        levels: (black, white) of values that are not 8-bit ones, or None for the range
+            of the source.
+    """
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    fit: str = "crop"
+    levels: tuple[float, float] | None = None
+
+
+def to_array(picture: Image.Image, form: Form) -> np.ndarray:
+    """Turn, convert and fit one picture.
 
     Args:
         picture: of any mode; its EXIF orientation is applied.
-        size: (height, width); what exceeds its aspect ratio is cropped equally from
-            both sides. None keeps the picture's own.
-        channels: 1, 3 or 4. Transparency is laid over white for 1 and 3.
+        form: without channels they are the picture's own: 1 if it is grey, else 3, or
+            4 if any pixel lets something through. With 1 or 3, transparency is laid
+            over white.
 
     Returns:
-        uint8 [height, width, channels].
+        uint8 [height, width, channels]; or float32 [height, width, 1] with the values
+        as they are, if those are not 8-bit ones and the form has no levels.
     """
-    picture = _convert(ImageOps.exif_transpose(picture), channels)
-    if size is not None and picture.size != size[::-1]:
-        # Pillow widens the bicubic kernel when it shrinks, which is antialiasing.
-        picture = ImageOps.fit(picture, size[::-1], Image.Resampling.BICUBIC)
-    return np.asarray(picture).reshape(*picture.size[::-1], channels)
+    picture = _convert(ImageOps.exif_transpose(picture), form)
+    pixels = np.asarray(_fit(picture, form))
+    return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _convert(picture, channels):
-    if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
-        values = np.clip(np.asarray(picture), 0, 65535) / 257
-        picture = Image.fromarray(np.rint(values).astype(np.uint8))
-    if channels != 4 and picture.has_transparency_data:
+def is_deep(picture: Image.Image) -> bool:
+    """Return whether pixels are integers of more than 8 bits, or floats."""
+    return picture.mode[0] in "IF"
+
+
+def opacity(picture: Image.Image) -> tuple[int, int]:
+    """Return the least and the greatest opacity of a pixel, from 0 to 255."""
+    if not picture.has_transparency_data:
+        return 255, 255
+    return picture.convert("RGBA").getextrema()[3]
+
+
+def scale(values: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
+    """Return values as uint8, with 0 for black and 255 for white.
+
+    Args:
+        values: of any shape and number type; what lies outside the levels is clipped.
+        levels: (black, white).
+    """
+    black, white = levels
+    spread = (white - black) or 1
+    values = np.clip(values, black, white).astype(np.float64) - black
+    return np.rint(values / spread * 255).astype(np.uint8)
+
+
+def _convert(picture, form):
+    if is_deep(picture):
+        values = np.asarray(picture)
+        if form.levels is None:
+            return Image.fromarray(values.astype(np.float32))
+        picture = Image.fromarray(scale(values, form.levels))
+    if form.channels == 4:
+        return picture.convert("RGBA")
+    see_through = picture.has_transparency_data
+    if see_through:
         picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert(MODES[channels])
+        see_through = picture.getextrema()[3][0] < 255
+    if form.channels is None:
+        if see_through:
+            return picture
+        return picture.convert("L" if picture.mode in _GREY_MODES else "RGB")
+    if see_through:
+        picture = over_white(picture)
+    return picture.convert(MODES[form.channels])
 
 
-def fit_arrays(
-    images: np.ndarray, size: tuple[int, int] | None, channels: int | None
-) -> np.ndarray:
-    """Bring equally shaped images to a size and a number of channels.
+def _fit(picture, form):
+    if form.size is None or picture.size == form.size[::-1]:
+        return picture
+    size = form.size[::-1]
+    # Pillow widens the bicubic kernel when it shrinks, which is antialiasing.
+    bicubic = Image.Resampling.BICUBIC
+    if form.fit == "stretch":
+        return picture.resize(size, bicubic)
+    if form.fit == "pad":
+        share = min(size[0] / picture.width, size[1] / picture.height)
+        inner = [max(1, round(side * share)) for side in picture.size]
+        small = picture.resize(inner, bicubic)
+        frame = Image.new(picture.mode, size, _border_colour(small))
+        frame.paste(small, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+        return frame
+    return ImageOps.fit(picture, size, bicubic)
+
+
+def _border_colour(picture):
+    """Return the median colour of a picture's outermost pixels."""
+    if picture.mode == "RGBA":
+        return (255, 255, 255, 0)
+    pixels = np.asarray(picture)
+    edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    colour = np.median(np.concatenate(edges), axis=0)
+    if picture.mode == "F":
+        return float(colour)
+    return tuple(np.atleast_1d(colour).astype(int).tolist())
+
+
+def fit_arrays(images: np.ndarray, form: Form) -> np.ndarray:
+    """Bring equally shaped images to a form.
 
     Args:
         images: uint8 [N, H, W, C].
-        size: (height, width), or None for the images' own.
-        channels: 1, 3 or 4, or None for the images' own.
+        form: without channels they stay as they are.
 
     Returns:
         uint8 [N, height, width, channels]; `images` itself if nothing is to be done.
     """
-    channels = channels or images.shape[-1]
-    if size in (None, images.shape[1:3]) and channels == images.shape[-1]:
+    form = dataclasses.replace(form, channels=form.channels or images.shape[-1])
+    if form.size in (None, images.shape[1:3]) and form.channels == images.shape[-1]:
         return images
     return np.stack(
         [
             # Pillow knows grey pictures as [H, W].
-            to_array(
-                Image.fromarray(x[..., 0] if x.shape[-1] == 1 else x), size, channels
-            )
+            to_array(Image.fromarray(x[..., 0] if x.shape[-1] == 1 else x), form)
             for x in images
         ]
     )

@@ -3,21 +3,16 @@
 import numpy as np
 
 from keras_gan.datasets import arrays
+from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 
 
-def read(
-    argument: str,
-    size: tuple[int, int] | None,
-    channels: int | None,
-    data_dir: str | None,
-) -> Images:
+def read(argument: str, form: Form, data_dir: str | None) -> Images:
     """Read 1,797 handwritten digits of 8x8 grey pixels with their labels.
 
     Args:
         argument, data_dir: not used.
-        size: (height, width), or None for 8x8.
-        channels: 1, 3 or 4, or None for 1.
+        form: what the images become.
 
     Returns:
         The images with labels 0..9.
@@ -27,4 +22,4 @@ def read(
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     names = tuple(str(name) for name in digits.target_names)
-    return arrays.from_arrays(images, digits.target, size, channels, names)
+    return arrays.from_arrays(images, digits.target, form, names)

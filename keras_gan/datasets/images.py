@@ -23,6 +23,10 @@ class Images:
         class_names: one name per class, or None.
         skipped: (file, reason) of every file that could not be read.
         files: path of each image below the folder that it was read from, or None.
+        digests: of the pixels of each of those files, or None.
+        levels: values that became 0 and 255, if those of the source were not uint8.
+        summary: what the source holds and what was done about it, or None.
+        unlabelled: why there are no labels, or None.
     """
 
     array: np.ndarray
@@ -30,6 +34,10 @@ class Images:
     class_names: tuple[str, ...] | None = None
     skipped: tuple[tuple[str, str], ...] = ()
     files: tuple[str, ...] | None = None
+    digests: tuple[str, ...] | None = None
+    levels: tuple[float, float] | None = None
+    summary: str | None = None
+    unlabelled: str | None = None
 
     def __len__(self) -> int:
         return len(self.array)
@@ -45,6 +53,21 @@ class Images:
         if self.labels is None:
             return None
         return len(self.class_names or ()) or int(self.labels.max()) + 1
+
+    def require_labels(self, asker: str = "labels=True") -> None:
+        """Check that there are labels.
+
+        Args:
+            asker: what needs them.
+
+        Raises:
+            InputError: with the reason, if there are none.
+        """
+        if self.labels is None:
+            reason = self.unlabelled or "name a source with labels"
+            raise InputError(
+                f"{asker} needs labels and these images have none: {reason}."
+            )
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Number of full batches in one pass over the images.
@@ -96,7 +119,8 @@ class Images:
 
         Returns:
             A dataset of float32 [batch_size, H, W, C] in `value_range`, or of tuples
-            of that and int64 [batch_size].
+            of that and int64 [batch_size]. Its attribute `value_range` tells `GAN.fit`
+            how the images were scaled, which nobody can see from pale images.
 
         Raises:
             InputError: if there are fewer images than one batch, if a batch cannot be
@@ -109,8 +133,8 @@ class Images:
         low, high = value_range or (0.0, 1.0)
         if not low < high:
             raise InputError(f"value_range must be (low, high), not {value_range!r}.")
-        if labels and self.labels is None:
-            raise InputError("labels=True needs labels, and these images have none.")
+        if labels:
+            self.require_labels()
         if first_step is not None and first_step < 0:
             raise InputError(f"first_step must be 0 or more, not {first_step!r}.")
 
@@ -175,11 +199,13 @@ class Images:
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )
-        return (
+        dataset = (
             indices.map(batch, num_parallel_calls=PARALLEL_BATCHES)
             .prefetch(PREFETCHED_BATCHES)
             .with_options(options)
         )
+        dataset.value_range = value_range
+        return dataset
 
 
 def _rows_of(array):

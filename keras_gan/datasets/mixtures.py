@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
@@ -37,18 +38,12 @@ class Mixture:
         noise = random.normal(scale=self.std, size=(count, 2))
         return (self.centres[modes] + noise).astype(np.float32), modes
 
-    def read(
-        self,
-        argument: str,
-        size: tuple[int, int] | None,
-        channels: int | None,
-        data_dir: str | None,
-    ) -> Images:
+    def read(self, argument: str, form: Form, data_dir: str | None) -> Images:
         """Read 50,000 points, the same each time.
 
         Args:
             argument, data_dir: not used.
-            size, channels: must be None, since points are not images.
+            form: without size and channels, since points are not images.
 
         Returns:
             float32 [50000, 2] with the mode as label.
@@ -56,10 +51,10 @@ class Mixture:
         Raises:
             InputError: if a size or a number of channels is given.
         """
-        if size is not None or channels is not None:
+        if form.size is not None or form.channels is not None:
             raise InputError(
                 f"Points have no pixels, so image_size and channels must be None, not "
-                f"{size!r} and {channels!r}."
+                f"{form.size!r} and {form.channels!r}."
             )
         return Images(*self.sample(POINTS))
 

@@ -1,5 +1,6 @@
 """Images from a NumPy file."""
 
+import dataclasses
 import pathlib
 import zipfile
 import zlib
@@ -7,26 +8,22 @@ import zlib
 import numpy as np
 
 from keras_gan.datasets import arrays
+from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
+SUFFIXES = (".npz", ".npy")
 IMAGE_KEYS = ("images", "x_train", "x", "image")
 LABEL_KEYS = ("labels", "y_train", "y", "label")
 
 
-def read(
-    argument: str,
-    size: tuple[int, int] | None,
-    channels: int | None,
-    data_dir: str | None,
-) -> Images:
+def read(argument: str, form: Form, data_dir: str | None) -> Images:
     """Read the images, and the labels if there are any, of an .npz or .npy file.
 
     Args:
         argument: path of the file. An .npz holds the images under one of
             `IMAGE_KEYS`, or as its only array, and labels under one of `LABEL_KEYS`.
-        size: (height, width), or None for the images' own.
-        channels: 1, 3 or 4, or None for the images' own.
+        form: what the images become.
         data_dir: not used.
 
     Returns:
@@ -49,7 +46,12 @@ def read(
             f"{argument!r} cannot be read as a NumPy file without pickled objects "
             f"({error})."
         ) from error
-    return arrays.from_arrays(images, labels, size, channels)
+    images = arrays.from_arrays(images, labels, form)
+    if labels is not None:
+        return images
+    names = ", ".join(LABEL_KEYS)
+    reason = f"{argument!r} has no array named {names}"
+    return dataclasses.replace(images, unlabelled=reason)
 
 
 def _select(content, path):

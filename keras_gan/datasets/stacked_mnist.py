@@ -1,8 +1,11 @@
 """Stacked-MNIST: three digits in three channels, whose 1,000 modes can be counted."""
 
+import dataclasses
+
 import numpy as np
 
 from keras_gan.datasets import storage, tfds_images
+from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
@@ -15,20 +18,14 @@ def mode_of(digits: np.ndarray) -> np.ndarray:
     return np.asarray(digits) @ [100, 10, 1]
 
 
-def read(
-    argument: str,
-    size: tuple[int, int] | None,
-    channels: int | None,
-    data_dir: str | None,
-) -> Images:
+def read(argument: str, form: Form, data_dir: str | None) -> Images:
     """Read 128,000 images of three random training digits of MNIST each.
 
     The images are the same each time.
 
     Args:
         argument: not used.
-        size: (height, width), or None for 28x28.
-        channels: must be None or 3.
+        form: with None or 3 channels; without a size, 28x28.
         data_dir: where TensorFlow Datasets keeps MNIST; None for its own default.
 
     Returns:
@@ -40,11 +37,12 @@ def read(
     Source: Metz et al. 2017, arXiv 1611.02163, section 3.3.1; as many images as Lin et
     al. 2018 (PacGAN), arXiv 1712.04086, section 4.2.
     """
-    if channels not in (None, 3):
+    if form.channels not in (None, 3):
         raise InputError(
-            f"'stacked-mnist' has a digit in each of 3 channels, not {channels!r}."
+            f"'stacked-mnist' has a digit in each of 3 channels, not {form.channels!r}."
         )
-    digits = tfds_images.read("mnist", size, 1, data_dir)
+    grey = dataclasses.replace(form, channels=1)
+    digits = tfds_images.read("mnist", grey, data_dir)
     chosen = np.random.default_rng(0).integers(len(digits), size=(IMAGES, 3))
     array = storage.allocate((IMAGES, *digits.shape[:2], 3))
     for channel in range(3):

@@ -75,3 +75,24 @@ def allocate(shape: tuple[int, ...]) -> np.ndarray:
                 "raise --memory-budget, or name another folder as TMPDIR."
             ) from error
         return np.memmap(file, np.uint8, "w+", shape=shape)
+
+
+def spool() -> tempfile.SpooledTemporaryFile:
+    """Return an unnamed file that is in memory up to the memory budget."""
+    return tempfile.SpooledTemporaryFile(_budget.get(bytes_of(MEMORY_BUDGET)))
+
+
+def write(file: tempfile.SpooledTemporaryFile, array: np.ndarray) -> None:
+    """Append an array to a file of `spool`.
+
+    Raises:
+        InputError: if the folder of temporary files has not enough space.
+    """
+    try:
+        file.write(np.ascontiguousarray(array).data)
+    except OSError as error:
+        raise InputError(
+            "the images take more than the memory budget, and "
+            f"{tempfile.gettempdir()} has no room for them ({error.strerror}); "
+            "raise --memory-budget, or name another folder as TMPDIR."
+        ) from error

@@ -1,13 +1,16 @@
 """Images from TensorFlow Datasets."""
 
+import dataclasses
+import difflib
 import re
 
 import numpy as np
 from tqdm import tqdm
 
-from keras_gan.datasets import conversion, storage
+from keras_gan.datasets import arrays, conversion, storage
+from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
 
 # NAME is "mnist", "group/config" or, with a version, "mnist:3.0.1"; a split may hold
 # colons of its own, as in "train[:1000]".
@@ -15,12 +18,7 @@ PATTERN = re.compile(r"(?P<name>[^:]+(:[\d*]+\.[\d*]+\.[\d*]+)?)(:(?P<split>.+))
 BLOCK = 256  # images of a fixed shape read at a time
 
 
-def read(
-    argument: str,
-    size: tuple[int, int] | None,
-    channels: int | None,
-    data_dir: str | None,
-) -> Images:
+def read(argument: str, form: Form, data_dir: str | None) -> Images:
     """Read one split of a set, which is downloaded first if need be.
 
     The images are the feature "image", or else the only Image feature; the labels are
@@ -29,8 +27,7 @@ def read(
     Args:
         argument: "NAME" for the split train, or "NAME:SPLIT" with a split in the
             syntax of TensorFlow Datasets, such as "mnist:train[:1000]".
-        size: (height, width), or None for the images' own.
-        channels: 1, 3 or 4, or None for the images' own.
+        form: what the images become.
         data_dir: folder of the prepared sets; None for ~/tensorflow_datasets.
 
     Returns:
@@ -40,7 +37,15 @@ def read(
         InputError: if the set or split does not exist, cannot be downloaded or
             does not hold images.
     """
-    import tensorflow_datasets as tfds  # takes seconds, and most runs do without
+    try:
+        import tensorflow_datasets as tfds  # takes seconds, and most runs do without
+
+        _ = tfds.builder  # only now does it import the rest of itself
+    except Exception as error:  # protobuf's is no ImportError
+        raise InputError(
+            f"TensorFlow Datasets cannot be imported ({first_line(error)}). If "
+            "protobuf is older than 6, run: pip install 'tensorflow-metadata<1.18'"
+        ) from error
 
     match = PATTERN.fullmatch(argument)
     if not match:
@@ -60,10 +65,21 @@ def read(
     if not count:
         raise InputError(f"Split {split!r} of tfds:{name} holds no image.")
 
-    *own_size, own_channels = builder.info.features[image_key].shape
-    if size is None and None in own_size:
+    feature = builder.info.features[image_key]
+    *own_size, own_channels = feature.shape
+    if form.size is None and None in own_size:
         raise InputError(f"Images of tfds:{name} differ in size: image_size is needed.")
-    size, channels = size or tuple(own_size), channels or own_channels or 3
+    deep = feature.dtype != np.uint8
+    if deep and None in feature.shape:
+        raise InputError(
+            f"Images of tfds:{name} are {feature.dtype} and differ in shape; uint8 "
+            "images, or images of one shape, are accepted."
+        )
+    form = dataclasses.replace(
+        form,
+        size=form.size or tuple(own_size),
+        channels=form.channels or own_channels or 3,
+    )
 
     keys = {key: True for key in (image_key, label_key) if key}
     examples = builder.as_dataset(
@@ -73,22 +89,45 @@ def read(
         decoders=tfds.decode.PartialDecoding(keys),
         read_config=tfds.ReadConfig(try_autocache=False),
     )
-    array = storage.allocate((count, *size, channels))
+    array = storage.allocate((count, *form.size, form.channels))
+    raw = []  # images whose range is known when all are read
     labels = np.zeros(count, np.int64) if label_key else None
     done = 0
     with tqdm(desc=f"tfds:{name}", total=count, unit=" images", disable=None) as bar:
         for block in tfds.as_numpy(examples):
             rows = slice(done, done + len(block[image_key]))
-            array[rows] = conversion.fit_arrays(block[image_key], size, channels)
+            if deep:
+                raw.append(block[image_key])
+            else:
+                array[rows] = conversion.fit_arrays(block[image_key], form)
             if label_key:
                 labels[rows] = block[label_key]
             done = rows.stop
             bar.update(rows.stop - rows.start)
 
-    if labels is None or labels.min() < 0:  # -1 marks the hidden labels of a test split
-        return Images(array)
-    names = getattr(builder.info.features[label_key], "names", None)
-    return Images(array, labels, names and tuple(names))
+    unlabelled = names = None
+    if labels is None:
+        unlabelled = f"tfds:{name} has no whole number named label"
+    elif labels.min() < 0:  # -1 marks the hidden labels of a test split
+        labels, unlabelled = None, f"split {split!r} of tfds:{name} hides its labels"
+    else:
+        names = getattr(builder.info.features[label_key], "names", None)
+    names = names and tuple(names)
+    if deep:
+        images = arrays.from_arrays(np.concatenate(raw), labels, form, names)
+        return dataclasses.replace(images, unlabelled=unlabelled)
+    return Images(array, labels, names, unlabelled=unlabelled)
+
+
+def close_name(name: str) -> str | None:
+    """Return the set of TensorFlow Datasets whose name is that or nearly, or None."""
+    import tensorflow_datasets as tfds
+
+    names = tfds.list_builders(with_community_datasets=False)
+    close = difflib.get_close_matches(
+        name.lower().replace("-", "_"), names, n=1, cutoff=0.8
+    )
+    return close[0] if close else None
 
 
 def _prepared(tfds, name, data_dir):
@@ -96,9 +135,11 @@ def _prepared(tfds, name, data_dir):
     try:
         builder = tfds.builder(name, data_dir=data_dir, try_gcs=False)
     except Exception as error:  # tfds raises many kinds, some with its whole catalogue
+        close = close_name(name.partition("/")[0].partition(":")[0])
         raise InputError(
             f"TensorFlow Datasets has no set {name!r}, neither in its catalogue "
             f"(https://www.tensorflow.org/datasets/catalog) nor in {where}."
+            + (f" Did you mean tfds:{close}?" if close and close != name else "")
         ) from error
     try:
         builder.download_and_prepare()
@@ -121,10 +162,6 @@ def _feature_keys(tfds, features, name):
             f"Image feature, and has {', '.join(features)}."
         )
     image_key = "image" if "image" in images else images[0]
-    if features[image_key].dtype != np.uint8:
-        raise InputError(
-            f"Images of tfds:{name} must be uint8, not {features[image_key].dtype}."
-        )
     label = features.get("label")
     is_class = label is not None and not label.shape and label.dtype == np.int64
     return image_key, "label" if is_class else None

@@ -135,8 +135,9 @@ def _check_count(count, samples, data):
 
 
 def _samples(gan, images, seed):
-    drawing = pictures.drawing_of(gan, images.array)
-    return drawing.draw(gan.generate(drawing.count, seed=seed))
+    drawing = pictures.drawing_of(gan, images.array, images.class_names)
+    labels = drawing.labels(drawing.count)
+    return drawing.draw(gan.generate(drawing.count, seed, labels), labels)
 
 
 if __name__ == "__main__":

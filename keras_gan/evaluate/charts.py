@@ -2,9 +2,9 @@
 
 import io
 
-import matplotlib
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from cycler import cycler
+
+from keras_gan.plots import Figure, MaxNLocator, plain_style
 
 _COLORS = ["#2f81f7", "#e07a1f"]
 _INK = "#010203"  # stands for the page's own colour of text
@@ -14,7 +14,7 @@ _STYLE = {
     "axes.edgecolor": _INK,
     "axes.grid": True,
     "axes.labelcolor": _INK,
-    "axes.prop_cycle": matplotlib.cycler(color=_COLORS),
+    "axes.prop_cycle": cycler(color=_COLORS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.facecolor": "none",
@@ -44,7 +44,7 @@ def curves(
         landmarks: name and value of lines to compare with.
         limits: lowest and highest value to show; None takes those of the curves.
     """
-    with matplotlib.rc_context(_STYLE):
+    with plain_style(_STYLE):
         axes = Figure(_INCHES, layout="constrained").subplots()
         for name, (epochs, values) in series.items():
             marker = "." if len(epochs) <= _MOST_MARKED else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_gan import metrics
 from keras_gan.coverage import coverage_of
-from keras_gan.errors import Diverged, InputError
+from keras_gan.errors import Diverged, InputError, did_you_mean
 
 # On each side, for all measures: density looks at the fifth neighbour of each image.
 LEAST_IMAGES = 6
@@ -56,6 +56,7 @@ class Comparison:
                 known = ", ".join(MEASURES)
                 raise InputError(
                     f"measure {name!r} is not known; accepted are {known}."
+                    f"{did_you_mean(name, MEASURES)}"
                 )
             if name not in self.names:
                 raise InputError(

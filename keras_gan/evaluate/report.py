@@ -16,6 +16,7 @@ from keras_gan.errors import InputError
 from keras_gan.evaluate import charts
 from keras_gan.evaluate.measures import MEASURES
 from keras_gan.files import NOT_JSON
+from keras_gan.transparency import over_white
 
 _WIDTH = 1600  # pixels of the widest picture; a sheet with words stays readable
 _SMALL_WIDTH = 400  # of a grid among those through time
@@ -169,7 +170,7 @@ def picture(image: Image.Image | pathlib.Path | str, width: int = _WIDTH) -> str
         return _data_uri("image/svg+xml", image.encode())
     if isinstance(image, pathlib.Path):
         image = Image.open(image)
-    image = image.convert("RGB")
+    image = over_white(image)
     image.thumbnail((width, _MOST_HEIGHT), Image.Resampling.LANCZOS)
     # Without loss where that is small: artefacts would look like the generator's.
     for options in ({"lossless": True}, {"quality": 90}):

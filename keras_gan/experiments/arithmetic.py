@@ -5,15 +5,14 @@ First, `--catalogue 100` draws numbered samples to choose from. Then
 numbers and eight neighbours of it, or `--from 1,2,3,4 --to 5,6,7,8` what the way from
 one mean to the other (the paper's "turn" vector) does to other samples. In a
 conditional run sample n has class n modulo the number of classes, `class:3` stands for
-the first three samples of class 3, and classes take part as one-hot vectors. Numbers
-belong to a seed.
+the first three samples of class 3, `class:cats` for those of the class of that name,
+and classes take part as one-hot vectors. Numbers belong to a seed.
 
 Source: Radford et al. 2015, arXiv 1511.06434, section 6.3.2.
 """
 
 import numpy as np
 
-from keras_gan import pictures
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.concepts import (
@@ -75,7 +74,9 @@ def run(options) -> Outcome:
         raise InputError("--from and --to need each other; give both.")
     if options.on is not None and options.start is None:
         raise InputError("--on goes with --from and --to; give them too.")
-    samples = NumberedSamples(trained.gan, options.seed)
+    samples = NumberedSamples(
+        trained.gan, options.seed, trained.run.data["class_names"]
+    )
     if options.expression is not None:
         return _expression(trained, samples, options)
     if options.start is not None:
@@ -84,7 +85,6 @@ def run(options) -> Outcome:
 
 
 def _catalogue(trained, samples, options):
-    columns = pictures.columns_for(trained.gan)
     report = trained.report(
         {"samples": options.catalogue}, None, options.seed, "numbered samples"
     )
@@ -92,7 +92,7 @@ def _catalogue(trained, samples, options):
         "catalogue",
         f"{options.catalogue} numbered samples of seed {options.seed}; next, "
         '--expression "A,B,C - D,E,F + G,H,I" or --from A,B,C,D --to E,F,G,H',
-        _numbered(samples, range(options.catalogue), columns),
+        _numbered(trained, samples, range(options.catalogue)),
         report,
     )
 
@@ -116,7 +116,10 @@ def _expression(trained, samples, options):
         "expression",
         f"{options.expression} has length {measured['length']:.2f} in latent space",
         figures.beside(
-            (options.expression, figures.below(*(_row(samples, t) for t in terms))),
+            (
+                options.expression,
+                figures.below(*(_row(trained, samples, t) for t in terms)),
+            ),
             (
                 f"result, with neighbours within ±{options.noise:g}",
                 figures.sheet(around, 3),
@@ -156,8 +159,8 @@ def _turn(trained, samples, options):
         "turn",
         f"the turn vector has length {measured['length']:.2f} in latent space",
         figures.beside(
-            ("from", _numbered(samples, options.start)),
-            ("to", _numbered(samples, options.end)),
+            ("from", _numbered(trained, samples, options.start)),
+            ("to", _numbered(trained, samples, options.end)),
             (
                 f"samples {words} plus -1 to 1 times that way",
                 figures.sheet(walks, _TURN_STEPS),
@@ -174,7 +177,7 @@ def _turn(trained, samples, options):
     )
 
 
-def _row(samples, term):
+def _row(trained, samples, term):
     """One term: its samples, and the picture of their mean latent vector."""
     alone = [Term(1, term.numbers)]
     mean = total(alone, samples.latent)
@@ -182,11 +185,11 @@ def _row(samples, term):
     return figures.beside(
         (
             f"{'+' if term.sign > 0 else '-'} mean of",
-            _numbered(samples, term.numbers, len(term.numbers)),
+            _numbered(trained, samples, term.numbers, min(len(term.numbers), 8)),
         ),
         ("picture of it", figures.sheet(picture, 1)),
     )
 
 
-def _numbered(samples, numbers, columns=1):
-    return figures.sheet(samples.images(numbers), columns, [str(n) for n in numbers])
+def _numbered(trained, samples, numbers, columns=None):
+    return figures.sheet(samples.images(numbers), columns, trained.numbered(numbers))

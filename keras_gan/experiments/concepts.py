@@ -6,13 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, did_you_mean, listed
 
 NUMBERS = 10_000  # samples that have a number
 NEIGHBOURS = 8
 MOST_NOISE = 1000.0  # far beyond all samples, and within the range of float32
-_TERM = r"(?:class:\d+|\d+(?:\s*,\s*\d+)*)"
-_EXPRESSION = rf"\s*[+-]?\s*{_TERM}(?:\s*[+-]\s*{_TERM})*\s*"
 
 
 class Term(NamedTuple):
@@ -30,10 +28,12 @@ class NumberedSamples:
     Args:
         gan: trained `GAN`.
         seed: decides all samples.
+        class_names: of the model's classes, or None.
     """
 
-    def __init__(self, gan, seed: int):
+    def __init__(self, gan, seed: int, class_names: Sequence[str] | None = None):
         self.gan = gan
+        self.class_names = tuple(class_names or ())
         # Always as many, so that a number means the same whatever else is asked for.
         self._latent = np.asarray(gan.sample_latent(NUMBERS, seed))
 
@@ -69,6 +69,8 @@ class NumberedSamples:
         classes = self.gan.num_classes
         if classes is None or label >= classes:
             accepted = f"classes 0 to {classes - 1}" if classes else "sample numbers"
+            if self.class_names:
+                accepted += f" and {listed(self.class_names)}"
             raise InputError(f"class:{label} does not exist; {accepted} are accepted.")
         return [label, label + classes, label + 2 * classes]
 
@@ -76,28 +78,48 @@ class NumberedSamples:
         """Returns the terms of an expression.
 
         Args:
-            expression: such as "3,7,9 - 1,4,5 + class:2".
+            expression: such as "3,7,9 - 1,4,5 + class:2"; a class may be named too.
 
         Raises:
             InputError: where it has another form, or names what does not exist.
         """
-        if not re.fullmatch(_EXPRESSION, expression):
+        # The longest name first: one name may begin with another.
+        names = sorted(self.class_names, key=len, reverse=True)
+        classes = "|".join([*map(re.escape, names), r"\d+"])
+        one = rf"(?:class:(?:{classes})|\d+(?:\s*,\s*\d+)*)"
+        if not re.fullmatch(rf"\s*[+-]?\s*{one}(?:\s*[+-]\s*{one})*\s*", expression):
+            self._refuse_unknown_class(expression)
             raise InputError(
                 f"--expression is {expression!r}; sample numbers with commas, joined "
-                'by + and -, are accepted, such as "3,7,9 - 1,4,5 + 2,6,8".'
+                'by + and -, are accepted, such as "3,7,9 - 1,4,5 + 2,6,8", and '
+                '"class:NAME" in a conditional run.'
             )
         terms = []
-        for sign, term in re.findall(rf"([+-]?)\s*({_TERM})", expression):
+        for sign, term in re.findall(rf"([+-]?)\s*({one})", expression):
             numbers, _, label = term.partition(":")
             terms.append(
                 Term(
                     -1 if sign == "-" else 1,
-                    self.of_class(int(label))
+                    self.of_class(self._number(label))
                     if label
                     else [int(number) for number in numbers.split(",")],
                 )
             )
         return terms
+
+    def _number(self, label):
+        if label in self.class_names:
+            return self.class_names.index(label)
+        return int(label)
+
+    def _refuse_unknown_class(self, expression):
+        for label in re.findall(r"class:([^+]*?)\s*(?:$|[+]|\s-)", expression):
+            if label not in self.class_names and not label[:1].isdecimal():
+                known = listed(self.class_names) or "classes by number only"
+                raise InputError(
+                    f"class:{label} does not exist; there are {known}."
+                    f"{did_you_mean(label, self.class_names)}"
+                )
 
     def label(self, terms: list[Term]) -> int | None:
         """Returns the class of a sum: its greatest component as one-hot vectors."""

@@ -12,7 +12,6 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 5.1.
 
 import keras
 import numpy as np
-from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,6 +23,7 @@ from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, labelled
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, scaled
+from keras_gan.plots import Figure, plain_style
 
 C_VALUES = tuple(np.logspace(-4, -2, 5).tolist())
 # Accuracies in percent; with 400 labels of each class mean and standard deviation.
@@ -154,9 +154,31 @@ def feature_model(discriminator: keras.Model) -> keras.Model:
             "the run's discriminator has no convolutional layers; a DCGAN's is "
             "accepted."
         )
-    pool = keras.layers.AdaptiveMaxPooling2D(_GRID, dtype="float32")
-    pooled = keras.layers.Concatenate(dtype="float32")([pool(x) for x in maps])
-    return keras.Model(discriminator.input, keras.layers.Flatten()(pooled))
+    pooled = keras.layers.Concatenate(dtype="float32")([_pooled(x) for x in maps])
+    return keras.Model(
+        discriminator.input, keras.layers.Flatten("channels_last")(pooled)
+    )
+
+
+def _pooled(maps):
+    """Returns the largest values in the cells of a grid, float32.
+
+    Equals `keras.layers.AdaptiveMaxPooling2D`, which Keras has from 3.13 on.
+    """
+    maps = keras.ops.cast(maps, "float32")
+    for axis in (1, 2):
+        size = maps.shape[axis]
+        cells = [
+            range(i * size // _GRID, -(-(i + 1) * size // _GRID)) for i in range(_GRID)
+        ]
+        maps = keras.ops.stack(
+            [
+                keras.ops.max(keras.ops.take(maps, list(cell), axis=axis), axis=axis)
+                for cell in cells
+            ],
+            axis=axis,
+        )
+    return maps
 
 
 def normalize(
@@ -319,6 +341,7 @@ def _comparable(paper, per_class):
     return {name: (accuracy, 0) for name, accuracy in paper["all_labels"].items()}
 
 
+@plain_style()
 def _picture(measured, others, names):
     """Draws accuracies as bars, beside the confusions of the trained filters."""
     ours = {

@@ -12,7 +12,6 @@ import dataclasses
 
 import keras
 import numpy as np
-from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 from scipy.stats import norm
@@ -24,6 +23,7 @@ from keras_gan.datasets import Images
 from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.models import GAN
+from keras_gan.plots import Figure, plain_style
 
 PAPER = {"value_at_equilibrium": theory.EQUILIBRIUM, "unit": "nats"}
 
@@ -245,6 +245,7 @@ def _density(x):
     return gaussian_filter1d(counts, _KERNEL_WIDTH / width, mode="constant")
 
 
+@plain_style()
 def _four_panels(panels):
     figure = Figure((16, 4.8), layout="constrained")
     columns = figure.subfigures(1, len(panels), wspace=0.02)
@@ -253,6 +254,7 @@ def _four_panels(panels):
     return _picture(figure, columns[0].axes[0])
 
 
+@plain_style()
 def _frame(moment):
     figure = Figure((6, 5.2), layout="constrained")
     _draw(figure, moment)

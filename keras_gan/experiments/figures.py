@@ -1,31 +1,36 @@
 """Sheets of pictures with words, drawn by Pillow."""
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from keras_gan.pictures import enlargement, fitting, font, near_square
 
 _TILE = 72  # pixels, the least side of an enlarged picture
 _GAP = 4
 _MARGIN = 16
-_FONT_SIZE = 14
+_FONT_SIZE = 13
 _LINE = 20
 
 
 def sheet(
-    images: np.ndarray, columns: int, captions: list[str] | None = None
+    images: np.ndarray,
+    columns: int | None = None,
+    captions: list[str] | None = None,
 ) -> Image.Image:
-    """Returns pictures side by side, row by row.
+    """Returns pictures side by side, row by row, over white.
 
     Small pictures are enlarged by a whole factor, each pixel becoming a square.
 
     Args:
         images: uint8 [N, H, W, 1, 3 or 4].
-        columns: pictures in a row.
+        columns: pictures in a row; None makes the sheet nearly square.
         captions: words under each picture.
     """
     count, height, width, channels = images.shape
-    factor = -(-_TILE // min(height, width))
+    factor = enlargement(height, width, _TILE)
     height, width = height * factor, width * factor
     row = height + _GAP + (_LINE if captions else 0)
+    columns = columns or near_square(count, row, width + _GAP)
     canvas = _canvas(
         min(columns, count) * (width + _GAP) - _GAP, -(-count // columns) * row - _GAP
     )
@@ -37,7 +42,8 @@ def sheet(
         canvas.alpha_composite(picture.convert("RGBA"), (x, y))
         if captions:
             middle = (x + width / 2, y + height + 2)
-            draw.text(middle, captions[i], "black", _font(), anchor="ma")
+            words = fitting(captions[i], width, _font())
+            draw.text(middle, words, "black", _font(), anchor="ma")
     return canvas.convert("RGB")
 
 
@@ -75,4 +81,4 @@ def _canvas(width, height):
 
 
 def _font():
-    return ImageFont.load_default(_FONT_SIZE)
+    return font(_FONT_SIZE)

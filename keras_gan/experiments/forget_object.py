@@ -41,6 +41,7 @@ from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.concepts import NUMBERS, NumberedSamples
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
+from keras_gan.transparency import images_over_white, over_white
 
 PAPER = {"samples": 150, "boxes": 52, "maps_dropped": 200}
 _BATCH = 256
@@ -51,7 +52,6 @@ _FAINTEST = 64  # of 255, brightest pixel of a picture with strokes
 _TILE = 72  # pixels, the least side of a picture with boxes
 _RULED_TILE = 128  # of one in the catalogue
 _RULER = 18
-_CATALOGUE_COLUMNS = 10
 _BOX_COLOUR = (255, 32, 32)
 
 
@@ -451,7 +451,7 @@ def _auc(regression, features, targets, samples):
 
 
 def _grey(image):
-    return image[..., :3].mean(axis=-1)
+    return images_over_white(image[None])[0].mean(axis=-1)
 
 
 def _boxes(mask, least_share, margin_share):
@@ -533,7 +533,7 @@ def _catalogue(trained, samples, options):
         "catalogue",
         f"{len(numbers)} numbered samples of seed {options.seed}; next, --boxes FILE "
         f"with the header {','.join(COLUMNS)}",
-        figures.sheet(ruled, _CATALOGUE_COLUMNS, [str(number) for number in numbers]),
+        figures.sheet(ruled, None, trained.numbered(numbers)),
         trained.report(
             {"samples": len(numbers)}, None, options.seed, "numbered samples"
         ),
@@ -565,5 +565,6 @@ def _enlarged(image, least):
     factor = math.ceil(least / min(image.shape[:2]))
     height, width = (side * factor for side in image.shape[:2])
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    picture = picture.convert("RGB").resize((width, height), Image.Resampling.NEAREST)
+    picture = over_white(picture).convert("RGB")
+    picture = picture.resize((width, height), Image.Resampling.NEAREST)
     return picture, factor

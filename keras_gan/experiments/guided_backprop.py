@@ -25,6 +25,7 @@ from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, scaled
+from keras_gan.transparency import images_over_white
 
 _BATCH = 256
 _STATISTICS_BATCH = 512
@@ -88,7 +89,8 @@ def run(options) -> Outcome:
             top = peaks[:, feature].argsort(kind="stable")[::-1][: options.patches]
             units = np.column_stack([places[top, feature], np.full(len(top), feature)])
             gradients = _visible(guided_gradients(network, inputs(top), units))
-            both = [crop(x[..., :3], fields, units) for x in (pictures[top], gradients)]
+            seen = images_over_white(pictures[top]), gradients[..., :3]
+            both = [crop(x, fields, units) for x in seen]
             sheet = figures.sheet(np.concatenate(both), len(top))
             blocks.append(figures.beside((f"feature {feature}", sheet)))
         title = "trained" if name == "trained" else "random filters"

@@ -12,9 +12,9 @@ import itertools
 import numpy as np
 
 from keras_gan.experiments import arguments, figures
-from keras_gan.experiments.latent import linear, spherical
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, pixels
+from keras_gan.latents import linear, spherical
 
 
 def add_arguments(parser) -> None:
@@ -37,13 +37,16 @@ def run(options) -> Outcome:
     gan = trained.gan
     points = np.asarray(gan.sample_latent(options.points, options.seed))
     measured, blocks = {}, []
+    fraction = np.linspace(0, 1, options.steps, dtype="float32")
     for path in (linear, spherical):
         walks = [
-            gan.render(path(start, end, options.steps), _label(gan, row))
+            gan.render(path(start, end, fraction), _label(gan, row))
             for row, (start, end) in enumerate(itertools.pairwise(points))
         ]
         measured[path.__name__] = [largest_step(walk) for walk in walks]
-        sheet = figures.sheet(np.concatenate(walks), options.steps)
+        sheet = figures.sheet(
+            np.concatenate(walks), options.steps, _captions(trained, walks)
+        )
         blocks.append((f"{path.__name__} interpolation", sheet))
     measured["of_a_walk_with_one_jump"] = float(options.steps - 1)
     largest = {
@@ -78,6 +81,19 @@ def largest_step(walk: np.ndarray) -> float | None:
     """
     steps = np.linalg.norm(np.diff(pixels(walk), axis=0), axis=1)
     return float(steps.max() / steps.mean()) if steps.any() else None
+
+
+def _captions(trained, walks):
+    """The class of each walk under its first picture, None without classes."""
+    classes = trained.gan.num_classes
+    if classes is None:
+        return None
+    names = trained.class_captions(np.arange(len(walks)) % classes)
+    return [
+        name if i == 0 else ""
+        for name, walk in zip(names, walks, strict=True)
+        for i in range(len(walk))
+    ]
 
 
 def _label(gan, row):

@@ -15,7 +15,6 @@ from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-_PAIRS_IN_ROW = 4
 
 
 def add_arguments(parser) -> None:
@@ -68,7 +67,10 @@ def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
     closest = distances.argsort(kind="stable")[:shown]
 
     def pairs(rows):
-        return _pairs(samples[rows], nearest.images[rows])
+        captions = None
+        if trained.gan.num_classes is not None:
+            captions = trained.class_captions(rows % trained.gan.num_classes)
+        return _pairs(samples[rows], nearest.images[rows], captions)
 
     return Outcome(
         "nearest",
@@ -119,11 +121,10 @@ def _quantiles(distances):
     return {str(share): value for share, value in zip(QUANTILES, values, strict=True)}
 
 
-def _pairs(left, right):
+def _pairs(left, right, captions):
     """Pictures in pairs, with a white column of half a picture between pairs."""
     count, height, width, channels = left.shape
     space = np.full((count, height, width // 2, channels), 255, "uint8")
     line = np.full((count, height, 1, channels), 255, "uint8")
-    return figures.sheet(
-        np.concatenate([left, line, right, space], axis=2), _PAIRS_IN_ROW
-    )
+    pairs = np.concatenate([left, line, right, space], axis=2)
+    return figures.sheet(pairs, captions=captions)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_gan import seeding
+from keras_gan import pictures, seeding
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures, labelled
 from keras_gan.experiments.neighbours import blocks, nearest_images, rows_in_memory
@@ -25,8 +25,6 @@ PAPER = {"data": "MNIST", "unit": "percent", "training_images": 3.1}
 PAPER_DCGAN = {"samples_50000": 2.98, "samples_10000000": 1.48}
 PAPER_GAN = {"samples_50000": 6.28, "samples_10000000": 5.65}
 _MOST_AT_ONCE = 10_000  # samples of one seed
-_CLASSES_SHOWN = 10
-_IN_CLASS = 10
 _PAIRS, _PAIRS_IN_ROW = 32, 4
 
 
@@ -86,7 +84,7 @@ def run(options) -> Outcome:
             else ""
         ),
         figures.beside(
-            ("samples of each class", _by_class(gan, options.seed)),
+            ("samples of each class", _by_class(gan, options.seed, sets.names)),
             (
                 "scored images, each with its nearest sample; errors first",
                 _pairs(scored, nearest.images, labels, sets.names),
@@ -126,9 +124,10 @@ def samples(gan, count: int, seed: int) -> Iterator[np.ndarray]:
         yield gan.generate(len(labels), seeding.draw(rng), labels)
 
 
-def _by_class(gan, seed):
-    labels = np.repeat(np.arange(min(gan.num_classes, _CLASSES_SHOWN)), _IN_CLASS)
-    return figures.sheet(gan.generate(len(labels), seed, labels), _IN_CLASS)
+def _by_class(gan, seed, names):
+    drawing = pictures.drawing_of(gan, class_names=names)
+    labels = drawing.labels(drawing.count)
+    return drawing.draw(gan.generate(drawing.count, seed, labels), labels)
 
 
 def _pairs(scored, nearest, labels, names):

@@ -9,6 +9,7 @@ Source: Goodfellow et al. 2014, arXiv 1406.2661, section 5.
 
 import numpy as np
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, figures
 from keras_gan.experiments.outcome import Outcome
@@ -63,8 +64,8 @@ def run(options) -> Outcome:
             f"; the paper: {PAPER['mean']} ± {PAPER['standard_error']}" if paper else ""
         ),
         figures.beside(
-            ("samples", figures.sheet(generated[:_SHOWN], 8)),
-            ("test images", figures.sheet(test[:_SHOWN], 8)),
+            ("samples", _samples(trained, generated[:_SHOWN])),
+            ("test images", pictures.grid(test[:_SHOWN])),
         ),
         trained.report(
             measured,
@@ -76,6 +77,14 @@ def run(options) -> Outcome:
             origin,
         ),
     )
+
+
+def _samples(trained, shown):
+    """A grid of the samples, of which a conditional model has made classes in turn."""
+    if trained.gan.num_classes is None:
+        return pictures.grid(shown)
+    names = trained.class_captions(np.arange(len(shown)) % trained.gan.num_classes)
+    return pictures.grid(shown, captions=names)
 
 
 def real_images(trained, validation: int, test: int):

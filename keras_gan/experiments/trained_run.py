@@ -3,10 +3,11 @@
 import dataclasses
 import functools
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
-from keras_gan import datasets, runs
+from keras_gan import datasets, pictures, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
 from keras_gan.evaluate.measures import sampling
@@ -92,6 +93,21 @@ class TrainedRun:
         """Returns `mnist` for `tfds:mnist:3.0.1:train`, "" for other sources."""
         return self._tfds_split()[0].partition(":")[0]
 
+    def class_captions(self, labels: np.ndarray) -> list[str]:
+        """Returns the name of each class, or its number if the font cannot write it."""
+        names = self.run.data.get("class_names")
+        captions = pictures.captions(names, self.gan.num_classes)
+        return [captions[label] for label in labels]
+
+    def numbered(self, numbers: Sequence[int]) -> list[str]:
+        """Returns captions of numbered samples, with their classes if there are any."""
+        if self.gan.num_classes is None:
+            return [str(number) for number in numbers]
+        classes = self.class_captions(np.asarray(numbers) % self.gan.num_classes)
+        return [
+            f"{number}: {name}" for number, name in zip(numbers, classes, strict=True)
+        ]
+
     def report(
         self,
         measured: dict,
@@ -137,10 +153,7 @@ class TrainedRun:
         return match["name"], match["split"] or "train"
 
     def _read(self, source):
-        recipe = self.run.recipe
-        return datasets.read(
-            source, recipe.image_shape_asked_for(), recipe.channels, recipe.data_dir
-        )
+        return self.run.read_data(source)
 
     def _read_if_there(self, source):
         # The run's own split could be read, so that this one's absence is the reason.

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from keras_gan.datasets import Images
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, did_you_mean
 from keras_gan.features.classifier import Classifier, can_learn
 from keras_gan.features.extractor import Extracted, Extractor
 from keras_gan.features.inception import Inception
@@ -68,5 +68,8 @@ def get(name: str | None, images: Images) -> Extractor:
     kind, colon, argument = name.partition(":")
     usages = ", ".join(entry.usage for entry in EXTRACTORS.values())
     if kind not in EXTRACTORS or (colon and "[:" not in EXTRACTORS[kind].usage):
-        raise InputError(f"Unknown features {name!r}; accepted are {usages}.")
+        raise InputError(
+            f"Unknown features {name!r}; accepted are {usages}."
+            f"{did_you_mean(kind, EXTRACTORS)}"
+        )
     return EXTRACTORS[kind].make(argument, images)

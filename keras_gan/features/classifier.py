@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from keras_gan import seeding
 from keras_gan.errors import InputError, first_line
-from keras_gan.features.extractor import Extracted, Extractor, float32
+from keras_gan.features.extractor import Extracted, Extractor
 from keras_gan.files import replacing
+from keras_gan.settings import keras_defaults
 
 # Part of the name of a cached file: raise it with any change to network or training.
 _RECIPE = 1
@@ -122,7 +123,7 @@ def _split(labels):
     return np.sort(np.concatenate([training, alone])), np.sort(held_out)
 
 
-@float32()
+@keras_defaults()
 def _network(shape, num_classes):
     """Returns the network, uint8 [B, H, W, C] to features [B, 128] and logits."""
     rng = np.random.default_rng(_SEED)
@@ -151,7 +152,7 @@ def _network(shape, num_classes):
     return keras.Model(images, [features, logits])
 
 
-@float32()
+@keras_defaults()
 def _train(images, training, held_out):
     """Returns a trained network and the share of held-out images that it gets right."""
     model = _network(images.shape, images.num_classes)

@@ -1,10 +1,8 @@
 """What all extractors share: uint8 images in, one row of features per image out."""
 
 import abc
-import contextlib
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from tqdm import tqdm
 
@@ -71,14 +69,3 @@ class Extractor(abc.ABC):
                 f"features are of images, uint8 [N, H, W, C], not of {images.dtype} "
                 f"{list(images.shape)}."
             )
-
-
-@contextlib.contextmanager
-def float32():
-    """Makes layers that compute in float32, whatever the precision of the GAN is."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -10,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan.errors import InputError, first_line
-from keras_gan.features.extractor import Extracted, Extractor, float32
+from keras_gan.features.extractor import Extracted, Extractor
+from keras_gan.settings import keras_defaults
+from keras_gan.transparency import images_over_white
 
 _SIDE = 299
 _FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
@@ -23,7 +25,7 @@ class Inception(Extractor):
     The network and weights are those of `keras.applications`, not the ones of 2015 that
     published Fréchet inception distances use: figures come near those and are not the
     same. Images are resized to 299x299 (bilinear, antialiased), grey ones get three
-    equal channels, an alpha channel is dropped.
+    equal channels, transparent ones lie on white.
 
     Args:
         weights: `.h5` or `.weights.h5` file of the whole network with its top; None
@@ -35,7 +37,7 @@ class Inception(Extractor):
 
     batch_size = 32
 
-    @float32()
+    @keras_defaults()
     def __init__(self, weights: str | None = None):
         model = _own_weights(weights) if weights else _imagenet()
         pool = model.get_layer("avg_pool").output
@@ -49,7 +51,9 @@ class Inception(Extractor):
         return cls(argument or None)
 
     def extract(self, images):
-        images = images[..., :3] if images.shape[-1] != 1 else np.repeat(images, 3, -1)
+        images = images_over_white(images)
+        if images.shape[-1] == 1:
+            images = np.repeat(images, 3, -1)
         resized = tf.image.resize(images, (_SIDE, _SIDE), antialias=True)
         outputs = self._model(resized / 127.5 - 1.0, training=False)
         return Extracted(*map(keras.ops.convert_to_numpy, outputs))

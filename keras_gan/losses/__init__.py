@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, did_you_mean
 from keras_gan.losses.objectives import (
     Hinge,
     LeastSquares,
@@ -40,6 +40,7 @@ def _get(identifier, kind, base, classes):
     raise InputError(
         f"{kind} {identifier!r} is not known; accepted are {', '.join(classes)} and "
         f"instances of keras_gan.losses.{base.__name__}."
+        f"{did_you_mean(identifier, classes)}"
     )
 
 

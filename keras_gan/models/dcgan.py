@@ -2,10 +2,13 @@
 
 import keras
 
-from keras_gan import seeding
+from keras_gan import checks, seeding
 from keras_gan.errors import InputError
-from keras_gan.models.gan import GAN
+from keras_gan.models.gan import GAN, MOST_LATENT
 from keras_gan.networks import dcgan_discriminator, dcgan_generator
+from keras_gan.settings import keras_defaults
+
+MOST_UNITS = 2**16  # channels or units of a layer; more are a slip of the pen
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -27,7 +30,8 @@ class DCGAN(GAN):
         seed: decides the initial weights and every latent vector of training.
 
     Raises:
-        InputError: for an image shape that the architecture cannot make.
+        InputError: for an image shape that the architecture cannot make, or another
+            value that is not accepted.
 
     Source: Radford et al. 2015, arXiv 1511.06434.
     """
@@ -47,15 +51,21 @@ class DCGAN(GAN):
         seed=None,
         **kwargs,
     ):
-        if len(image_shape) != 3 or image_shape[2] not in (1, 3, 4):
-            raise InputError(
-                f"image_shape is {image_shape}; it must be (height, width, channels) "
-                "with 1, 3 or 4 channels."
+        image_shape = _checked_shape(image_shape)
+        latent_dim = checks.whole_number("latent_dim", latent_dim, 1, MOST_LATENT)
+        base_filters = checks.whole_number("base_filters", base_filters, 1, MOST_UNITS)
+        if num_classes is not None:
+            num_classes = checks.whole_number("num_classes", num_classes, 1)
+        if hidden_units is not None:
+            hidden_units = checks.whole_number(
+                "hidden_units", hidden_units, 1, MOST_UNITS
             )
+        if seed is not None:
+            seed = checks.whole_number("seed", seed, 0)
         rng = seeding.generator(seed)
         seed = seeding.draw(rng) if seed is None else seed
         self._architecture = {
-            "image_shape": tuple(image_shape),
+            "image_shape": image_shape,
             "base_filters": base_filters,
             "batch_normalization": batch_normalization,
             "spectral_normalization": spectral_normalization,
@@ -99,9 +109,18 @@ class DCGAN(GAN):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        policy, before = config.pop("policy"), keras.config.dtype_policy()
-        keras.config.set_dtype_policy(policy)
-        try:
+        with keras_defaults(config.pop("policy")):
             return super().from_config(config)
-        finally:
-            keras.config.set_dtype_policy(before)
+
+
+def _checked_shape(image_shape):
+    try:
+        shape = [checks.whole_number("a side", side, 1) for side in image_shape]
+    except (TypeError, InputError):
+        shape = []
+    if len(shape) != 3 or shape[2] not in (1, 3, 4):
+        raise InputError(
+            f"image_shape is {image_shape!r}; it must be whole numbers (height, width, "
+            "channels) with 1, 3 or 4 channels."
+        )
+    return tuple(shape)

@@ -1,19 +1,28 @@
 """The adversarial game of Goodfellow et al. 2014 as a Keras model."""
 
+import inspect
+import math
+import numbers
+import reprlib
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import losses, seeding
+from keras_gan import checks, losses, seeding
 from keras_gan.errors import Diverged, InputError
+from keras_gan.models import fit_data, inherited
+from keras_gan.models.averaging import Twin, twin_of
 
 LATENT_DISTRIBUTIONS = ("normal", "uniform")
 UPDATES = ("alternating", "simultaneous")
+MOST_LATENT = 2**16  # dimensions; more are a slip of the pen
 _RENDER_BATCH = 256
+_COMPILE_OPTIONS = ("jit_compile", "steps_per_execution", "run_eagerly")
 
 
 @keras.saving.register_keras_serializable("keras_gan")
-class GAN(keras.Model):
+class GAN(inherited.TrainsByItself):
     """Two networks that play the minimax game; `fit` trains both on images alone.
 
     The data of `fit` is float32 images [batch, *image_shape] in `value_range`, or with
@@ -32,6 +41,9 @@ class GAN(keras.Model):
         num_classes: number of classes of a conditional model; labels are integers from
             0 to num_classes - 1.
         seed: decides every latent vector that training draws.
+
+    Raises:
+        InputError: for a value that is not accepted.
 
     Example:
 
@@ -71,13 +83,28 @@ class GAN(keras.Model):
                 f"latent_distribution is {latent_distribution!r}; accepted are "
                 f"{', '.join(LATENT_DISTRIBUTIONS)}."
             )
+        for name, network in {
+            "generator": generator,
+            "discriminator": discriminator,
+        }.items():
+            if not isinstance(network, keras.Model):
+                raise InputError(
+                    f"{name} is a {type(network).__name__}; it must be a keras.Model."
+                )
+        latent_dim = checks.whole_number("latent_dim", latent_dim, 1, MOST_LATENT)
+        if num_classes is not None:
+            num_classes = checks.whole_number("num_classes", num_classes, 1)
+        if seed is not None:
+            seed = checks.whole_number("seed", seed, 0)
         self.generator = generator
         self.discriminator = discriminator
         self.averaged_generator = None
         self.latent_dim = latent_dim
         self.latent_distribution = latent_distribution
-        self.latent_bounds = tuple(float(bound) for bound in latent_bounds)
-        self.value_range = value_range and tuple(float(end) for end in value_range)
+        self.latent_bounds = checks.interval("latent_bounds", latent_bounds)
+        self.value_range = value_range
+        if value_range is not None:
+            self.value_range = checks.interval("value_range", value_range)
         self.num_classes = num_classes
         rng = seeding.generator(seed)
         self.seed = seeding.draw(rng) if seed is None else seed
@@ -92,7 +119,7 @@ class GAN(keras.Model):
         self.image_shape = self._build_networks()
         self.built = True
         self._trackers = {
-            name: _MeanOverEpoch(name=name)
+            name: _MeanOverEpoch(name=name, dtype="float32")
             for name in (
                 "discriminator_loss",
                 "generator_loss",
@@ -149,7 +176,7 @@ class GAN(keras.Model):
                 generator's weights, such as 0.999, or None. Where there is one, images
                 are generated and exported from it.
             **kwargs: `jit_compile`, `steps_per_execution` and `run_eagerly` of
-                `keras.Model.compile`.
+                `keras.Model.compile`; its other arguments mean nothing here.
 
         Raises:
             InputError: for a value that is not accepted.
@@ -158,18 +185,23 @@ class GAN(keras.Model):
             raise InputError(
                 f"update is {update!r}; accepted are {', '.join(UPDATES)}."
             )
-        for name, number in {
-            "discriminator_steps": discriminator_steps,
-            "penalty_interval": penalty_interval,
-        }.items():
-            if number != int(number) or number < 1:
+        for name in kwargs:
+            if name not in _COMPILE_OPTIONS:
                 raise InputError(
-                    f"{name} is {number}; it must be a whole number of at least 1."
+                    f"compile was given {name}, and a GAN makes nothing of it; both "
+                    "players have an optimizer, their objective and penalty, and "
+                    "callbacks.Evaluate measures the images."
                 )
-        if generator_average is not None and not 0 < generator_average < 1:
+        discriminator_steps = checks.whole_number(
+            "discriminator_steps", discriminator_steps, 1
+        )
+        penalty_interval = checks.whole_number("penalty_interval", penalty_interval, 1)
+        if generator_average is not None and not (
+            isinstance(generator_average, numbers.Real) and 0 < generator_average < 1
+        ):
             raise InputError(
-                f"generator_average is {generator_average}; it must lie between 0 and "
-                "1, or be None."
+                f"generator_average is {generator_average!r}; it must lie between 0 "
+                "and 1, or be None."
             )
         self._check_lazy_penalty(penalty_interval)
         super().compile(optimizer=None, **kwargs)
@@ -194,7 +226,10 @@ class GAN(keras.Model):
         if generator_average is None:
             self.averaged_generator = None
         elif self.averaged_generator is None:
-            self.averaged_generator = self._copy_of_generator()
+            self.averaged_generator = self._twin_of_generator()
+        self._watch = fit_data.BatchWatch(
+            self.distribute_strategy, self.value_range, self.num_classes
+        )
         self._finite_parts = tf.function(self._which_are_finite, autograph=False)
         self._compile_kwargs = kwargs
 
@@ -220,13 +255,9 @@ class GAN(keras.Model):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         return optimizer
 
-    def _copy_of_generator(self):
-        copy = type(self.generator).from_config(self.generator.get_config())
+    def _twin_of_generator(self):
         label = None if self.num_classes is None else tf.zeros([1], "int64")
-        copy(_inputs(tf.zeros([1, self.latent_dim]), label))
-        copy.set_weights(self.generator.get_weights())
-        copy.trainable = False
-        return copy
+        return twin_of(self.generator, _inputs(tf.zeros([1, self.latent_dim]), label))
 
     def train_step(self, data):
         """Plays one iteration of algorithm 1: k discriminator updates, one generator's.
@@ -234,8 +265,9 @@ class GAN(keras.Model):
         The generator's update goes back through the samples that the last
         discriminator update saw, so that each sample is generated once.
         """
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, labels = self._elements(data)
         images = tf.cast(images, "float32")  # data sets may hold other floats
+        self._watch.see(images, labels, self.step)
         for i in range(self.discriminator_steps):
             real = self._part(images, i)
             label = None if labels is None else tf.cast(self._part(labels, i), "int64")
@@ -464,12 +496,10 @@ class GAN(keras.Model):
         Raises:
             InputError: for a count below 1 or a seed that is no 64-bit integer.
         """
-        if count < 1:
-            raise InputError(f"count is {count}; it must be at least 1.")
-        if seed is not None and not -(2**63) <= seed < 2**63:
-            raise InputError(f"seed is {seed}; it must lie in [-2**63, 2**63).")
+        count = checks.whole_number("count", count, 1, 2**31 - 1)
         if seed is None:
             seed = seeding.draw(self._generate_rng)
+        seed = checks.whole_number("seed", seed, -(2**63))
         # Training counts its draws from 0 up, so -1 is never one of them.
         return self._latent(count, tf.constant([seed, -1], "int64"))
 
@@ -496,18 +526,19 @@ class GAN(keras.Model):
         """Returns the images of given latent vectors.
 
         Args:
-            latent: tensor or array of floats, [count, latent_dim].
+            latent: finite numbers [count, latent_dim]: a tensor, an array or lists.
             labels: as in `generate`.
 
         Returns:
             As `generate`.
 
         Raises:
-            InputError: for labels that the model does not have.
+            InputError: for other latent vectors, or labels that the model does not
+                have.
             Diverged: where a value is NaN or infinite.
         """
-        # Keras takes no array beside the tensor of labels.
-        latent = tf.convert_to_tensor(latent, "float32")
+        # A tensor, as Keras takes no array beside that of the labels.
+        latent = tf.constant(self._checked_latent(latent))
         labels = self._checked_labels(labels, len(latent))
         parts = []
         for start in range(0, len(latent), _RENDER_BATCH):
@@ -528,6 +559,23 @@ class GAN(keras.Model):
             np.rint((values - low) * (255 / (high - low))).clip(0, 255).astype("uint8")
         )
 
+    def _checked_latent(self, latent):
+        try:
+            latent = np.asarray(latent).astype("float32")
+        except (TypeError, ValueError):
+            raise InputError(
+                f"latent is {reprlib.repr(latent)}; it must be numbers of shape "
+                f"(count, {self.latent_dim})."
+            ) from None
+        if latent.ndim != 2 or latent.shape[1] != self.latent_dim or not len(latent):
+            raise InputError(
+                f"latent has the shape {latent.shape}; it must be "
+                f"(count, {self.latent_dim})."
+            )
+        if not np.isfinite(latent).all():
+            raise InputError("latent holds NaN or infinite values; give finite ones.")
+        return latent
+
     def _checked_labels(self, labels, count):
         if self.num_classes is None:
             if labels is not None:
@@ -538,7 +586,13 @@ class GAN(keras.Model):
             return None
         if labels is None:
             labels = np.arange(count) % self.num_classes
-        labels = np.asarray(labels)
+        try:
+            labels = np.asarray(labels)
+        except ValueError:  # rows of several lengths
+            raise InputError(
+                f"labels are {reprlib.repr(labels)}; accepted is one integer, or one "
+                f"for each of the {count} images."
+            ) from None
         if labels.dtype.kind not in "iu" or labels.shape not in ((), (count,)):
             raise InputError(
                 f"labels have dtype {labels.dtype} and shape {labels.shape}; accepted "
@@ -554,79 +608,162 @@ class GAN(keras.Model):
     # Data ----------------------------------------------------------------------
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """Trains as `keras.Model.fit` does, after a look at the first batch.
+        """Trains as `keras.Model.fit` does, after a look at the data.
+
+        It looks at all of an array, and at the first batch of anything else. Later
+        batches are watched while they train, and a fault is told at the end of its
+        epoch, or before a checkpoint.
+
+        Args:
+            x: images, or batches of them: an array, a `tf.data.Dataset`, a
+                `keras.utils.PyDataset` or a generator. A data set of this project
+                says in what range it has scaled the images.
+            y: labels, where `x` is an array and the model conditional.
+            *args, **kwargs: of `keras.Model.fit`. Those that a GAN makes nothing of,
+                such as `class_weight` and `validation_data`, are refused.
 
         Raises:
-            InputError: where the first batch is not what the networks were made for:
-                another shape, dtype or range, NaN, labels without `num_classes`.
+            InputError: where the data is not what the networks were made for: another
+                shape, dtype or range, NaN, labels without `num_classes`, weights.
         """
-        if isinstance(x, tf.data.Dataset):
-            batch = next(iter(x.take(1)), None)
-            if batch is None:
-                raise InputError("the data set is empty; it must give one batch.")
-            self._check_batch(*keras.utils.unpack_x_y_sample_weight(batch)[:2])
-            self._check_split(tf.nest.flatten(x.element_spec)[0].shape[0])
-        elif isinstance(x, np.ndarray | tf.Tensor):
-            self._check_batch(x[:1024], y if y is None else y[:1024])
-        if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
-            # Keras shuffles arrays, and warns of data sets that it cannot shuffle.
-            kwargs.setdefault("shuffle", False)
-        return super().fit(x, y, *args, **kwargs)
+        self._assert_compile_called("fit")
+        signature = inspect.signature(keras.Model.fit)
+        given = signature.bind(self, x, y, *args, **kwargs).arguments
+        given.pop("self")
+        inherited.refuse_without_effect("fit", given)
+        callbacks = inherited.checked_callbacks(given.get("callbacks"), self)
+        scaled_to = getattr(x, "value_range", None)
+        given["x"], batches, sizes = fit_data.look(
+            x, y, given.get("batch_size"), given.get("steps_per_epoch")
+        )
+        for batch in batches:
+            self._check_batch(batch, scaled_to)
+        self._check_split(sizes)
+        if given.get("steps_per_epoch") is None and fit_data.ends_unforeseen(
+            given["x"]
+        ):
+            replicas = self.distribute_strategy.num_replicas_in_sync
+            if replicas > 1:
+                raise InputError(
+                    f"the data does not say how many batches it has, and {replicas} "
+                    "replicas cannot tell where it ends; give fit steps_per_epoch."
+                )
+        # Keras warns of data that it cannot shuffle.
+        if not (fit_data.is_array(x) or isinstance(x, keras.utils.PyDataset)):
+            given.setdefault("shuffle", False)
+        self._watch.clear()
+        # First, so that no other saves what a faulty batch has done.
+        given["callbacks"] = [_TellOfFaultyData(), *callbacks]
+        return super().fit(**given)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """Trains one step as `keras.Model.train_on_batch` does.
+
+        Raises:
+            InputError: as `fit`; but images in the upper half of the range are taken
+                as such.
+        """
+        self._assert_compile_called("train_on_batch")
+        signature = inspect.signature(keras.Model.train_on_batch)
+        given = signature.bind(self, x, y, *args, **kwargs).arguments
+        inherited.refuse_without_effect("train_on_batch", given)
+        self._check_batch((x, y), self.value_range)
+        return super().train_on_batch(x, y, *args, **kwargs)
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         # Both networks are built. Keras would take a batch off the data to see what to
         # build, and fails at that where data has labels and several workers (3.15.1).
         pass
 
-    def _check_split(self, batch_size):
+    def _check_split(self, sizes):
         replicas = self.distribute_strategy.num_replicas_in_sync
-        parts = replicas * (self.discriminator_steps if self.compiled else 1)
-        if replicas > 1 and (batch_size is None or batch_size % parts):
-            raise InputError(
-                f"batches hold {batch_size or 'any number of'} images; with {replicas} "
-                f"replicas each must hold a multiple of {parts}, the last one too "
-                "(drop_remainder=True)."
-            )
+        parts = replicas * self.discriminator_steps
+        for size in sizes:
+            if replicas > 1 and (size is None or size % parts):
+                raise InputError(
+                    f"a batch holds {size or 'any number of'} images; with {replicas} "
+                    f"replicas each must hold a multiple of {parts}, the last one too "
+                    "(drop_remainder=True)."
+                )
 
-    def _check_batch(self, images, labels):
-        images = np.asarray(images)
-        if images.dtype.kind != "f" or images.shape[1:] != self.image_shape:
+    def _elements(self, data):
+        """Returns the images and labels of a batch of the kind that networks take.
+
+        Raises:
+            InputError: for any other: another dtype or shape, weights.
+        """
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        if weights is not None:
             raise InputError(
-                f"the data has dtype {images.dtype} and shape {images.shape[1:]}; the "
-                f"networks take floats of shape {self.image_shape}."
+                "the data comes with sample weights, and a GAN makes nothing of them; "
+                "give images, or images and labels."
             )
-        if self.compiled and len(images) < self.discriminator_steps:
+        for name, part in {"images": images, "labels": labels}.items():
+            if isinstance(part, dict | list | tuple):
+                raise InputError(
+                    f"the {name} of a batch are a {type(part).__name__}; they must be "
+                    "one array."
+                )
+        shape = tuple(images.shape[1:])
+        if not _is_floating(images) or shape != self.image_shape:
             raise InputError(
-                f"the first batch holds {len(images)} images; "
-                f"{self.discriminator_steps} discriminator steps need at least as many."
+                f"the data has dtype {_dtype(images)} and shape {shape}; the networks "
+                f"take floats of shape {self.image_shape}."
             )
-        if not np.isfinite(images).all():
-            raise InputError(
-                "the first batch holds NaN or infinite values; only finite ones are "
-                "accepted."
-            )
-        if self.value_range is not None:
-            self._check_range(float(images.min()), float(images.max()))
         if (labels is None) != (self.num_classes is None):
             raise InputError(
                 f"the data comes {'without' if labels is None else 'with'} labels and "
                 f"num_classes is {self.num_classes}; a conditional model needs both, "
                 "any other neither."
             )
+        if labels is not None and (
+            not _dtype(labels).is_integer or len(labels.shape) != 1
+        ):
+            raise InputError(
+                f"labels have dtype {_dtype(labels).name} and shape "
+                f"{tuple(labels.shape)}; they must be integers, one for each image."
+            )
+        return images, labels
+
+    def _check_batch(self, batch, scaled_to=None):
+        """Raises InputError where values of a batch are not what the networks take.
+
+        Args:
+            batch: as `fit` gets it.
+            scaled_to: (low, high) where it is known to what the images were scaled.
+        """
+        images, labels = self._elements(batch)
+        images = np.asarray(images)
+        if len(images) < self.discriminator_steps:
+            raise InputError(
+                f"the first batch holds {len(images)} images; "
+                f"{self.discriminator_steps} discriminator steps need at least as many."
+            )
+        lowest, highest = float(images.min()), float(images.max())
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
+            raise InputError(
+                "the first batch holds NaN or infinite values; only finite ones are "
+                "accepted."
+            )
+        if self.value_range is not None:
+            self._check_range(lowest, highest, scaled_to)
         if labels is not None:
             self._checked_labels(labels, len(images))
 
-    def _check_range(self, lowest, highest):
+    def _check_range(self, lowest, highest, scaled_to):
         low, high = self.value_range
-        tolerance = 1e-3 * (high - low)
-        outside = lowest < low - tolerance or highest > high + tolerance
+        slack = fit_data.slack(self.value_range)
+        outside = lowest < low - slack or highest > high + slack
         # Images in [0, 1] also lie within [-1, 1], where they would all be grey.
-        shifted = low < 0 <= lowest
+        wider = low <= 0 and high >= 1 and high - low > 1
+        shifted = wider and lowest >= -slack and highest <= 1 + slack
+        if scaled_to is not None:
+            shifted = tuple(scaled_to) != self.value_range
         if outside or shifted:
             raise InputError(
                 f"the first batch has values from {lowest:g} to {highest:g}; the "
-                f"generator makes [{low:g}, {high:g}], so scale the images to that or "
-                "give GAN another value_range."
+                f"generator makes [{low:g}, {high:g}], so scale the images to that, "
+                "have keras_gan.datasets scale them, or give GAN another value_range."
             )
 
     # Saving --------------------------------------------------------------------
@@ -657,9 +794,11 @@ class GAN(keras.Model):
     def require_finite(self) -> None:
         """Raises Diverged where any of `training_state` is NaN or infinite.
 
-        It waits for the device once. The means of the epoch keep what any of its steps
-        brought, so that a look now and then misses no step.
+        Before that it raises InputError where data of `fit` was not what the networks
+        take. It waits for the device. The means of the epoch keep what any of its
+        steps brought, so that a look now and then misses no step.
         """
+        self._watch.require_sound()
         finite = self._finite_parts().numpy()
         names = self.training_state()
         broken = [name for name, yes in zip(names, finite, strict=True) if not yes]
@@ -688,6 +827,22 @@ class GAN(keras.Model):
         for i, state in enumerate(self._seed_states()):
             store[f"seed_{i}"] = state
 
+    def load_weights(self, filepath, *args, **kwargs):
+        """Reads weights as `keras.Model.load_weights` does.
+
+        Raises:
+            InputError: where the file has an average of the generator and the model
+                has none, or the other way round.
+        """
+        saved = inherited.saved_average(filepath)
+        if saved is not None and saved != (self.averaged_generator is not None):
+            raise InputError(
+                f"{filepath} holds {'an' if saved else 'no'} average of the generator, "
+                f"and the model has {'none' if saved else 'one'}; compile it "
+                f"{'with' if saved else 'without'} generator_average to read the file."
+            )
+        super().load_weights(filepath, *args, **kwargs)
+
     def load_own_variables(self, store):
         self.step.assign(store["0"])
         for i, state in enumerate(self._seed_states()):
@@ -709,8 +864,14 @@ class GAN(keras.Model):
             "num_classes": self.num_classes,
             "seed": self.seed,
             "name": self.name,
-            "averaged": self.averaged_generator is not None,
+            "averaged": self._kind_of_average(),
         }
+
+    def _kind_of_average(self):
+        """Returns whether there is an average; "twin" decides how a file holds it."""
+        if isinstance(self.averaged_generator, Twin):
+            return "twin"
+        return self.averaged_generator is not None
 
     @classmethod
     def from_config(cls, config):
@@ -723,8 +884,10 @@ class GAN(keras.Model):
         averaged = config.pop("averaged", False)
         gan = cls(**config)
         # Here, not in compile, so that a model loaded without compiling has it too.
-        if averaged:
-            gan.averaged_generator = gan._copy_of_generator()
+        if averaged == "twin":
+            gan.averaged_generator = Twin(gan.generator)
+        elif averaged:
+            gan.averaged_generator = gan._twin_of_generator()
         return gan
 
     def get_compile_config(self):
@@ -749,7 +912,11 @@ class GAN(keras.Model):
         }
 
     def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        config = keras.saving.deserialize_keras_object(config)
+        # Older files may hold arguments that had no effect.
+        for name in inherited.COMPILE_WITHOUT_EFFECT & config.keys():
+            del config[name]
+        self.compile(**config)
 
 
 class _MeanOverEpoch(keras.metrics.Mean):
@@ -761,6 +928,21 @@ class _MeanOverEpoch(keras.metrics.Mean):
     def add_variable(self, shape, initializer, dtype=None, aggregation=None, name=None):
         aggregation = "only_first_replica"
         return super().add_variable(shape, initializer, dtype, aggregation, name)
+
+
+class _TellOfFaultyData(keras.callbacks.Callback):
+    """Ends training after an epoch in which a batch was not what the model takes."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model._watch.require_sound()
+
+
+def _dtype(data):
+    return tf.as_dtype(getattr(data.dtype, "name", data.dtype))
+
+
+def _is_floating(data):
+    return _dtype(data).is_floating
 
 
 def _inputs(tensor, label):

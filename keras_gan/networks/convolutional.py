@@ -8,6 +8,7 @@ from keras_gan.networks.conditioning import label_input, with_label
 from keras_gan.networks.layers import RandomTranslation, SpectralNormalization
 
 _KERNEL_SIZE = 5
+_LAST = "channels_last"  # whatever keras.json says
 _SMALLEST_START = 4
 _LARGEST_START = 15
 
@@ -22,6 +23,18 @@ def dcgan_stages(height: int, width: int) -> int:
     Raises:
         InputError: for a size that strides of two cannot reach.
     """
+    stages = _stages(height, width)
+    if stages is None:
+        raise InputError(
+            f"image size {height}x{width} cannot be made by strides of two. Sides of 8 "
+            f"to 256 pixels that are {_SMALLEST_START} to {_LARGEST_START} times a "
+            "power of two can, such as 28, 32, 48, 64, 96 or 128. Nearest to "
+            f"{height}x{width}: {_nearest_sizes(height, width)}."
+        )
+    return stages
+
+
+def _stages(height, width):
     stages = 0
     sides = (height, width)
     while all(side % 2 == 0 and side // 2 >= _SMALLEST_START for side in sides):
@@ -32,12 +45,27 @@ def dcgan_stages(height: int, width: int) -> int:
         or min(sides) > _LARGEST_START
         or not 8 <= min(height, width) <= max(height, width) <= 256
     ):
-        raise InputError(
-            f"image size {height}x{width} cannot be made by strides of two; accepted "
-            f"are sides of 8 to 256 pixels that are {_SMALLEST_START} to "
-            f"{_LARGEST_START} times a power of two, such as 28, 32, 48, 64, 96 or 128."
-        )
+        return None
     return stages
+
+
+def _nearest_sizes(height, width):
+    """Returns the next smaller and the next larger size that can be made."""
+    sides = range(8, 257)
+    sizes = [
+        (h, w)
+        for h in sides
+        for w in ([h] if height == width else sides)
+        if _stages(h, w) is not None
+    ]
+    smaller = [(h, w) for h, w in sizes if h <= height and w <= width]
+    larger = [(h, w) for h, w in sizes if h >= height and w >= width]
+
+    def distance(size):
+        return abs(size[0] - height) + abs(size[1] - width)
+
+    nearest = [min(some, key=distance) for some in (smaller, larger) if some]
+    return " or ".join(f"{h}" if height == width else f"{h}x{w}" for h, w in nearest)
 
 
 def _filters(stages, base_filters):
@@ -109,7 +137,7 @@ def dcgan_generator(
     first, *others = _filters(stages, base_filters)
     initial = _Initializers(seed)
 
-    latent = keras.Input((latent_dim,), name="latent")
+    latent = keras.Input((latent_dim,), dtype="float32", name="latent")
     label = label_input(num_classes)
     x = latent
     if hidden_units is not None:
@@ -126,7 +154,12 @@ def dcgan_generator(
 
     def upsample(filters, x):
         return keras.layers.Conv2DTranspose(
-            filters, _KERNEL_SIZE, strides=2, padding="same", **initial.kernel()
+            filters,
+            _KERNEL_SIZE,
+            strides=2,
+            padding="same",
+            data_format=_LAST,
+            **initial.kernel(),
         )(x)
 
     for filters in others:
@@ -191,7 +224,7 @@ def dcgan_discriminator(
     def normalized(layer):
         return SpectralNormalization(layer) if spectral_normalization else layer
 
-    image = keras.Input(image_shape, name="image")
+    image = keras.Input(image_shape, dtype="float32", name="image")
     label = label_input(num_classes)
 
     def activated(layer, x, first=False):
@@ -209,10 +242,11 @@ def dcgan_discriminator(
             _KERNEL_SIZE,
             strides=2,
             padding="same",
+            data_format=_LAST,
             **initial.kernel(use_bias),
         )
         x = activated(layer, x, first=stage == 0)
-    x = keras.layers.Flatten()(x)
+    x = keras.layers.Flatten(_LAST)(x)
     if hidden_units is not None:
         x = activated(keras.layers.Dense(hidden_units, **initial.kernel(use_bias)), x)
     x = with_label(x, label, num_classes)

@@ -1,5 +1,7 @@
 """Layers that Keras does not have."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -11,22 +13,37 @@ class Maxout(keras.layers.Dense):
     """A dense layer whose every unit is the largest of several linear pieces.
 
     Args:
-        units: number of outputs.
-        pieces: number of linear functions behind each output.
-        **kwargs: arguments of `keras.layers.Dense`.
+        units: number of outputs, at least 1.
+        pieces: number of linear functions behind each output, at least 1.
+        **kwargs: arguments of `keras.layers.Dense`; `activation` is that of the
+            largest piece. Dtypes of quantized layers are not accepted.
+
+    Raises:
+        ValueError: if a number or the dtype is not accepted.
 
     Source: Goodfellow et al. 2013, arXiv 1302.4389, section 3.
     """
 
     def __init__(self, units, pieces, **kwargs):
-        super().__init__(units * pieces, **kwargs)
-        self.pieces = pieces
+        for name, value in (("units", units), ("pieces", pieces)):
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise ValueError(f"{name} is {value!r}. Expected a positive integer.")
+        super().__init__(int(units * pieces), **kwargs)
+        if self.dtype_policy.quantization_mode is not None:
+            raise ValueError(
+                f"The dtype of Maxout is {self.dtype_policy.name!r}. Expected a "
+                "floating point dtype: Keras quantizes no class that extends Dense."
+            )
+        self.pieces = int(pieces)
 
     def call(self, inputs, training=None):
-        linear = super().call(inputs, training=training)
+        linear = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            linear = ops.add(linear, self.bias)
         outputs = self.units // self.pieces
         shape = (-1, *linear.shape[1:-1], outputs, self.pieces)
-        return ops.max(ops.reshape(linear, shape), axis=-1)
+        largest = ops.max(ops.reshape(linear, shape), axis=-1)
+        return largest if self.activation is None else self.activation(largest)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units // self.pieces)
@@ -38,12 +55,23 @@ class Maxout(keras.layers.Dense):
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Dropout(keras.layers.Dropout):
-    """Keras's dropout, with draws that are the same with XLA and without."""
+    """Keras's dropout, with draws that are the same with XLA and without.
+
+    Args:
+        *args, **kwargs: arguments of `keras.layers.Dropout`. If the first number of
+            `noise_shape` is 1, each replica draws its own mask.
+    """
 
     def call(self, inputs, training=False):
         if not training or self.rate == 0:
             return inputs
-        drawn = seeding.uniform(ops.shape(inputs), self.seed_generator.next())
+        if self.rate == 1:  # nothing is kept that could be scaled up
+            return ops.zeros_like(inputs)
+        shape = ops.shape(inputs)
+        if self.noise_shape is not None:
+            pairs = zip(self.noise_shape, shape, strict=True)
+            shape = [whole if size is None else size for size, whole in pairs]
+        drawn = seeding.uniform(shape, self.seed_generator.next())
         kept = inputs / ops.cast(1 - self.rate, inputs.dtype)
         return ops.where(drawn < self.rate, ops.zeros_like(kept), kept)
 
@@ -143,7 +171,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
     the seed of the kernel.
 
     Args:
-        layer: the layer.
+        layer: the layer, with a `kernel` or, as an `Embedding` has, with `embeddings`.
         **kwargs: arguments of `keras.layers.SpectralNormalization`.
 
     Source: Miyato et al. 2018, arXiv 1802.05957, section 2.1.
@@ -155,13 +183,24 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
 
     def build(self, input_shape):
         super().build(input_shape)
-        seed = getattr(self.layer.kernel_initializer, "seed", None)
+        name = "kernel" if hasattr(self.layer, "kernel") else "embeddings"
+        initializer = getattr(self.layer, f"{name}_initializer", None)
+        seed = getattr(initializer, "seed", None)
         initial = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed)
         self.vector_u.assign(initial(self.vector_u.shape))
 
     def call(self, inputs, training=False):
-        outputs = super().call(inputs, training=training)
-        return ops.cast(outputs, self.layer.compute_dtype)
+        if training:
+            vector_u, kernel = ops.cond(
+                ops.all(ops.equal(self.kernel.value, 0)),
+                lambda: (self.vector_u.value, self.kernel.value),
+                self.normalized_weights,
+            )
+            self.vector_u.assign(vector_u)
+            self.kernel.assign(kernel)
+        # Keras's `call` then casts to the dtype of the inputs, so that an Embedding
+        # would give integers (3.15.1).
+        return self.layer(inputs)
 
     def compute_output_spec(self, inputs, training=False):
         return self.layer.compute_output_spec(inputs)

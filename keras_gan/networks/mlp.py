@@ -37,7 +37,7 @@ def mlp_generator(
     def weights():
         return keras.initializers.RandomUniform(-0.05, 0.05, seed=seeding.draw(rng))
 
-    latent = keras.Input((latent_dim,), name="latent")
+    latent = keras.Input((latent_dim,), dtype="float32", name="latent")
     label = label_input(num_classes)
     x = latent
     for units in hidden_units:
@@ -95,9 +95,9 @@ def maxout_discriminator(
     def normalized(layer):
         return SpectralNormalization(layer) if spectral_normalization else layer
 
-    image = keras.Input(image_shape, name="image")
+    image = keras.Input(image_shape, dtype="float32", name="image")
     label = label_input(num_classes)
-    x = keras.layers.Flatten()(image)
+    x = keras.layers.Flatten("channels_last")(image)
     rate = 0.2
     for width in units:
         x = dropout(rate)(x)

@@ -27,7 +27,7 @@ def points_generator(
         seed: makes the initial weights the same each time.
     """
     rng = seeding.generator(seed)
-    latent = keras.Input((latent_dim,), name="latent")
+    latent = keras.Input((latent_dim,), dtype="float32", name="latent")
     label = label_input(num_classes)
     x = latent
     for units in hidden_units:
@@ -67,7 +67,7 @@ def points_discriminator(
     def normalized(layer):
         return SpectralNormalization(layer) if spectral_normalization else layer
 
-    point = keras.Input((dimensions,), name="image")
+    point = keras.Input((dimensions,), dtype="float32", name="image")
     label = label_input(num_classes)
     x = keras.layers.Rescaling(1 / scale)(point)
     # With biases of 0 all units of the first layer would bend at the origin, and the

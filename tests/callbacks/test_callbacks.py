@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_gan import DCGAN, InputError, datasets
+from keras_gan import DCGAN, InputError, datasets, pictures
 from keras_gan.callbacks import (
     Checkpoint,
     Diagnosis,
@@ -156,17 +156,30 @@ def test_sample_grid_draws_the_same_latents_at_a_steady_rhythm(images, tmp_path)
     names = sorted(path.stem for path in (tmp_path / "s").iterdir())
     assert names == [f"step_{step:08d}" for step in (0, 4, 8, 10)]
     last = np.asarray(Image.open(tmp_path / "s" / "step_00000010.png"))
-    factor = last.shape[1] // (8 * 9 - 1)
+    factor = last.shape[1] // (3 * 9 - 1)
     drawn = last[: 8 * factor : factor, : 8 * factor : factor]
     np.testing.assert_array_equal(drawn, gan.generate(6, seed=0)[0, ..., 0])
     assert Image.open(animation).n_frames == 4
 
 
-def test_sample_grid_of_a_conditional_model_has_a_column_a_class(images, tmp_path):
+def test_sample_grid_of_a_conditional_model_shows_classes_together(images, tmp_path):
     gan = make_gan(num_classes=2)
-    fit(gan, images, 1, [SampleGrid(tmp_path, count=6)], labels=True)
-    width, height = Image.open(tmp_path / "step_00000005.png").size
-    assert width < height  # two columns of three
+    names = ["Covid-19", "Normal"]
+    fit(gan, images, 1, [SampleGrid(tmp_path, class_names=names)], labels=True)
+    picture = Image.open(tmp_path / "step_00000005.png")
+    assert max(picture.size) < 1.5 * min(picture.size)
+    drawing = pictures.drawing_of(gan, class_names=names)
+    labels = np.repeat([0, 1], 32)
+    latent = np.asarray(gan.sample_latent(64, 0))
+    order = np.argsort(np.arange(64) % 2, kind="stable")
+    expected = drawing.draw(gan.render(latent[order], labels), labels)
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
+
+
+@pytest.mark.parametrize("count", [0, -3])
+def test_sample_grid_refuses_a_count_below_one(tmp_path, count):
+    with pytest.raises(InputError, match=f"count is {count}; it must be at least 1"):
+        SampleGrid(tmp_path, count=count)
 
 
 @pytest.mark.parametrize("steps_per_epoch", [3, 1000])

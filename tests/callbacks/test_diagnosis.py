@@ -11,6 +11,7 @@ import tqdm
 from keras_gan import GAN, InputError, datasets
 from keras_gan.callbacks import Checkpoint, StopAfter, diagnosis
 from keras_gan.callbacks.diagnosis import Diagnosis, Window
+from keras_gan.callbacks.earlier import mark_restored
 from keras_gan.recipes import RECIPES
 
 EQUILIBRIUM = -math.log(4)
@@ -240,7 +241,9 @@ def test_findings_are_kept_in_a_file_that_a_resumed_run_goes_on_with(tmp_path):
 
     def resume(windows, series):
         gan = make_gan(adam(1e-3), adam(1e-3))
-        gan.step.assign(50 * windows)
+        if windows:
+            gan.step.assign(50 * windows)
+            mark_restored(gan)
         show(Diagnosis(gan.generate(200, seed=5), path=path), gan, series)
         return [(f["step"], f["ended"]) for f in json.loads(path.read_text())]
 
@@ -257,6 +260,7 @@ def test_findings_are_kept_in_a_file_that_a_resumed_run_goes_on_with(tmp_path):
     path.write_text(json.dumps(old))
     gan = make_gan(adam(1e-3), adam(1e-3))
     gan.step.assign(50 * 4)
+    mark_restored(gan)
     show(Diagnosis(gan.generate(200, seed=5), path=path), gan, [])
     assert json.loads(path.read_text()) == old[:1]
 

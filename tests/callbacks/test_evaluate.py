@@ -246,16 +246,6 @@ def test_a_resumed_run_replaces_the_best_by_a_better_one_only(
     assert run([9.0], 6, again=True) == (9.0, 6 * STEPS)
 
 
-def test_a_new_run_in_the_folder_begins_anew(images, scripted, tmp_path):
-    for values in ([1.0, 2.0], [7.0]):
-        evaluate = Evaluate(
-            scripted.script(values), path=tmp_path / "m.csv", best_directory=tmp_path
-        )
-        fit(make_gan(), images, len(values), [evaluate])
-    assert json.loads((tmp_path / "best.json").read_text())["value"] == 7.0
-    assert [row["epoch"] for row in rows(tmp_path / "m.csv")] == ["0"]
-
-
 def test_resumed_in_the_middle_of_an_epoch_it_ends_the_same(images, real, tmp_path):
     def run(path, gan, epochs, *callbacks):
         evaluate = Evaluate(

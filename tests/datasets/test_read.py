@@ -1,5 +1,7 @@
 """Sources named by a string, and arrays."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -141,8 +143,6 @@ def test_npz_in_the_home_folder(tmp_path, monkeypatch):
         (np.zeros((4, 4), np.uint8), r"\[4, 4\]"),
         (np.zeros((2, 4, 4, 2), np.uint8), "not 2"),
         (np.zeros((0, 4, 4, 3), np.uint8), r"\[0, 4, 4, 3\]"),
-        (np.zeros((2, 4, 4), np.int64), "int64"),
-        (np.zeros((2, 4, 4), bool), "bool"),
         (np.full((2, 4, 4), np.nan), "nan"),
         (np.full((2, 4, 4), np.inf), "inf"),
         (np.linspace(0, 255, 32).reshape(2, 4, 4), "255"),
@@ -243,3 +243,25 @@ def test_where_the_modes_are():
     corners = {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
     assert {tuple(centre) for centre in mixtures.GRID.centres} == corners
     assert (mixtures.RING.std, mixtures.GRID.std) == (0.02, 0.05)
+
+
+def test_integers_and_booleans():
+    binary = np.array([[[0, 1]]])
+    for array in (binary, binary.astype(bool)):
+        assert datasets.read(array).array.ravel().tolist() == [0, 255]
+    assert datasets.read(binary * 200).array.ravel().tolist() == [0, 200]
+    deep = datasets.read((binary * 4095).astype(np.uint16))
+    assert deep.array.ravel().tolist() == [0, 255]
+    assert "4095 (white)" in deep.summary
+
+
+def test_a_source_without_its_kind_is_named(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"")
+    for source, meant in {
+        str(tmp_path): f"folder:{tmp_path}",
+        f"{tmp_path}/x.npz": f"npz:{tmp_path}/x.npz",
+        "mnist": "tfds:mnist",
+        "digit": "digits",
+    }.items():
+        with pytest.raises(InputError, match=re.escape(f"Did you mean {meant}?")):
+            datasets.read(source)

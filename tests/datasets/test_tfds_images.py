@@ -1,6 +1,7 @@
 """TensorFlow Datasets, with real sets and without a network."""
 
 import gzip
+import sys
 
 import numpy as np
 import pytest
@@ -125,3 +126,9 @@ def test_a_set_without_a_label(tfds_dir):
     faces = datasets.read("tfds:utkface64:train[:500]", data_dir=tfds_dir)
     assert faces.array.shape == (500, 64, 64, 3)
     assert faces.labels is None
+
+
+def test_a_library_that_cannot_be_imported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(InputError, match=r"cannot be imported .* pip install 'tensor"):
+        datasets.read("tfds:mnist")

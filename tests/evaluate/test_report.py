@@ -415,3 +415,10 @@ def test_the_check_sees_what_would_be_wrong(full, browse):
     assert any("Content Security Policy" in line for line in console)
     assert answer["decoded"] == answer["images"] - 2
     assert answer["content"] > answer["room"]
+
+
+def test_pictures_on_the_page_lie_over_white():
+    transparent = Image.new("RGBA", (8, 8), (40, 40, 40, 0))
+    content = base64.b64decode(report.picture(transparent).partition(",")[2])
+    with Image.open(io.BytesIO(content)) as shown:
+        assert shown.convert("RGB").getpixel((4, 4)) == (255, 255, 255)

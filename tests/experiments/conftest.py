@@ -10,7 +10,7 @@ from keras_gan import datasets, recipes, runs
 from keras_gan.callbacks import Checkpoint
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError
-from keras_gan.experiments import TrainedRun, trained_run
+from keras_gan.experiments import TrainedRun
 from keras_gan.experiments import __main__ as command
 
 SMALL = {"image_size": "8", "base_filters": 2, "latent_dim": 6, "steps": 8}
@@ -42,12 +42,24 @@ def conditional_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def two_classes_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    digits = datasets.read("digits", 8)
+    few = digits.labels < 2
+    source = folder / "two.npz"
+    np.savez(source, images=digits.array[few], labels=digits.labels[few])
+    return train(
+        folder / "two", data=f"npz:{source}", conditional=True, channels=1, **SMALL
+    )
+
+
+@pytest.fixture(scope="session")
 def points_folder(tmp_path_factory):
     return train(tmp_path_factory.mktemp("runs") / "ring", "ring", steps=8)
 
 
 @pytest.fixture
-def tfds_run(monkeypatch):
+def tfds_run():
     """Returns a function from a source to a run on it, each image its own number.
 
     Labels are the numbers modulo 10; a folder has none. `without_test` makes a run on
@@ -69,8 +81,6 @@ def tfds_run(monkeypatch):
         labels = None if kind == "folder" else numbers % 10
         return Images(numbers[:, None, None, None].astype("uint8"), labels)
 
-    monkeypatch.setattr(trained_run.datasets, "read", read)
-
     class Recipe:
         channels = data_dir = None
 
@@ -80,6 +90,9 @@ def tfds_run(monkeypatch):
     class Run:
         path = "run"
         recipe = Recipe()
+
+        def read_data(self, source):
+            return read(source)
 
         def check_data(self, images):
             assert len(images)

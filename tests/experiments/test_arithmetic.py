@@ -82,9 +82,16 @@ def test_catalogue(experiment, run_folder):
         "arithmetic", run_folder, "--catalogue", 16, files="catalogue"
     )
     _, _, larger = experiment("arithmetic", run_folder, files="catalogue", out="more")
-    # 8 columns: two rows, then the 11 more of the 100 that are the default.
-    np.testing.assert_array_equal(picture, larger[: len(picture)])
-    assert larger.shape[1] == picture.shape[1]
+    for shape in (picture.shape, larger.shape):
+        assert max(shape[:2]) < 1.5 * min(shape[:2])
+    # Both begin with sample 0, its number under it; 100 are the default.
+    np.testing.assert_array_equal(picture[:90, :72], larger[:90, :72])
+    assert larger.size > 5 * picture.size
+
+
+def test_catalogue_of_two_classes_is_no_strip(experiment, two_classes_folder):
+    _, _, picture = experiment("arithmetic", two_classes_folder, files="catalogue")
+    assert max(picture.shape[:2]) < 1.5 * min(picture.shape[:2])
 
 
 def test_expression(experiment, samples, run_folder):

@@ -29,3 +29,15 @@ def test_captions_and_titles_add_words():
     titled = figures.beside(("a title", plain), ("another", plain))
     assert titled.width > 2 * plain.width
     assert figures.below(titled, titled).height == 2 * titled.height
+
+
+def test_sheets_of_any_number_are_nearly_square_and_lie_on_white():
+    images = np.zeros((150, 8, 8, 4), "uint8")
+    picture = np.asarray(figures.sheet(images))
+    height, width, _ = picture.shape
+    assert max(height, width) < 1.5 * min(height, width)
+    assert (picture == 255).all()  # all images are transparent
+
+
+def test_strips_are_not_enlarged_into_longer_ones():
+    assert figures.sheet(np.zeros((1, 8, 512, 1), "uint8")).width == 512

@@ -74,11 +74,9 @@ def client():
 
 def expected_grid(gan, count, seed, truncation, labels):
     """The same pictures from the model itself, in a grid of equal sides."""
-    from export import signatures
-
     seeds = tf.range(seed, seed + count, dtype="int64")
     generator = describe(gan, "faces")
-    latent = signatures.draw(generator, seeds, tf.fill([count], truncation))
+    latent = generator.prior.from_seeds(seeds, tf.fill([count], truncation))
     images = gan.render(latent, np.resize(labels, count))
     side = int(count**0.5)
     rows = images.reshape(side, side, *images.shape[1:])

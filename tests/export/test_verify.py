@@ -164,11 +164,3 @@ def test_examples_are_what_the_model_was_trained_on(gan):
     assert (
         dataclasses.replace(normal, num_classes=1000).examples(64)["label"].max() > 99
     )
-
-
-def test_every_latent_distribution_of_a_gan_can_be_drawn():
-    from export.generator import _DRAWS
-    from keras_gan.models import gan
-
-    assert set(_DRAWS) == set(gan.LATENT_DISTRIBUTIONS)
-    assert keras_gan.GAN is gan.GAN

@@ -157,7 +157,8 @@ def _other_formats(corpus):
     halves().save(corpus.path("tiff.png"), "TIFF")
     halves().save(corpus.path("pdf.jpg"), "PDF")
     halves().save(corpus.path("icon.bmp"), "ICO")
-    corpus.bad |= {"tiff.png", "pdf.jpg", "icon.bmp"}
+    corpus.good["tiff.png"] = "halves"  # its content decides
+    corpus.bad |= {"pdf.jpg", "icon.bmp"}
 
 
 def _cut_short(corpus):

@@ -112,7 +112,9 @@ def saved_model(folder):
 def gan_with(saved, path, layer, argument):
     """Writes a GAN each of whose networks calls the layer with the argument."""
     inputs = keras.Input([2], name="input")
-    network = keras.saving.serialize_keras_object(keras.Model(inputs, inputs))
+    # Through a layer: Keras before 3.13 takes no model without one.
+    model = keras.Model(inputs, keras.layers.Identity(name="identity")(inputs))
+    network = keras.saving.serialize_keras_object(model)
     node = {"args": [], "kwargs": {"inputs": argument}}
     layer = {**layer, "name": "evil", "inbound_nodes": [node]}
     layer["config"] = {**layer["config"], "name": "evil"}
@@ -134,7 +136,7 @@ def of_keras(name, config, module="keras.layers"):
     return {**names, "config": config}
 
 
-# CVE-2026-1462, which Keras refuses.
+# CVE-2026-1462, which Keras refuses from 3.13.2 on.
 def saved_model_layer(saved, path):
     layer = of_keras("TFSMLayer", {"filepath": saved_model(path.parent / "model")})
     gan_with(saved, path, layer, None)

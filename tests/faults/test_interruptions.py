@@ -79,7 +79,11 @@ def test_killed_at_20_moments_half_of_them_while_writing(
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)],
+    [
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+        (signal.SIGTERM, 143),
+    ],
 )
 def test_signal_saves_the_current_step_first(
     number, code, uninterrupted, start, exact, wait_for_step, assert_same_end, tmp_path

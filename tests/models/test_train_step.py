@@ -202,7 +202,9 @@ def test_labels_go_with_their_own_part_of_the_batch():
             return keras.ops.sum(images, axis=1, keepdims=True)
 
     latent, label = keras.Input((2,)), keras.Input((), dtype="int64")
-    generator = keras.Model([latent, label], keras.layers.Dense(3)(latent))
+    # Of an unused label the model would not be connected (Keras before 3.13).
+    of_label = keras.layers.Embedding(6, 3, "zeros")(label)
+    generator = keras.Model([latent, label], keras.layers.Dense(3)(latent) + of_label)
     image, label = keras.Input((3,)), keras.Input((), dtype="int64")
     features = keras.layers.Dense(3, kernel_initializer="identity")(image)
     discriminator = keras.Model([image, label], Recorder()([features, label]))

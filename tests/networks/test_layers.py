@@ -33,6 +33,29 @@ def test_maxout_acts_on_the_last_axis():
     np.testing.assert_allclose(found[:, 3], layer(x[:, 3]), atol=1e-6)
 
 
+def test_the_activation_of_maxout_is_that_of_its_outputs():
+    x = RNG.normal(size=(5, 7)).astype("float32")
+    layer = Maxout(3, 4)
+    linear = layer(x)
+    layer.activation = keras.activations.softmax
+    np.testing.assert_allclose(layer(x), keras.ops.softmax(linear), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"units": 3, "pieces": 0}, "pieces is 0"),
+        ({"units": 3, "pieces": 2.0}, "pieces is 2.0"),
+        ({"units": "3", "pieces": 2}, "units is '3'"),
+        ({"units": 3, "pieces": 2, "dtype": "int8_from_float32"}, "int8_from"),
+    ],
+)
+def test_maxout_refuses_what_it_cannot_do(settings, said):
+    with pytest.raises(ValueError, match=said):
+        Maxout(**settings)
+    Maxout(np.int64(3), np.int64(2))
+
+
 def test_maxout_configuration_round_trip():
     layer = Maxout(3, 4, use_bias=False, kernel_constraint="max_norm", name="m")
     copy = Maxout.from_config(layer.get_config())
@@ -134,6 +157,27 @@ def test_dropout_keeps_the_mean_and_drops_the_rate():
     assert (again == first).all()
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_dropout_of_whole_channels(jit_compile):
+    ones = np.ones((20, 4, 4, 30), "float32")
+    layer = Dropout(0.5, noise_shape=(None, 1, 1, None), seed=1)
+    train = tf.function(lambda: layer(ones, training=True), jit_compile=jit_compile)
+    found = train().numpy()
+    np.testing.assert_array_equal(found, found[:, :1, :1] * ones)
+    assert set(np.unique(found)) == {0.0, 2.0}
+    assert 0.3 < (found == 0).mean() < 0.7
+
+
+def test_dropout_of_everything_has_a_gradient():
+    x = tf.ones([2, 3])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        found = Dropout(1.0)(x, training=True)
+    assert not np.any(found)
+    gradient = tape.gradient(found, x, unconnected_gradients="zero")
+    assert not np.any(gradient)
+
+
 def test_dropout_in_half_precision():
     out = Dropout(0.5, seed=1, dtype="mixed_bfloat16")(np.ones((4, 5)), training=True)
     assert out.dtype == "bfloat16"
@@ -166,3 +210,16 @@ def test_the_kernels_seed_decides_spectral_normalization():
     ):
         np.testing.assert_array_equal(first, again)
     assert np.abs(normalized(1, "float32", 3)[1] - normalized(2, "float32", 3)[1]).any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_spectral_normalization_of_an_embedding(dtype):
+    embedding = keras.layers.Embedding(10, 4, dtype=dtype)
+    layer = SpectralNormalization(embedding)
+    found = layer(np.array([3, 1]), training=True)
+    assert found.dtype == embedding.compute_dtype
+    rows = embedding.embeddings.numpy()[[3, 1]]
+    np.testing.assert_allclose(keras.ops.cast(found, "float32"), rows, rtol=1e-2)
+    for _ in range(30):
+        layer(np.array([3, 1]), training=True)
+    assert abs(np.linalg.norm(embedding.embeddings.numpy(), 2) - 1) < 0.02

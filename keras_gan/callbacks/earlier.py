@@ -1,0 +1,33 @@
+"""What an earlier training left where this one is to write.
+
+Files belong to a model's training if the model was restored from a checkpoint, or if
+the same model object wrote them. Anything else there is another training's, whose files
+must be neither continued nor lost.
+"""
+
+import os
+import weakref
+
+_restored = weakref.WeakSet()
+_written = weakref.WeakKeyDictionary()
+
+
+def mark_restored(model) -> None:
+    """Notes that a model goes on with the training that a checkpoint came from."""
+    _restored.add(model)
+
+
+def is_own(model, path: str | os.PathLike) -> bool:
+    """Returns whether what lies at a path belongs to a model's training.
+
+    From now on it does.
+
+    Args:
+        model: `GAN` that is trained.
+        path: file or folder that its training writes.
+    """
+    paths = _written.setdefault(model, set())
+    path = os.path.abspath(path)
+    own = model in _restored or path in paths
+    paths.add(path)
+    return own

@@ -1,0 +1,49 @@
+"""Arguments that scripts give, checked where they arrive."""
+
+import math
+import numbers
+
+from keras_gan.errors import InputError
+
+
+def whole_number(name: str, value, lowest: int, highest: int = 2**63 - 1) -> int:
+    """Returns a whole number, of Python's or NumPy's kinds, as an int.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        lowest, highest: the bounds, both accepted.
+
+    Raises:
+        InputError: for anything else: a fraction, text, True, a number out of bounds.
+    """
+    # A bool is an integer to Python, and never meant as one here.
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or not lowest <= value <= highest:
+        bounds = f"from {lowest} to {highest}"
+        if highest == 2**63 - 1:
+            bounds = f"of at least {lowest}"
+        raise InputError(f"{name} is {value!r}; it must be a whole number {bounds}.")
+    return int(value)
+
+
+def interval(name: str, value) -> tuple[float, float]:
+    """Returns (low, high) as floats.
+
+    Args:
+        name: of the argument.
+        value: two finite numbers, the lower one first.
+
+    Raises:
+        InputError: for anything else.
+    """
+    try:
+        low, high = (float(end) for end in value)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
+        raise InputError(
+            f"{name} is {value!r}; it must be (low, high), two finite numbers with low "
+            "below high."
+        )
+    return low, high

@@ -1,0 +1,170 @@
+"""Kinds of picture files, told by the first bytes of their content."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+from PIL import ExifTags, Image
+
+HEAD = 132  # bytes that tell the kind of a file; DICOM has its mark at the end
+
+# Pillow tries no decoder but these: each is one more that a hostile file could attack,
+# and some run programs or open other files.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM")
+
+_HEIF_EXTRA = "HEIC is read with pillow-heif only: pip install 'keras-gan[heif]'"
+# What says that a file is a picture that nobody reads here, and what to do about it.
+_UNREADABLE = {
+    "HEIC": _HEIF_EXTRA,
+    "camera raw": "camera raw files cannot be read: export them as TIFF or JPEG",
+    **{
+        name: f"{name} files cannot be read: convert them to PNG or JPEG"
+        for name in (
+            *("JPEG XL", "JPEG 2000", "PSD", "OpenEXR", "DICOM", "SVG", "EPS"),
+            *("ICO", "TGA", "DDS", "QOI", "PCX", "XCF", "HDR", "FITS", "NIfTI"),
+        )
+    },
+}
+_RAW_SUFFIXES = frozenset(
+    [
+        *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq"),
+        *(".kdc", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw"),
+        *(".rw2", ".sr2", ".srf", ".srw", ".x3f"),
+    ]
+)
+# Names that say "picture". Any other name is looked into.
+SUFFIXES = _RAW_SUFFIXES.union(
+    [
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".webp"),
+        *(".bmp", ".dib", ".gif", ".tif", ".tiff", ".avif", ".avifs", ".ppm"),
+        *(".pgm", ".pbm", ".pnm", ".mpo", ".heic", ".heif", ".hif", ".heics"),
+        *(".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".psd", ".psb", ".exr"),
+        *(".dcm", ".svg", ".eps", ".ico", ".tga", ".dds", ".qoi", ".pcx"),
+        *(".xcf", ".hdr", ".fits", ".nii"),
+    ]
+)
+
+_MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"\0\0\0\x0cJXL \r\n\x87\n": "JPEG XL",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"8BPS": "PSD",
+    b"v/1\x01": "OpenEXR",
+    b"<svg": "SVG",
+    b"DDS ": "DDS",
+    b"qoif": "QOI",
+    b"gimp xcf": "XCF",
+    b"#?RADIANCE": "HDR",
+    b"SIMPLE  =": "FITS",
+    b"FUJIFILMCCD-RAW": "camera raw",
+    b"IIRO": "camera raw",
+    b"IIU\0": "camera raw",
+}
+_BY_SUFFIX = {
+    **dict.fromkeys(_RAW_SUFFIXES, "camera raw"),
+    **{".svg": "SVG", ".eps": "EPS", ".tga": "TGA", ".pcx": "PCX", ".dcm": "DICOM"},
+    **{".ico": "ICO", ".nii": "NIfTI", ".jxl": "JPEG XL"},
+}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}  # sizes that the format has had
+
+
+def kind_of(head: bytes, suffix: str) -> str | None:
+    """Return what kind of picture a file holds.
+
+    Args:
+        head: its first `HEAD` bytes, or all of a shorter one.
+        suffix: of its name, in lower case. It decides only if the content does not: a
+            camera's raw file is a TIFF file by its content.
+
+    Returns:
+        One of `FORMATS`, the name of a format that is not read, or None for what is
+        no picture.
+    """
+    kind = _by_content(head, suffix)
+    if kind in (None, "TIFF") and head:
+        kind = _BY_SUFFIX.get(suffix, kind)
+    return kind
+
+
+def _by_content(head, suffix):
+    for magic, kind in _MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "BMP"
+    # A text can begin so too.
+    if re.match(rb"P[1-6]\s+[\d#]", head) and suffix in {"", *SUFFIXES}:
+        return "PPM"
+    if head[128:132] == b"DICM":
+        return "DICOM"
+    if head[4:8] == b"ftyp":
+        length = int.from_bytes(head[:4], "big")
+        brands = {head[i : i + 4] for i in (8, *range(16, min(length, len(head)), 4))}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & _HEIF_BRANDS:
+            return "HEIC"
+        if b"crx " in brands:
+            return "camera raw"
+    return None
+
+
+def open_picture(stream: io.BufferedIOBase, kind: str | None) -> Image.Image:
+    """Open a picture with the one decoder of its kind.
+
+    Args:
+        stream: at the beginning of the file.
+        kind: as `kind_of` returns it.
+
+    Raises:
+        OSError: for a kind that is not read, with what to do about it.
+    """
+    if kind == "HEIC":
+        with contextlib.suppress(ImportError):
+            import pillow_heif
+
+            return pillow_heif.HeifImageFile(stream)
+    if kind is None:
+        raise OSError("cannot identify image file by its content")
+    if kind not in FORMATS:
+        raise OSError(_UNREADABLE[kind])
+    return Image.open(stream, formats=(kind,))
+
+
+def looks_like_a_picture(path: Path) -> bool:
+    """Return whether a file is a picture by its name or, if not, by its content."""
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return True
+    try:
+        if not path.is_file():  # opening a pipe would wait without end
+            return False
+        with path.open("rb") as file:
+            return kind_of(file.read(HEAD), suffix) is not None
+    except OSError:
+        return False
+
+
+def has_wide_colours(picture: Image.Image, kind: str, head: bytes) -> bool:
+    """Return whether a file has colours, or alpha, of more than 8 bits.
+
+    Pillow keeps 8 of them, if it reads such a file at all.
+    """
+    if kind == "PNG":
+        depth, colours = head[24:26]
+        return depth == 16 and colours != 0
+    if kind == "TIFF" and picture.mode[0] not in "IF":
+        return max(picture.tag_v2.get(ExifTags.Base.BitsPerSample, (8,))) > 8
+    return False

@@ -1,0 +1,153 @@
+"""Latent vectors: the distribution they come from, and the ways between two of them."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gan import seeding
+from keras_gan.errors import InputError
+
+DISTRIBUTIONS = ("normal", "uniform")
+# The second word of the seed of each row. `GAN` draws its own vectors with others.
+_SAMPLE_STREAM = -2
+
+
+@dataclasses.dataclass(frozen=True)
+class Prior:
+    """The distribution of latent vectors.
+
+    Args:
+        dim: size of a vector.
+        distribution: "normal" (mean 0, variance 1) or "uniform".
+        bounds: (low, high) of the uniform distribution; unused by the normal one.
+
+    Raises:
+        InputError: for another distribution.
+    """
+
+    dim: int
+    distribution: str = "normal"
+    bounds: tuple[float, float] = (-1.0, 1.0)
+
+    def __post_init__(self):
+        if self.distribution not in DISTRIBUTIONS:
+            raise InputError(
+                f"latent_distribution is {self.distribution!r}. Use "
+                f"{' or '.join(DISTRIBUTIONS)}."
+            )
+
+    def draw(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the vectors of one batch, float32 [count, dim].
+
+        Args:
+            count: rows on each replica.
+            seed: int64 [2]; see `seeding.uniform`.
+        """
+        shape = (count, self.dim)
+        if self.distribution == "normal":
+            return seeding.normal(shape, seed)
+        low, high = self.bounds
+        return low + (high - low) * seeding.uniform(shape, seed)
+
+    def from_seeds(self, seeds: tf.Tensor, truncation: tf.Tensor) -> tf.Tensor:
+        """Returns vectors that are each drawn from a seed of their own.
+
+        A row is the same in every batch, process and server, and changes continuously
+        with its truncation.
+
+        Args:
+            seeds: int64 [batch], any values.
+            truncation: float32 [batch], at least 0, infinity too: the largest distance
+                from the distribution's centre, in standard deviations of a normal and
+                half widths of a uniform one. 0 gives the centre.
+
+        Returns:
+            float32 [batch, dim].
+        """
+
+        def vector(row):
+            seed, truncation = row
+            uniform = tf.random.stateless_uniform(
+                [self.dim], [seed, _SAMPLE_STREAM], -1, 1, alg="philox"
+            )
+            if self.distribution == "uniform":
+                low, high = self.bounds
+                spread = (high - low) / 2 * tf.minimum(truncation, 1.0)
+                return (low + high) / 2 + spread * uniform
+            # The inverse of the truncated distribution's cumulative density, of which
+            # erf is the half above 0. At -1 it would be infinite.
+            largest = float(np.nextafter(np.float32(1), np.float32(0)))
+            share = tf.clip_by_value(uniform, -largest, largest)
+            inside = tf.math.erf(np.float32(np.sqrt(0.5)) * truncation)
+            return np.float32(np.sqrt(2)) * tf.math.erfinv(share * inside)
+
+        # One by one: the last bits of a function of the whole batch would depend on a
+        # row's place in it.
+        return tf.map_fn(vector, (seeds, truncation), fn_output_signature=tf.float32)
+
+    def between(self, a: tf.Tensor, b: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
+        """Returns vectors on the way from `a` to `b` that samples are likely on.
+
+        That is the straight line for uniform vectors and the arc for normal ones.
+
+        Args:
+            a, b, fraction: as of `linear`.
+        """
+        way = linear if self.distribution == "uniform" else spherical
+        return way(a, b, fraction)
+
+    def examples(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Returns vectors drawn without TensorFlow, float32 [count, dim].
+
+        Args:
+            count: rows.
+            rng: decides the vectors.
+        """
+        shape = (count, self.dim)
+        if self.distribution == "normal":
+            return rng.standard_normal(shape).astype("float32")
+        return rng.uniform(*self.bounds, shape).astype("float32")
+
+
+def linear(a: tf.Tensor, b: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
+    """Returns points on the straight line from `a` to `b`.
+
+    Args:
+        a, b: float32 [dim] or [batch, dim].
+        fraction: float32 [batch]; 0 gives `a`, 1 gives `b`.
+
+    Returns:
+        float32 [batch, dim].
+    """
+    return a + fraction[:, tf.newaxis] * (b - a)
+
+
+def spherical(a: tf.Tensor, b: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
+    """Returns points on an arc from `a` to `b`.
+
+    The direction turns evenly and the length changes linearly, because vectors on the
+    straight line are shorter than nearly all samples. If either vector is 0, or both
+    lie on one line, no arc joins them and the straight line is taken.
+
+    Args:
+        a, b, fraction: as of `linear`.
+
+    Returns:
+        float32 [batch, dim].
+
+    Source: Shoemake 1985, section 3.3; for latent vectors White 2016,
+    arXiv 1609.04468, section 2.1.
+    """
+    straight, fraction = linear(a, b, fraction), fraction[:, tf.newaxis]
+    length_a, length_b = (tf.norm(x, axis=-1, keepdims=True) for x in (a, b))
+    first, last = tf.math.divide_no_nan(a, length_a), tf.math.divide_no_nan(b, length_b)
+    cosine = tf.reduce_sum(first * last, axis=-1, keepdims=True)
+    angle = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))
+    direction = tf.math.divide_no_nan(
+        tf.sin((1 - fraction) * angle) * first + tf.sin(fraction * angle) * last,
+        tf.sin(angle),
+    )
+    length = length_a + fraction * (length_b - length_a)
+    arc = (tf.sin(angle) > 1e-3) & (length_a > 0) & (length_b > 0)
+    return tf.where(arc, length * direction, straight)
