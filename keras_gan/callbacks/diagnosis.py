@@ -406,7 +406,7 @@ class Diagnosis(StepCallback):
         step = self.step_after(batch)
         every = self.every_steps or interval_at(step) // 2
         if step // every > self._looked // every:
-            self._look(step, self._recent.take())
+            self._look(step, self._recent.take()[1])
 
     def on_epoch_end(self, epoch, logs=None):
         if self._recent is not None:

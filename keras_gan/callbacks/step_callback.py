@@ -74,33 +74,34 @@ class RecentMeans:
 
     Args:
         model: `GAN`, whose metrics are `keras.metrics.Mean`.
+        earlier: sums and counts of this epoch's steps before the first look, float64
+            [metrics, 2]; None takes those of this moment.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, earlier=None):
         self._model = model
-        self._base = self._totals()
-        self._sums = np.zeros_like(self._base)
+        self._ended = np.zeros((len(model.metrics), 2))  # sums of epochs that ended
+        now = self._totals()
+        # Sums that were there before the last look.
+        self._before = now if earlier is None or _fewer(now, earlier) else earlier
 
     def end_epoch(self) -> None:
         """Keeps the sums of an epoch, whose metrics Keras is about to reset."""
-        self._gather()
-        self._base = np.zeros_like(self._base)
+        self._ended = self._ended + self._totals()
 
-    def take(self) -> dict[str, float]:
-        """Returns the mean of each metric since the last look."""
-        self._gather()
-        means = self._sums[:, 0] / np.maximum(self._sums[:, 1], 1)
-        self._sums = np.zeros_like(self._sums)
-        names = [metric.name for metric in self._model.metrics]
-        return dict(zip(names, means.tolist(), strict=True))
-
-    def _gather(self):
-        now = self._totals()
-        if now[0, 1] < self._base[0, 1]:
+    def take(self) -> tuple[int, dict[str, float]]:
+        """Returns how many steps there were since the last look, and their means."""
+        now = self._ended + self._totals()
+        if _fewer(now, self._before):
             # `DivergenceGuard` went back and reset the metrics in mid-epoch.
-            self._base = np.zeros_like(self._base)
-        self._sums += now - self._base
-        self._base = now
+            self._before = self._ended
+        recent = now - self._before
+        steps = int(recent[0, 1])
+        means = recent[:, 0] / max(steps, 1)
+        # From the means: a resumed run has them, but not the sums.
+        self._before = self._before + np.stack([means * steps, recent[:, 1]], axis=1)
+        names = [metric.name for metric in self._model.metrics]
+        return steps, dict(zip(names, means.tolist(), strict=True))
 
     def _totals(self):
         """Sum and count of each metric since the epoch began, float64 [metrics, 2]."""
@@ -115,6 +116,10 @@ class RecentMeans:
         )
 
 
+def _fewer(sums, others):
+    return sums[0, 1] < others[0, 1]
+
+
 class StepCallback(keras.callbacks.Callback):
     """Knows the model's step without reading it back from the device at each batch."""
 
@@ -124,3 +129,76 @@ class StepCallback(keras.callbacks.Callback):
     def step_after(self, batch: int) -> int:
         """Returns how many steps the model has taken once this batch of `fit` ended."""
         return self._steps_before_epoch + batch + 1
+
+
+class LogCallback(StepCallback):
+    """Gets the means of the metrics at each point of the log.
+
+    There is a point every so many steps. Its means are those since the point before,
+    or since the epoch began if that is later: a checkpoint holds no other sums, so a
+    resumed run has the same points. Epochs that are shorter than the interval have
+    points at their ends only; longer ones have one more at their end. The last point
+    comes when training ends.
+
+    A subclass defines `on_point`.
+
+    Args:
+        every_steps: steps between points; None is 100 up to step 1,000 and 500 after
+            it.
+    """
+
+    def __init__(self, every_steps=None):
+        super().__init__()
+        require_interval("every_steps", every_steps)
+        self.every_steps = every_steps
+
+    def on_point(self, epoch: int, step: int, means: dict[str, float]) -> None:
+        """Receives the epoch, counted from 0, the step, and the means."""
+        raise NotImplementedError
+
+    def on_train_begin(self, logs=None):
+        self._last_point = steps_taken(self.model)
+        self._earlier = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._epoch = epoch
+        self._means = None
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._means is None:
+            # Not earlier: `Checkpoint` puts the sums of a resumed epoch back when the
+            # epoch begins.
+            self._means = RecentMeans(self.model, self._earlier)
+            self._earlier = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.step_after(batch)
+        steps = self.params["steps"]
+        # The end of an epoch is on_epoch_end's: a checkpoint of it comes after its row.
+        if step % (steps or step + 1) and self._is_point(step, self._last_point, False):
+            self._take(step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = steps_taken(self.model)
+        if self._is_point(step, self._last_point, True):
+            self._take(step)
+
+    def on_train_end(self, logs=None):
+        step = steps_taken(self.model)
+        if step > self._last_point:
+            self._take(step)
+
+    def _is_point(self, step, before, ends_epoch):
+        """Returns whether there is a point at a step, after one at the step before."""
+        steps = self.params["steps"]
+        long = steps is None or steps >= interval_at(step, self.every_steps)
+        if long and ends_epoch:
+            return step > before
+        return (long or ends_epoch) and is_due(before, step, self.every_steps)
+
+    def _take(self, step):
+        steps, means = self._means.take()
+        self._last_point = step
+        if steps:
+            self.on_point(self._epoch, step, means)

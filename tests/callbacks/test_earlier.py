@@ -16,7 +16,7 @@ from keras_gan.callbacks import (
     Evaluate,
     MetricsCSV,
     SampleGrid,
-    TensorBoardEpochs,
+    TensorBoardPoints,
     restore_newest,
 )
 from keras_gan.evaluate import RealImages
@@ -187,7 +187,7 @@ def test_logs_and_pictures_of_another_training_are_set_aside(images, tmp_path, c
             DivergenceGuard(checkpoint, path=tmp_path / "divergences.json"),
             Diagnosis(images.array, path=tmp_path / "findings.json"),
             SampleGrid(tmp_path / "samples", 2, animation=tmp_path / "all.gif"),
-            TensorBoardEpochs(tmp_path / "tb"),
+            TensorBoardPoints(tmp_path / "tb"),
         ]
 
     other = make_gan(seed=9)
