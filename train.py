@@ -104,8 +104,9 @@ def parse(arguments):
     setting("--steps-per-execution", int, "at most so many before callbacks see one")
     switch("--deterministic", "repeat bit for bit, somewhat slower")
     setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
-    setting("--sample-steps", int, "steps between sample grids, not an epoch")
-    setting("--evaluate-epochs", int, "epochs between measures of the images")
+    setting("--sample-steps", int, "steps between sample grids, not 100 and later 500")
+    setting("--evaluate-steps", int, "steps between measures of the images")
+    setting("--evaluate-epochs", int, "epochs between them instead")
     setting(
         "--features", str, "what they compare: random, classifier, inception, or pixels"
     )
@@ -381,7 +382,7 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
 
     recipe = run.recipe
     measures = []
-    if real is not None and recipe.evaluate_epochs is not None:
+    if real is not None and (recipe.evaluate_epochs or recipe.evaluate_steps):
         evaluate = callbacks.Evaluate(
             real,
             measures_of(real),
@@ -390,6 +391,7 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
             best_directory=run.path / "best",
             also={"seconds": stop.seconds},
             signals=signals,
+            every_steps=recipe.evaluate_steps,
         )
         measures.append(evaluate)
     return [
@@ -406,7 +408,7 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
             class_names=images.class_names,
         ),
         callbacks.MetricsCSV(run.path / "metrics.csv"),
-        callbacks.TensorBoardEpochs(run.path / "tensorboard"),
+        callbacks.TensorBoardPoints(run.path / "tensorboard"),
     ]
 
 

@@ -60,9 +60,11 @@ class Recipe:
         strategy: key of `distribution.STRATEGIES`: where it trains.
         deterministic: repeat bit for bit, somewhat slower.
         checkpoint_steps: steps between checkpoints; None is every five minutes.
-        sample_steps: steps between sample grids; None is every epoch.
-        evaluate_epochs: epochs between measures of the images; None takes them at the
-            end alone, and keeps no best model.
+        sample_steps: steps between sample grids; None is 100 up to step 1,000 and 500
+            after it.
+        evaluate_epochs: epochs between measures of the images.
+        evaluate_steps: steps between them instead. Where both are None, they are taken
+            at the end alone, and no best model is kept.
         features: what the measures compare, as `features.get` takes it.
         divergence_steps: steps between looks for values that are not finite.
         divergence_retries: how many times a run that has diverged goes back to its
@@ -107,6 +109,7 @@ class Recipe:
     checkpoint_steps: int | None = None
     sample_steps: int | None = None
     evaluate_epochs: int | None = None
+    evaluate_steps: int | None = None
     features: str = "random"
     divergence_steps: int = 100
     divergence_retries: int = 0
@@ -118,7 +121,7 @@ class Recipe:
         self._require_size("batch_size", _MOST_IMAGES)
         for name in ("discriminator_steps", "checkpoint_steps", "sample_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
-        for name in ("evaluate_epochs", "divergence_steps"):
+        for name in ("evaluate_epochs", "evaluate_steps", "divergence_steps"):
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in ("penalty_interval", "steps_per_execution"):
             self._require(name, lambda value: value >= 1, "at least 1")
@@ -149,6 +152,11 @@ class Recipe:
             raise InputError(
                 f"epochs is {self.epochs}, steps {self.steps}, minutes {self.minutes}; "
                 "exactly one of them decides how long a run is."
+            )
+        if self.evaluate_epochs is not None and self.evaluate_steps is not None:
+            raise InputError(
+                f"evaluate_epochs is {self.evaluate_epochs} and evaluate_steps "
+                f"{self.evaluate_steps}; give one of them."
             )
         self.image_shape_asked_for()
         storage.bytes_of(self.memory_budget)
@@ -193,8 +201,8 @@ class Recipe:
     def override(self, changes: dict) -> "Recipe":
         """Returns this recipe with other values for some fields.
 
-        Another length replaces the recipe's, and another penalty comes with its own
-        weight and at each step.
+        Another length or interval of measures replaces the recipe's, and another
+        penalty comes with its own weight and at each step.
 
         Raises:
             InputError: for a field that the recipe does not have.
@@ -210,6 +218,9 @@ class Recipe:
         lengths = {"epochs", "steps", "minutes"}
         if lengths & changes.keys():
             changes = {**dict.fromkeys(lengths), **changes}
+        intervals = {"evaluate_epochs", "evaluate_steps"}
+        if intervals & changes.keys():
+            changes = {**dict.fromkeys(intervals), **changes}
         if "penalty" in changes:
             changes = {"penalty_weight": None, "penalty_interval": 1, **changes}
         return dataclasses.replace(self, **changes)
@@ -273,7 +284,8 @@ class Recipe:
         """
         if self.strategy != "one-device":
             return 1  # TensorFlow fails at conditions of several steps on replicas
-        lengths = (*boundaries, self.sample_steps, self.checkpoint_steps)
+        own = (self.sample_steps, self.checkpoint_steps, self.evaluate_steps)
+        lengths = (*boundaries, *own)
         common = math.gcd(*(length for length in lengths if length))
         return max(n for n in range(1, self.steps_per_execution + 1) if common % n == 0)
 
@@ -510,7 +522,7 @@ RECIPES: dict[str, Recipe] = {
         # time, keep all that is not training below a twentieth of the time.
         sample_steps=140,
         steps_per_execution=7,
-        evaluate_epochs=25,
+        evaluate_steps=700,
         # So few images are soon learned by heart by a discriminator without a penalty.
         penalty="r1",
         penalty_weight=0.3,

@@ -4,7 +4,7 @@
 config.json      recipe, settings, facts of the data, versions
 files.json       each file of a folder of pictures, and a sum of its pixels
 bad_images.txt   files that could not be read, where there are any
-metrics.csv      means of each epoch
+metrics.csv      means of the losses through training
 measures.csv     measures of the images, where they are taken during training
 tensorboard/     the same for TensorBoard
 findings.json    failures that were seen during training
@@ -384,7 +384,7 @@ def load(path, best: bool = False):
     folder = run.path / ("best" if best else "checkpoints")
     if restore_newest(gan, folder) is None:
         advice = (
-            "a run that was begun with --evaluate-epochs keeps its best model there"
+            "a run that was begun with --evaluate-steps keeps its best model there"
             if best
             else "train.py --resume goes on with it"
         )

@@ -123,6 +123,15 @@ def test_override_replaces_the_length_and_the_penalty_as_a_whole():
         recipe.override({"colour": 1})
 
 
+def test_one_interval_of_measures_replaces_the_other():
+    recipe = recipes.get("digits").override({"evaluate_epochs": 2})
+    assert (recipe.evaluate_epochs, recipe.evaluate_steps) == (2, None)
+    recipe = recipe.override({"evaluate_steps": 9})
+    assert (recipe.evaluate_epochs, recipe.evaluate_steps) == (None, 9)
+    with pytest.raises(InputError, match="evaluate_epochs is 2 and evaluate_steps 9"):
+        recipe.override({"evaluate_epochs": 2, "evaluate_steps": 9})
+
+
 def test_penalties_at_intervals_need_a_penalty():
     with pytest.raises(InputError, match="penalty_interval is 4"):
         recipes.get("dcgan-mnist").override({"penalty_interval": 4}).build(

@@ -10,7 +10,7 @@ from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
 from keras_gan.callbacks.step_callback import steps_taken
 from keras_gan.callbacks.stop import StopAfter, StopOnSignal, StopTogether
-from keras_gan.callbacks.tensorboard import TensorBoardEpochs
+from keras_gan.callbacks.tensorboard import TensorBoardPoints
 
 __all__ = [
     "Checkpoint",
@@ -25,7 +25,7 @@ __all__ = [
     "StopAfter",
     "StopOnSignal",
     "StopTogether",
-    "TensorBoardEpochs",
+    "TensorBoardPoints",
     "restore_newest",
     "steps_taken",
 ]

@@ -7,13 +7,19 @@ import math
 import pathlib
 import sys
 
-import keras
 import numpy as np
 import tqdm
 
 from keras_gan import losses
 from keras_gan.callbacks.earlier import is_own
-from keras_gan.callbacks.step_callback import steps_of_epoch, steps_taken
+from keras_gan.callbacks.step_callback import (
+    RecentMeans,
+    StepCallback,
+    interval_at,
+    require_interval,
+    steps_of_epoch,
+    steps_taken,
+)
 from keras_gan.errors import Diverged, InputError
 from keras_gan.files import json_text, set_aside, write_whole
 
@@ -22,8 +28,8 @@ from keras_gan.files import json_text, set_aside, write_whole
 COIN_VALUE = -math.log(4)
 EQUILIBRIUM_LOSSES = math.log(8)
 
-# Epochs that a state lasts before it counts. Healthy runs pass through any of them in
-# their first epochs; five in a row were seen in failed ones only.
+# Windows of steps that a state lasts before it counts: 250 steps at first. Healthy runs
+# pass through any of them in their first 250 steps.
 PATIENCE = 5
 # D(x) above, D(G(z)) below 1 minus it. Healthy runs of the recipes stay under 0.95; the
 # run of `gan-mnist-paper` that drew only ones went from 0.98 to 0.999.
@@ -34,22 +40,39 @@ BEHIND = 0.05
 # D(x) - D(G(z)) under which the two are not told apart. A discriminator that does tell
 # and has a low V all the same is overconfident, not behind.
 TOLD_APART = 0.05
-# Share of the real images' variance. Healthy runs rise through it and stay above 0.65;
-# the real ones of MNIST have 0.45, and a generator with one image for all has 0.
-DIVERSE = 0.5
-# How much that share grows within PATIENCE epochs where a generator has yet to learn.
-# The slowest healthy start seen, with epochs of 60 steps, grew by 0.3.
+# D(x) - D(G(z)) over which the players grow apart, where it grows too. Healthy runs had
+# 0.8 in their first 100 steps, and then 0.02 (`ring`) to 0.5 (`dcgan-cifar10`). The run
+# of `dcgan-mnist` with a generator's learning rate of 0.1 went from 0.6 to 0.78.
+APART = 0.6
+# Share of the real images' variance. In looks 50 steps apart, healthy runs fell back to
+# 0.43 (`dcgan-cifar10`, steps 500 to 600); the run with the rate of 0.1 ended at 0.05.
+# `gan-mnist-paper` draws one image until step 900: this is reported, and its end too.
+DIVERSE = 0.25
+# Kinds of images, as `_Kinds` counts them, beside those of as many real ones. From step
+# 250 on, healthy runs had 0.42 (`ring`), 0.54 (`dcgan-cifar10`) and 0.6 to 1 (`digits`,
+# 200 digits, `dcgan-mnist`, faces, 60 and 40 emoji), or grew by 0.3 in 200 steps
+# (`gan-mnist`). The run with the rate of 0.1 had 0.02 to 0.09.
+FEW_KINDS = 0.3
+# How much either share grows within PATIENCE windows where a generator still learns.
+# The slowest healthy start, `gan-mnist`, grew by 0.2 in 200 steps.
 LEARNING = 0.05
-# Epochs in which losses are watched for swings: room for at least two of them.
+# Windows in which losses are watched for swings: room for at least two of them.
 SWING_WINDOW = 8
-# Share of their size that the losses go to and fro by at a mean epoch. Healthy runs had
-# 0.02 to 0.22, the most in the hump of their first epochs; games that circled 0.4 to 2.
+# Share of their size that the losses go to and fro by at a mean window. Healthy runs
+# had 0.02 to 0.22 in epochs of 28 to 938 steps, and 0.01 to 0.18 in windows of 50, the
+# most in their first hump; games that circled had 0.4 to 2.
 SWING = 0.3
 # Under it an oscillation has ended; apart from SWING, so that no run flickers.
 CALM = 0.2
 
 # Real images of which the variance is taken.
 _REAL_IMAGES = 1024
+# Real images among which each image finds the one most like it.
+_REFERENCES = 512
+# Images below which kinds are not counted.
+_FEWEST_COUNTED = 16
+# Pixels along a side that are compared.
+_COMPARED_SIDE = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,39 +80,45 @@ class Finding:
     """What was seen of a run.
 
     Args:
-        kind: "discriminator_ahead", "discriminator_behind", "oscillation" or
-            "mode_collapse".
-        epoch: at whose end it was seen, counted from 1 as in the progress line.
+        kind: "discriminator_ahead", "discriminator_behind", "growing_apart",
+            "oscillation" or "mode_collapse".
+        step: at which it was seen.
+        epoch: in which it was seen, counted from 1 as in the progress line.
         message: one or two sentences for a person.
         ended: whether the failure has ended, not begun.
     """
 
     kind: str
+    step: int
     epoch: int
     message: str
     ended: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
-class Epoch:
-    """The numbers of one epoch: the metrics of `GAN` and the diversity at its end.
+class Window:
+    """The numbers of some steps: means of the metrics of `GAN`, and of its images.
 
     Args:
-        number: counted from 1.
-        diversity: variance of generated images divided by that of real ones.
+        first, last: its steps; the first step of all is 1.
+        diversity: variance of generated images at its end, divided by that of real
+            ones.
+        kinds: kinds of generated images at its end, divided by those of real ones.
     """
 
-    number: int
+    first: int
+    last: int
     discriminator_loss: float
     generator_loss: float
     d_real: float
     d_fake: float
     value: float
     diversity: float
+    kinds: float
 
 
 class Symptom:
-    """One failure: how the last epochs show it, and what people do about it.
+    """One failure: how the last windows show it, and what people do about it.
 
     A subclass gives `kind`, `name` and `advice`, and defines `seen` and `describe`.
     """
@@ -97,24 +126,24 @@ class Symptom:
     kind: str
     name: str
     advice: str
-    window = PATIENCE
+    length = PATIENCE
 
     def suits(self, objective) -> bool:
         """Returns whether it can be told from the logits of that game."""
         return True
 
-    def seen(self, epoch: Epoch) -> bool:
-        """Returns whether one epoch shows it."""
+    def seen(self, window: Window) -> bool:
+        """Returns whether one window shows it."""
         raise NotImplementedError
 
-    def judge(self, epochs: list[Epoch]) -> bool | None:
-        """Returns whether the `window` of epochs shows it; None where it is unclear."""
-        seen = [self.seen(epoch) for epoch in epochs]
+    def judge(self, windows: list[Window]) -> bool | None:
+        """Returns whether `length` windows show it; None where that is unclear."""
+        seen = [self.seen(window) for window in windows]
         if all(seen):
             return True
         return None if any(seen) else False
 
-    def describe(self, epochs: list[Epoch]) -> str:
+    def describe(self, windows: list[Window]) -> str:
         """Returns the numbers that tell."""
         raise NotImplementedError
 
@@ -125,10 +154,10 @@ class _Probabilities(Symptom):
     def suits(self, objective):
         return objective.logit_is_log_odds
 
-    def describe(self, epochs):
+    def describe(self, windows):
         return (
-            f"D(x) is {_mean(epochs, 'd_real'):.3f}, D(G(z)) "
-            f"{_mean(epochs, 'd_fake'):.3f}, V {_mean(epochs, 'value'):.3f}"
+            f"D(x) is {_mean(windows, 'd_real'):.3f}, D(G(z)) "
+            f"{_mean(windows, 'd_fake'):.3f}, V {_mean(windows, 'value'):.3f}"
         )
 
 
@@ -143,8 +172,37 @@ class DiscriminatorAhead(_Probabilities):
         "few, move them (translation 0.125)."
     )
 
-    def seen(self, epoch):
-        return epoch.d_real > AHEAD and epoch.d_fake < 1 - AHEAD
+    def seen(self, window):
+        return window.d_real > AHEAD and window.d_fake < 1 - AHEAD
+
+
+class GrowingApart(_Probabilities):
+    """D tells more and more images apart: the generator does not keep up."""
+
+    kind = "growing_apart"
+    name = "the players grow apart"
+    advice = (
+        "The generator does not keep up, and often draws few kinds of images: add a "
+        "penalty such as r1, lower the discriminator's learning rate, or, where images "
+        "are few, move them (translation 0.125)."
+    )
+
+    def seen(self, window):
+        return self._gap(window) > APART
+
+    def judge(self, windows):
+        present = super().judge(windows)
+        growing = self._gap(windows[-1]) > self._gap(windows[0])
+        return None if present and not growing else present
+
+    def _gap(self, window):
+        return window.d_real - window.d_fake
+
+    def describe(self, windows):
+        return (
+            f"D(x) - D(G(z)) went from {self._gap(windows[0]):.2f} to "
+            f"{self._gap(windows[-1]):.2f}"
+        )
 
 
 class DiscriminatorBehind(_Probabilities):
@@ -158,9 +216,9 @@ class DiscriminatorBehind(_Probabilities):
         "penalty."
     )
 
-    def seen(self, epoch):
-        cannot_tell = epoch.d_real - epoch.d_fake < TOLD_APART
-        return cannot_tell and epoch.value < COIN_VALUE - BEHIND
+    def seen(self, window):
+        cannot_tell = window.d_real - window.d_fake < TOLD_APART
+        return cannot_tell and window.value < COIN_VALUE - BEHIND
 
 
 class Oscillation(Symptom):
@@ -172,35 +230,37 @@ class Oscillation(Symptom):
         "The players circle around the equilibrium: lower both learning rates, Adam's "
         "beta_1 to 0.5 or less, or add a penalty such as r1."
     )
-    window = SWING_WINDOW
+    length = SWING_WINDOW
 
     def suits(self, objective):
         # A critic's values have no scale, and drift where nothing is wrong.
         return not isinstance(objective, losses.Wasserstein)
 
-    def judge(self, epochs):
-        swing = self.swing(epochs)
+    def judge(self, windows):
+        swing = self.swing(windows)
         if swing > SWING:
             return True
         return None if swing > CALM else False
 
-    def swing(self, epochs: list[Epoch]) -> float:
-        """Returns the share of the losses' size that a mean epoch goes to and fro.
+    def swing(self, windows: list[Window]) -> float:
+        """Returns the share of the losses' size that a mean window goes to and fro.
 
-        It is the way from the first epoch's losses to the last one's, less the direct
+        It is the way from the first window's losses to the last one's, less the direct
         way: 0 for a steady rise or fall, whatever its size.
         """
-        values = np.array([(e.discriminator_loss, e.generator_loss) for e in epochs])
+        values = np.array([(e.discriminator_loss, e.generator_loss) for e in windows])
         steps = np.diff(values, axis=0)
         detour = abs(steps).sum(axis=0) - abs(steps.sum(axis=0))
         size = max(abs(values).mean(axis=0).sum(), EQUILIBRIUM_LOSSES)
         return float(detour.sum() / len(steps) / size)
 
-    def describe(self, epochs):
+    def describe(self, windows):
+        length = round((windows[-1].last - windows[0].first + 1) / len(windows))
         return (
-            f"each epoch they go to and fro by {self.swing(epochs):.0%} of their size; "
-            f"the discriminator's went through {_range(epochs, 'discriminator_loss')}, "
-            f"the generator's through {_range(epochs, 'generator_loss')}"
+            f"each {length} steps they go to and fro by {self.swing(windows):.0%} of "
+            "their size; the discriminator's went through "
+            f"{_range(windows, 'discriminator_loss')}, the generator's through "
+            f"{_range(windows, 'generator_loss')}"
         )
 
 
@@ -210,62 +270,78 @@ class ModeCollapse(Symptom):
     kind = "mode_collapse"
     name = "the generator's images are too much alike"
     advice = (
-        "Modes have collapsed, or the generator never began to learn: lower its "
+        "Modes have collapsed, or the generator has not begun to learn: lower its "
         "learning rate or raise the discriminator's, try the relativistic objective "
         "with the penalty r1r2, or go back to a checkpoint from before."
     )
 
-    def seen(self, epoch):
-        return epoch.diversity < DIVERSE
+    def seen(self, window):
+        return window.diversity < DIVERSE or window.kinds < FEW_KINDS
 
-    def judge(self, epochs):
-        present = super().judge(epochs)
-        learning = epochs[-1].diversity - epochs[0].diversity > LEARNING
+    def judge(self, windows):
+        present = super().judge(windows)
+        first, last = windows[0], windows[-1]
+        # A share that cannot be taken is NaN, which is greater than nothing.
+        learning = (
+            last.diversity - first.diversity > LEARNING
+            or last.kinds - first.kinds > LEARNING
+        )
         return None if present and learning else present
 
-    def describe(self, epochs):
-        return (
-            f"their variance is {epochs[-1].diversity:.2g} times that of real images, "
-            f"and was {epochs[0].diversity:.2g}"
+    def describe(self, windows):
+        first, last = windows[0], windows[-1]
+        text = (
+            f"their variance is {last.diversity:.2g} times that of real images, and "
+            f"was {first.diversity:.2g}"
         )
+        if math.isnan(last.kinds):
+            return text
+        return f"{text}; they are of {last.kinds:.0%} as many kinds as real ones"
 
 
-SYMPTOMS = (DiscriminatorAhead(), DiscriminatorBehind(), Oscillation(), ModeCollapse())
+SYMPTOMS = (
+    DiscriminatorAhead(),
+    DiscriminatorBehind(),
+    GrowingApart(),
+    Oscillation(),
+    ModeCollapse(),
+)
 
 
-class Diagnosis(keras.callbacks.Callback):
+class Diagnosis(StepCallback):
     """Warns of the failures of adversarial training, once each time one begins or ends.
 
-    It looks at the metrics of each epoch, and at the images that the generator makes
-    of the same latent vectors:
+    It looks at the means of the metrics over windows of steps, and at the images that
+    the generator makes of the same latent vectors at their ends:
 
     - the discriminator is far ahead: D(x) and 1 - D(G(z)) above 0.98;
     - or far behind: D(x) and D(G(z)) alike, and V of the game below that of a coin;
-    - oscillation: both losses go back and forth from epoch to epoch;
-    - mode collapse: the images vary less than half as much as real ones.
+    - the players grow apart: D(x) - D(G(z)) above 0.6, and it grows;
+    - oscillation: both losses go back and forth from window to window;
+    - mode collapse: the images vary less than a quarter as much as real ones, or are of
+      less than a third as many kinds. Each image has the kind of the real image that is
+      most like it, and kinds are counted as those of real images are.
 
-    Each is judged on the last 5 or 8 epochs. The first two need probabilities, which
-    the objectives "minimax" and "non_saturating" have; losses of "wasserstein" are not
-    watched for oscillation. A generator that draws one kind of image in many ways
-    vanishes in no variance: count its modes (`metrics.mode_coverage`, `metrics.
-    density_coverage`).
+    Each is judged on the last 5 or 8 windows, whatever the length of an epoch. The
+    first three need probabilities, which the objectives "minimax" and
+    "non_saturating" have; losses of "wasserstein" are not watched for oscillation.
 
     Writes each warning to stderr, above a progress bar, and keeps it in `findings`, a
-    list of `Finding`. Training is not touched, its random state included. A run that
-    is resumed is watched anew, and its file goes on.
+    list of `Finding`. Training is not touched, its random state included. A resumed run
+    is watched from its first step on, and its file goes on.
 
     Args:
         real: images of the data as `GAN.generate` gives them: uint8 [N, *image_shape]
             (`Images.array`), or floats where `value_range` is None. Where they are all
             alike, mode collapse is not looked for.
-        count: generated images at the end of each epoch, at least 2.
+        count: generated images at the end of each window, at least 2.
         seed: decides their latent vectors.
         path: JSON file with the list of all findings of the run, or None.
+        every_steps: steps of a window; None is 50 up to step 1,000 and 250 after it.
 
     Raises:
-        InputError: for a count below 2; when training begins, for real images that
-            the model could not have made, or with a `path` for data of unknown length
-            without `steps_per_epoch`.
+        InputError: for a count below 2 or `every_steps` below 1; when training begins,
+            for real images that the model could not have made.
 
     Example:
 
@@ -274,7 +350,7 @@ class Diagnosis(keras.callbacks.Callback):
     diagnosis = Diagnosis(images.array)
     gan.fit(images.batches(64), epochs=50, callbacks=[diagnosis])
     for finding in diagnosis.findings:
-        print(finding.epoch, finding.kind, finding.message)
+        print(finding.step, finding.kind, finding.message)
     ```
 
     Sources: Goodfellow et al. 2014, arXiv 1406.2661, sections 3 (a discriminator too
@@ -283,21 +359,31 @@ class Diagnosis(keras.callbacks.Callback):
     Mescheder et al. 2018, arXiv 1801.04406 (circling, r1).
     """
 
-    def __init__(self, real, count=64, seed=0, path=None):
+    def __init__(self, real, count=64, seed=0, path=None, every_steps=None):
         super().__init__()
         if count < 2:
             raise InputError(f"count is {count}; it must be at least 2.")
+        require_interval("every_steps", every_steps)
         self.real = real
         self.count = count
         self.seed = seed
         self.path = path and pathlib.Path(path)
+        self.every_steps = every_steps
         self.findings = []
 
     def on_train_begin(self, logs=None):
-        self._real_variance = self._variance_of_real_images()
+        self._check_real_images()
+        # Sorted, for an array that is read from a file.
+        order = np.random.default_rng(0).permutation(len(self.real))
+        real = self.real[np.sort(order[:_REAL_IMAGES])]
+        # A share of nothing shows nothing.
+        self._real_variance = _variance(real) or math.nan
+        self._kinds = _Kinds(real, self.count)
         self._latent = self.model.sample_latent(self.count, self.seed)
         self._symptoms = [s for s in SYMPTOMS if s.suits(self.model.objective)]
-        self._epochs = collections.deque(maxlen=max(s.window for s in SYMPTOMS))
+        self._windows = collections.deque(maxlen=max(s.length for s in SYMPTOMS))
+        self._recent = None
+        self._looked = steps_taken(self.model)
         self._since = {}
         self.findings = []
         if self.path:
@@ -306,43 +392,71 @@ class Diagnosis(keras.callbacks.Callback):
             self._earlier = self._findings_before_resume()
             self._write()
 
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._epoch = epoch + 1
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._recent is None:
+            # Not earlier: `Checkpoint` puts the sums of a resumed epoch back when the
+            # epoch begins.
+            self._recent = RecentMeans(self.model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.step_after(batch)
+        every = self.every_steps or interval_at(step) // 2
+        if step // every > self._looked // every:
+            self._look(step, self._recent.take()[1])
+
     def on_epoch_end(self, epoch, logs=None):
-        names = [metric.name for metric in self.model.metrics]
-        numbers = {name: float(logs[name]) for name in names}
-        if not np.isfinite(list(numbers.values())).all():
+        if self._recent is not None:
+            self._recent.end_epoch()
+
+    def _look(self, step, means):
+        first, self._looked = self._looked + 1, step
+        if not np.isfinite(list(means.values())).all():
             return  # no number of a run that diverged tells anything
         try:
             images = self.model.render(self._latent)
         except Diverged:
             return
         diversity = _variance(images) / self._real_variance
-        self._epochs.append(Epoch(epoch + 1, diversity=diversity, **numbers))
+        self._windows.append(
+            Window(
+                first,
+                step,
+                diversity=diversity,
+                kinds=self._kinds.share(images),
+                **means,
+            )
+        )
         for symptom in self._symptoms:
-            if len(self._epochs) >= symptom.window:
-                self._examine(symptom, list(self._epochs)[-symptom.window :])
+            if len(self._windows) >= symptom.length:
+                self._examine(symptom, list(self._windows)[-symptom.length :])
 
-    def _examine(self, symptom, epochs):
-        present = symptom.judge(epochs)
+    def _examine(self, symptom, windows):
+        present = symptom.judge(windows)
         since = self._since.get(symptom.kind)
+        first, last = windows[0].first, windows[-1].last
         if present is True and since is None:
-            self._since[symptom.kind] = since = epochs[0].number
+            self._since[symptom.kind] = since = first
             message = (
-                f"{symptom.name} since epoch {since}: {symptom.describe(epochs)}. "
+                f"{symptom.name} since step {since}: {symptom.describe(windows)}. "
                 f"{symptom.advice}"
             )
         elif present is False and since is not None:
             del self._since[symptom.kind]
             message = (
-                f"no longer so since epoch {epochs[0].number}: {symptom.name} (had "
-                f"begun at epoch {since}); now {symptom.describe(epochs)}."
+                f"no longer so since step {first}: {symptom.name} (had begun at step "
+                f"{since}); now {symptom.describe(windows)}."
             )
         else:
             return
-        finding = Finding(symptom.kind, epochs[-1].number, message, ended=not present)
+        finding = Finding(symptom.kind, last, self._epoch, message, ended=not present)
         self.findings.append(finding)
         if self.path:
             self._write()
-        tqdm.tqdm.write(f"epoch {finding.epoch}: {message}", file=sys.stderr)
+        tqdm.tqdm.write(f"step {last}: {message}", file=sys.stderr)
 
     def _set_aside_others(self):
         own = is_own(self.model, self.path)
@@ -350,18 +464,23 @@ class Diagnosis(keras.callbacks.Callback):
             set_aside(self.path)
 
     def _findings_before_resume(self):
-        epochs = steps_taken(self.model) // steps_of_epoch(self)
-        if not epochs or not self.path.exists():
+        step = steps_taken(self.model)
+        if not step or not self.path.exists():
             return []
         found = json.loads(self.path.read_bytes())
         # A run that died had gone on after the checkpoint from which it is resumed.
-        return [finding for finding in found if finding["epoch"] <= epochs]
+        return [finding for finding in found if self._step_of(finding) <= step]
+
+    def _step_of(self, finding):
+        if "step" in finding:
+            return finding["step"]
+        return finding["epoch"] * steps_of_epoch(self)  # of an older version
 
     def _write(self):
         found = [*self._earlier, *map(dataclasses.asdict, self.findings)]
         write_whole(self.path, json_text(found))
 
-    def _variance_of_real_images(self):
+    def _check_real_images(self):
         dtype = "float" if self.model.value_range is None else "uint8"
         kind = "f" if dtype == "float" else "u"
         shape = self.real.shape
@@ -370,10 +489,49 @@ class Diagnosis(keras.callbacks.Callback):
                 f"the real images have dtype {self.real.dtype} and shape {shape}; "
                 f"the model makes {dtype} [N, *{self.model.image_shape}]."
             )
-        # Sorted, for an array that is read from a file.
-        order = np.random.default_rng(0).permutation(len(self.real))
-        variance = _variance(self.real[np.sort(order[:_REAL_IMAGES])])
-        return variance or math.nan  # a share of nothing shows nothing
+
+
+class _Kinds:
+    """Counts the kinds of images: those real images that are most like one of them.
+
+    Images of few kinds are like few real ones, in however many ways each is drawn.
+    Real images that are not among those compared with show how many are to be expected.
+
+    Args:
+        real: images, [N, *image_shape].
+        count: how many images are looked at.
+    """
+
+    def __init__(self, real, count):
+        rows = _rows(real)[np.random.default_rng(1).permutation(len(real))]
+        half = len(rows) // 2
+        self._count = min(count, half)
+        self._references = rows[:half][:_REFERENCES]
+        self._squares = (self._references**2).sum(axis=1)
+        self._expected = math.nan
+        if self._count >= _FEWEST_COUNTED and np.ptp(rows):
+            self._expected = self._found(rows[half:])
+
+    def share(self, images) -> float:
+        """Returns the kinds of images divided by those of as many real ones.
+
+        NaN where there are too few images to tell.
+        """
+        if math.isnan(self._expected):
+            return math.nan
+        return self._found(_rows(images)) / self._expected
+
+    def _found(self, rows):
+        products = rows[: self._count] @ self._references.T
+        return len(np.unique((self._squares - 2 * products).argmin(axis=1)))
+
+
+def _rows(images):
+    """Returns images as rows of some thousand numbers at most, float32 [N, D]."""
+    if images.ndim == 4:
+        strides = [-(-side // _COMPARED_SIDE) for side in images.shape[1:3]]
+        images = images[:, :: strides[0], :: strides[1]]
+    return images.reshape(len(images), -1).astype("float32")
 
 
 def _variance(images):
@@ -386,13 +544,13 @@ def _variance(images):
     return float(np.var(images, axis=0, dtype="float64", ddof=1).sum())
 
 
-def _values(epochs, name):
-    return [getattr(epoch, name) for epoch in epochs]
+def _values(windows, name):
+    return [getattr(window, name) for window in windows]
 
 
-def _mean(epochs, name):
-    return float(np.mean(_values(epochs, name)))
+def _mean(windows, name):
+    return float(np.mean(_values(windows, name)))
 
 
-def _range(epochs, name):
-    return f"{min(_values(epochs, name)):.2f} to {max(_values(epochs, name)):.2f}"
+def _range(windows, name):
+    return f"{min(_values(windows, name)):.2f} to {max(_values(windows, name)):.2f}"

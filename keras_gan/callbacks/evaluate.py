@@ -5,23 +5,28 @@ import math
 import pathlib
 import sys
 
-import keras
 import tqdm
 
 from keras_gan.callbacks.checkpoint import CheckpointFolder, other_training
 from keras_gan.callbacks.earlier import is_own
-from keras_gan.callbacks.step_callback import steps_of_epoch, steps_taken
+from keras_gan.callbacks.step_callback import (
+    StepCallback,
+    is_due,
+    require_interval,
+    steps_of_epoch,
+    steps_taken,
+)
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import Diverged, InputError
 from keras_gan.evaluate import MEASURES
 from keras_gan.files import json_text, write_whole
 
 
-class Evaluate(keras.callbacks.Callback):
-    """Measures generated images every so many epochs, and where training ends.
+class Evaluate(StepCallback):
+    """Measures generated images every so many epochs or steps, and when training ends.
 
-    The values join the epoch's logs, so that callbacks after this one have them, such
-    as Keras's TensorBoard. Put it before those, and before `Checkpoint`.
+    The values join the logs of the epoch or the step for the callbacks after this one,
+    such as `TensorBoardPoints`. Put it before those, and before `Checkpoint`.
 
     The best model by one measure is kept with all its training state in
     `best_directory`, as `Checkpoint` keeps the newest ones, beside `best.json`: the
@@ -36,20 +41,23 @@ class Evaluate(keras.callbacks.Callback):
     Args:
         real: `evaluate.RealImages`.
         names: measures to take, keys of `evaluate.MEASURES`.
-        every_epochs: epochs from one measurement to the next.
-        path: CSV file with a row for each measurement, or None. Epochs count from 0
-            in it, as Keras counts them.
+        every_epochs: epochs from one measurement to the next; None is 1 where
+            `every_steps` is None too.
+        path: CSV file with a row for each measurement, or None: the epoch, counted from
+            0 as Keras counts them, the step, and the values.
         best_directory: where the best model is kept, or None.
         best: measure that decides; None takes the first of `names`.
         also: further named `tf.Variable` objects to save with the best model.
         signals: `StopOnSignal` of the same training, which then ends at once, without
             a measurement in the middle of an epoch.
+        every_steps: steps from one measurement to the next, whatever the length of an
+            epoch; None counts epochs.
 
     Raises:
-        InputError: for `every_epochs` below 1, no list of measures, a measure that is
-            not known or, when training begins, cannot be taken with these features,
-            data of unknown length without `steps_per_epoch`, or a `best_directory`
-            with the best model of another training.
+        InputError: for an interval below 1 or two of them, no list of measures, a
+            measure that is not known or, when training begins, cannot be taken with
+            these features, data of unknown length without `steps_per_epoch`, or a
+            `best_directory` with the best model of another training.
 
     Example:
 
@@ -77,16 +85,22 @@ class Evaluate(keras.callbacks.Callback):
         self,
         real,
         names=("frechet_distance",),
-        every_epochs=1,
+        every_epochs=None,
         path=None,
         best_directory=None,
         best=None,
         also=None,
         signals=None,
+        every_steps=None,
     ):
         super().__init__()
-        if every_epochs < 1:
-            raise InputError(f"every_epochs is {every_epochs}; it must be at least 1.")
+        require_interval("every_epochs", every_epochs)
+        require_interval("every_steps", every_steps)
+        if every_epochs is not None and every_steps is not None:
+            raise InputError(
+                f"every_epochs is {every_epochs} and every_steps {every_steps}; give "
+                "one of them."
+            )
         self.real = real
         self.names = [] if isinstance(names, str) else list(names)
         if not self.names:
@@ -94,7 +108,8 @@ class Evaluate(keras.callbacks.Callback):
                 f"names is {names!r}; a list of measures is accepted, such as "
                 "['frechet_distance']."
             )
-        self.every_epochs = every_epochs
+        self.every_epochs = every_epochs or 1
+        self.every_steps = every_steps
         self.best = self.names[0] if best is None else best
         comparable = [n for n in self.names if n in MEASURES and MEASURES[n].better]
         if self.best not in comparable:
@@ -111,8 +126,8 @@ class Evaluate(keras.callbacks.Callback):
         self.real.check(self.names)
         self._told = False
         self._protocol = self.real.protocol(self.model)
-        step = steps_taken(self.model)
-        epochs, steps = divmod(step, steps_of_epoch(self))
+        step, length = steps_taken(self.model), steps_of_epoch(self)
+        self._measured, self._values = step, {}
         if self.best_directory:
             self._folder = CheckpointFolder(
                 self.model, self.best_directory, self.also, keep=1
@@ -122,22 +137,50 @@ class Evaluate(keras.callbacks.Callback):
                 raise InputError(other_training(self.best_directory, steps, step))
             self._best_value = self._value_before() if step else None
         if self._table:
-            self._table.begin(epochs, is_own(self.model, self._table.path))
-        if self._table and epochs and not steps and not self._table.has(epochs - 1):
-            self.on_epoch_end(epochs - 1, {})  # a full disk had no room for it
+            self._table.begin(step, length, is_own(self.model, self._table.path))
+            measured = [0, *self._table.steps()]
+            if step and measured[-1] == step and not self._was_due(measured[-2], step):
+                self._table.drop_last()  # it was there because training ended
+                del measured[-1]
+        if self._table and step > measured[-1] and self._was_due(measured[-1], step):
+            epoch = (step - 1) // length
+            if self.every_steps or self._is_due(epoch):
+                self._measure(epoch, step, {})  # a full disk had no room for it
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.step_after(batch)
+        if self.every_steps and is_due(self._measured, step, self.every_steps):
+            self._measure(self._epoch, step, logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        if not self._is_due(epoch):
-            return
+        step = steps_taken(self.model)
+        if step == self._measured:
+            logs.update(self._values)
+        elif self._is_due(epoch):
+            self._measure(epoch, step, logs)
+
+    def _was_due(self, before, step):
+        """Returns whether a measurement at a step does not come from a run's end."""
+        if self.every_steps:
+            return is_due(before, step, self.every_steps)
+        return step % steps_of_epoch(self) == 0
+
+    def _measure(self, epoch, step, logs):
+        self._measured = step
         try:
             self.model.require_finite()  # its average stays finite for longer
             values = self.real.measure(self.model, self.names)
         except Diverged as error:
             values = dict.fromkeys(self.names, math.nan)
-            self._tell(epoch, error)
+            self._tell(step, error)
+        self._values = values
         logs.update(values)
         if self._table:
-            self._table.add(epoch, values)
+            self._table.add(epoch, {"step": step, **values})
         if self.best_directory:
             self._keep_if_best(epoch, values[self.best])
 
@@ -146,11 +189,11 @@ class Evaluate(keras.callbacks.Callback):
             # Training ends here, in the middle of an epoch.
             return self.signals is None or self.signals.received is None
         last = epoch + 1 == self.params["epochs"]
-        return last or (epoch + 1) % self.every_epochs == 0
+        return last or (not self.every_steps and (epoch + 1) % self.every_epochs == 0)
 
-    def _tell(self, epoch, error):
+    def _tell(self, step, error):
         if not self._told:
-            text = f"epoch {epoch + 1}: the run has diverged: {error}"
+            text = f"step {step}: the run has diverged: {error}"
             tqdm.tqdm.write(text, file=sys.stderr)
         self._told = True
 

@@ -1,41 +1,72 @@
-"""One row of numbers for each epoch."""
+"""Rows of numbers through training."""
 
-import keras
+import numpy as np
 
 from keras_gan.callbacks.earlier import is_own
-from keras_gan.callbacks.step_callback import steps_of_epoch, steps_taken
+from keras_gan.callbacks.step_callback import (
+    LogCallback,
+    RecentMeans,
+    steps_of_epoch,
+    steps_taken,
+)
 from keras_gan.epoch_table import EpochTable
 
 
-class MetricsCSV(keras.callbacks.Callback):
-    """Writes the model's metrics of each epoch to a CSV file.
+class MetricsCSV(LogCallback):
+    """Writes the means of the model's metrics to a CSV file, a row for each point.
+
+    A row holds the epoch, counted from 0, the step, and the means since the row before
+    or since the epoch began, if that is later. Rows come every `every_steps` steps.
+    Epochs that are shorter have rows at their ends only, and longer ones have one more
+    there. The last row comes when training ends.
 
     A run that died had gone on after the checkpoint from which it is resumed: rows of
-    the epoch that begins now and later ones are dropped before new ones are written.
-    A file with such rows of another training is renamed first, to `metrics.1.csv`.
-    One that stopped before the row of its last epoch, on a full disk, gets it now.
+    later steps are dropped before new ones are written. A file with such rows of
+    another training is renamed first, to `metrics.1.csv`. A row that was missing from
+    the file, on a full disk, is written when the run is resumed.
 
     Args:
         path: file to write or to go on with; its folder is made.
+        every_steps: steps between rows; None is 100 up to step 1,000 and 500 after it.
 
     Raises:
-        InputError: when training begins, for data of unknown length without
-            `steps_per_epoch`.
+        InputError: for `every_steps` below 1; when training begins, for data of unknown
+            length without `steps_per_epoch`.
     """
 
-    def __init__(self, path):
-        super().__init__()
+    def __init__(self, path, every_steps=None):
+        super().__init__(every_steps)
         self._table = EpochTable(path)
 
     def on_train_begin(self, logs=None):
-        epochs, steps = divmod(steps_taken(self.model), steps_of_epoch(self))
-        self._table.begin(epochs, is_own(self.model, self._table.path))
-        if epochs and not steps and not self._table.has(epochs - 1):
-            # A checkpoint of an epoch's end holds that epoch's means.
-            means = {m.name: float(m.result()) for m in self.model.metrics}
-            self.on_epoch_end(epochs - 1, means)
+        super().on_train_begin(logs)
+        step, length = steps_taken(self.model), steps_of_epoch(self)
+        self._table.begin(step, length, is_own(self.model, self._table.path))
+        steps = [0, *self._table.steps()]
+        ends = step % length == 0
+        if step and steps[-1] == step and not self._is_point(step, steps[-2], ends):
+            self._table.drop_last()  # it was there because training ended
+            del steps[-1]
+        self._last_point = steps[-1]
+        if self._is_point(step, self._last_point, ends):
+            self._epoch = (step - 1) // length
+            self._means = RecentMeans(self.model, self._sums(self._epoch, length))
+            self._take(step)
+        self._earlier = self._sums(step // length, length)
 
-    def on_epoch_end(self, epoch, logs=None):
-        # The model's own: what other callbacks add does not come with every epoch.
-        names = sorted(metric.name for metric in self.model.metrics)
-        self._table.add(epoch, {name: logs[name] for name in names})
+    def _sums(self, epoch, length):
+        """Returns sums and counts of the steps of an epoch that have a row."""
+        names = [metric.name for metric in self.model.metrics]
+        sums = np.zeros((len(names), 2))
+        before = begin = epoch * length
+        for row in self._table.rows():
+            if begin < row["step"] <= begin + length:
+                steps = row["step"] - before
+                means = np.array([float(row[name]) for name in names])
+                sums = sums + np.stack([means * steps, np.full(len(names), steps)], 1)
+                before = row["step"]
+        return sums
+
+    def on_point(self, epoch, step, means):
+        # The model's own: what other callbacks add does not come with every row.
+        self._table.add(epoch, {"step": step, **dict(sorted(means.items()))})

@@ -4,12 +4,14 @@ import time
 
 import tqdm
 
-from keras_gan.callbacks.step_callback import StepCallback, steps_taken
+from keras_gan.callbacks.step_callback import LogCallback, steps_taken
 from keras_gan.evaluate import MEASURES
 
 
-class Progress(StepCallback):
-    """Shows images per second, time left, and the means of the epoch.
+class Progress(LogCallback):
+    """Shows images per second, time left, and the newest means of the metrics.
+
+    The means are those of `MetricsCSV`.
 
     Args:
         images_per_step: images of the data that one step uses.
@@ -24,9 +26,10 @@ class Progress(StepCallback):
         self.total_steps = total_steps
         self.minutes = minutes
         self.measure = measure
-        self._measured = {}
+        self._shown = {}
 
     def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
         step = steps_taken(self.model)
         self._begin = time.monotonic()
         self._first = step * self.images_per_step
@@ -50,20 +53,32 @@ class Progress(StepCallback):
             done = images - self._first
             self._bar.total = self._first + round(done / max(fraction, 1e-3))
         self._bar.update(images - self._bar.n)
+        super().on_train_batch_end(batch, logs)
+        self._show_measure(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.measure in logs:
-            title = MEASURES[self.measure].title
-            self._measured = {title: f"{logs[self.measure]:.4g}"}
-        self._bar.set_postfix(
+        super().on_epoch_end(epoch, logs)
+        self._show_measure(logs)
+
+    def on_point(self, epoch, step, means):
+        self._show(
             {
-                "D loss": f"{logs['discriminator_loss']:.3f}",
-                "G loss": f"{logs['generator_loss']:.3f}",
-                "D(x)": f"{logs['d_real']:.2f}",
-                "D(G(z))": f"{logs['d_fake']:.2f}",
-                **self._measured,
+                "D loss": f"{means['discriminator_loss']:.3f}",
+                "G loss": f"{means['generator_loss']:.3f}",
+                "D(x)": f"{means['d_real']:.2f}",
+                "D(G(z))": f"{means['d_fake']:.2f}",
             }
         )
 
+    def _show_measure(self, logs):
+        if self.measure in (logs or {}):
+            title = MEASURES[self.measure].title
+            self._show({title: f"{logs[self.measure]:.4g}"})
+
+    def _show(self, values):
+        self._shown |= values
+        self._bar.set_postfix(self._shown)
+
     def on_train_end(self, logs=None):
+        super().on_train_end(logs)
         self._bar.close()

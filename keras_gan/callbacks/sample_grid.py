@@ -7,7 +7,12 @@ import tqdm
 
 from keras_gan import pictures
 from keras_gan.callbacks.earlier import is_own
-from keras_gan.callbacks.step_callback import StepCallback, steps_taken
+from keras_gan.callbacks.step_callback import (
+    StepCallback,
+    is_due,
+    require_interval,
+    steps_taken,
+)
 from keras_gan.errors import Diverged, InputError
 from keras_gan.files import set_aside
 
@@ -23,7 +28,8 @@ class SampleGrid(StepCallback):
 
     Args:
         directory: where the pictures go; made if it does not exist.
-        every_steps: steps between pictures; None makes one after each epoch.
+        every_steps: steps between pictures; None is 100 up to step 1,000 and 500 after
+            it.
         count: samples in a picture, at least 1; None makes 64 images (64 to 100 if
             that shows all classes equally often) or 2,000 points.
         seed: decides the latent vectors.
@@ -47,8 +53,7 @@ class SampleGrid(StepCallback):
         class_names=None,
     ):
         super().__init__()
-        if every_steps is not None and every_steps < 1:
-            raise InputError(f"every_steps is {every_steps}; it must be at least 1.")
+        require_interval("every_steps", every_steps)
         if count is not None and count < 1:
             raise InputError(f"count is {count}; it must be at least 1, or None.")
         self.directory = pathlib.Path(directory)
@@ -85,14 +90,9 @@ class SampleGrid(StepCallback):
         return sorted(self.directory.glob("step_*.png"), key=_step_of)
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.every_steps is not None:
-            step = self.step_after(batch)
-            if step % self.every_steps == 0:
-                self._draw(step)
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.every_steps is None:
-            self._draw(steps_taken(self.model))
+        step = self.step_after(batch)
+        if is_due(self._drawn_step, step, self.every_steps):
+            self._draw(step)
 
     def on_train_end(self, logs=None):
         step = steps_taken(self.model)

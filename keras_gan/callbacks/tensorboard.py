@@ -2,43 +2,62 @@
 
 import pathlib
 
-import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_gan.callbacks.earlier import is_own
-from keras_gan.callbacks.step_callback import steps_taken
+from keras_gan.callbacks.step_callback import LogCallback, steps_taken
 from keras_gan.files import set_aside
 
 
-class TensorBoardEpochs(keras.callbacks.TensorBoard):
-    """Keras's own callback, for the means of epochs alone.
+class TensorBoardPoints(LogCallback):
+    """Draws curves of the metrics over steps, a point where `MetricsCSV` has a row.
 
-    Keras's prepares a summary of each metric after each batch, also where batches are
-    not written, which takes 4 % of the time of small steps (3.15.1).
+    Measures of `Evaluate` are drawn too. Keras's own callback draws epochs.
 
     Args:
         directory: where the logs go.
+        every_steps: steps between points; None is 100 up to step 1,000 and 500 after
+            it.
     """
 
-    def __init__(self, directory):
-        super().__init__(str(directory), write_graph=False)
+    def __init__(self, directory, every_steps=None):
+        super().__init__(every_steps)
+        self._folder = pathlib.Path(directory, "train")
 
     def on_train_begin(self, logs=None):
-        # TensorBoard would draw both trainings as one line.
-        for part in ("train", "validation"):
-            folder = pathlib.Path(self.log_dir, part)
-            own = is_own(self.model, folder)
-            if not own and not steps_taken(self.model) and folder.exists():
-                set_aside(folder)
         super().on_train_begin(logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        # TensorFlow keeps each Python number that it has made a tensor of for ever.
-        logs = {name: np.float32(value) for name, value in (logs or {}).items()}
-        super().on_epoch_end(np.int64(epoch), logs)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        pass
+        # TensorBoard would draw both trainings as one line.
+        own = is_own(self.model, self._folder)
+        if not own and not steps_taken(self.model) and self._folder.exists():
+            set_aside(self._folder)
+        self._names = {metric.name for metric in self.model.metrics}
+        self._writer = tf.summary.create_file_writer(str(self._folder))
 
     def on_train_batch_end(self, batch, logs=None):
-        pass
+        super().on_train_batch_end(batch, logs)
+        self._write_measures(logs, self.step_after(batch))
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        self._write_measures(logs, steps_taken(self.model))
+
+    def on_point(self, epoch, step, means):
+        self._write(step, means)
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self._writer.close()
+
+    def _write_measures(self, logs, step):
+        logs = logs or {}
+        if len(logs) > len(self._names):
+            self._write(step, {n: v for n, v in logs.items() if n not in self._names})
+
+    def _write(self, step, values):
+        with self._writer.as_default():
+            for name, value in values.items():
+                # TensorFlow caches every Python number that it converts and never
+                # frees it, so pass NumPy's.
+                tf.summary.scalar(name, np.float32(value), step=np.int64(step))
+        self._writer.flush()

@@ -36,19 +36,21 @@ def curves(
     series: dict[str, tuple[list, list]],
     landmarks: dict[str, float] | None = None,
     limits: tuple[float, float] | None = None,
+    over: str = "epoch",
 ) -> str:
-    """Returns curves over epochs as the text of an SVG file.
+    """Returns curves as the text of an SVG file.
 
     Args:
-        series: name of each curve, and its epochs and values.
+        series: name of each curve, and its steps or epochs and values.
         landmarks: name and value of lines to compare with.
         limits: lowest and highest value to show; None takes those of the curves.
+        over: what the curves run over.
     """
     with plain_style(_STYLE):
         axes = Figure(_INCHES, layout="constrained").subplots()
-        for name, (epochs, values) in series.items():
-            marker = "." if len(epochs) <= _MOST_MARKED else None
-            axes.plot(epochs, values, label=name, marker=marker, linewidth=1.5)
+        for name, (counts, values) in series.items():
+            marker = "." if len(counts) <= _MOST_MARKED else None
+            axes.plot(counts, values, label=name, marker=marker, linewidth=1.5)
         for name, value in (landmarks or {}).items():
             axes.axhline(value, color=_INK, linewidth=0.8, linestyle="--")
             axes.annotate(
@@ -61,7 +63,7 @@ def curves(
             )
         if limits:
             axes.set_ylim(limits)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(over)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(series) > 1:
             axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

@@ -187,7 +187,7 @@ def _data_uri(kind, content):
 
 def _training_curves(folder, objective):
     """Titles, charts and descriptions of the columns of `metrics.csv`."""
-    columns = _columns(folder / "metrics.csv")
+    over, columns = EpochTable(folder / "metrics.csv").columns()
     if not columns:
         return []
     of_losses, of_probabilities, of_value = _landmarks(objective)
@@ -195,7 +195,11 @@ def _training_curves(folder, objective):
     def chart(title, names, landmarks, limits=None):
         series = {name: columns[column] for name, column in names.items()}
         last = ", ".join(f"{name} {number(y[-1])}" for name, (_, y) in series.items())
-        return title, charts.curves(series, landmarks, limits), f"at the end {last}"
+        return (
+            title,
+            charts.curves(series, landmarks, limits, over),
+            f"at the end {last}",
+        )
 
     players = {"discriminator": "discriminator_loss", "generator": "generator_loss"}
     probabilities = {"D(x)": "d_real", "D(G(z))": "d_fake"}
@@ -229,11 +233,12 @@ def _log(value):
 
 def _measure_curves(folder):
     """Titles, charts and descriptions of the columns of `measures.csv`."""
+    over, columns = EpochTable(folder / "measures.csv").columns()
     found = []
-    for name, (epochs, column) in _columns(folder / "measures.csv").items():
+    for name, (counts, column) in columns.items():
         title = MEASURES[name].title if name in MEASURES else _words(name)
         last = f"at the end {number(column[-1])}"
-        found.append((title, charts.curves({title: (epochs, column)}), last))
+        found.append((title, charts.curves({title: (counts, column)}, over=over), last))
     return found
 
 
@@ -263,11 +268,3 @@ def _read_json(path):
         return None
     except NOT_JSON as error:
         raise InputError(f"{path} cannot be read as JSON: {error}.") from error
-
-
-def _columns(path):
-    """Returns epochs, from 1, and values of each column, none without a file."""
-    return {
-        name: ([epoch + 1 for epoch in epochs], values)
-        for name, (epochs, values) in EpochTable(path).columns().items()
-    }

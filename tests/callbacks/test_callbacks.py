@@ -100,7 +100,7 @@ def test_an_epochs_metrics_are_written_before_the_checkpoint_of_its_end(
                 seen[step] = [row["epoch"] for row in rows(log)]
             super().save(step)
 
-    callbacks = [MetricsCSV(log), Recorded(tmp_path / "c", every_steps=5)]
+    callbacks = [MetricsCSV(log, 5), Recorded(tmp_path / "c", every_steps=5)]
     fit(make_gan(), images, 2, callbacks)
     assert seen == {5: ["0"], 10: ["0", "1"]}
 
@@ -139,13 +139,79 @@ def test_also_saves_what_is_named(images, tmp_path):
     assert seconds.numpy() == 12.5
 
 
-def test_metrics_csv_has_a_row_an_epoch_and_no_empty_columns(images, tmp_path):
+def test_metrics_csv_has_no_empty_columns(images, tmp_path):
     gan = make_gan()
-    fit(gan, images, 3, [MetricsCSV(tmp_path / "m.csv")])
+    fit(gan, images, 3, [MetricsCSV(tmp_path / "m.csv", every_steps=5)])
     table = rows(tmp_path / "m.csv")
     assert [row["epoch"] for row in table] == ["0", "1", "2"]
-    assert table[0].keys() == {"epoch", *(metric.name for metric in gan.metrics)}
+    names = {metric.name for metric in gan.metrics}
+    assert table[0].keys() == {"epoch", "step", *names}
     assert all(np.isfinite(float(value)) for row in table for value in row.values())
+
+
+@pytest.mark.parametrize(
+    ("every_steps", "expected"),
+    [
+        # Longer epochs have rows within them, and one at their end.
+        (2, [(0, 2), (0, 4), (0, 5), (1, 6), (1, 8), (1, 10)]),
+        # Shorter ones have rows at their ends only.
+        (7, [(1, 10)]),
+        (None, [(1, 10)]),  # where training ends
+    ],
+)
+def test_rows_come_by_steps_with_means_of_their_own_steps(
+    every_steps, expected, images, tmp_path
+):
+    values, path = [0.0], tmp_path / "m.csv"
+
+    class Recorded(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            total = float(self.model.metrics[0].variables[0].numpy())
+            values.append(total - (sum(values[-batch:]) if batch else 0))
+
+    fit(make_gan(), images, 2, [MetricsCSV(path, every_steps), Recorded()])
+    table = rows(path)
+    assert [(int(row["epoch"]), int(row["step"])) for row in table] == expected
+    before = 0
+    for row in table:
+        step, begin = int(row["step"]), 5 * int(row["epoch"])
+        mean = np.mean(values[max(before, begin) + 1 : step + 1])
+        assert float(row["discriminator_loss"]) == pytest.approx(mean, rel=1e-5)
+        before = step
+
+
+@pytest.mark.parametrize("stop", [12, 15])
+def test_a_resumed_run_has_the_rows_of_one_that_went_through(stop, images, tmp_path):
+    whole, parts = tmp_path / "whole.csv", tmp_path / "parts.csv"
+    fit(make_gan(), images, 4, [MetricsCSV(whole, 2)])
+    folder = tmp_path / "c"
+    first = [StopAfter(steps=stop), MetricsCSV(parts, 2), Checkpoint(folder)]
+    fit(make_gan(), images, 4, first)
+    kept = parts.read_text()
+    for lost in False, True:
+        # A killed run had written more, and a full disk had no room for the last row.
+        end = kept[:-5] if lost else kept + "3,99,0,0,0,0,0\n"
+        parts.write_text(end)
+        gan, checkpoint = make_gan(), Checkpoint(folder, keep=9)
+        for path in folder.glob("ckpt-20*"):
+            path.unlink()
+        assert checkpoint.restore(gan)
+        fit(gan, images, 4, [MetricsCSV(parts, 2), checkpoint], stop // 5)
+        assert parts.read_text() == whole.read_text()
+
+
+def test_rows_of_older_versions_are_gone_on_with(images, tmp_path):
+    path, folder = tmp_path / "m.csv", tmp_path / "c"
+    fit(make_gan(), images, 2, [MetricsCSV(path, 5), Checkpoint(folder)])
+    table = rows(path)
+    names = [name for name in table[0] if name != "step"]
+    lines = [",".join(names), *(",".join(row[name] for name in names) for row in table)]
+    path.write_text("\n".join(lines) + "\n")
+    gan, checkpoint = make_gan(), Checkpoint(folder)
+    assert checkpoint.restore(gan)
+    fit(gan, images, 3, [MetricsCSV(path, 5), checkpoint], 2)
+    assert rows(path)[:2] == table
+    assert [row["step"] for row in rows(path)] == ["5", "10", "15"]
 
 
 def test_sample_grid_draws_the_same_latents_at_a_steady_rhythm(images, tmp_path):
@@ -180,6 +246,39 @@ def test_sample_grid_of_a_conditional_model_shows_classes_together(images, tmp_p
 def test_sample_grid_refuses_a_count_below_one(tmp_path, count):
     with pytest.raises(InputError, match=f"count is {count}; it must be at least 1"):
         SampleGrid(tmp_path, count=count)
+
+
+@pytest.mark.parametrize("steps_per_epoch", [3, 1000])
+def test_pictures_come_by_steps_whatever_the_length_of_an_epoch(
+    steps_per_epoch, images, tmp_path
+):
+    gan = make_gan()
+    gan.step.assign(899)
+    grid = SampleGrid(tmp_path, count=2)
+    grid.set_model(gan)
+    grid.on_train_begin()
+    for step in range(899, 1600):
+        batch = (step - 899) % steps_per_epoch
+        if batch == 0:
+            gan.step.assign(step)
+            grid.on_epoch_begin(0)
+        grid.on_train_batch_end(batch)
+    names = sorted(int(path.stem[5:]) for path in tmp_path.iterdir())
+    assert names == [899, 900, 1000, 1500]
+
+
+def test_pictures_come_where_several_steps_run_at_a_time(images, tmp_path):
+    gan = make_gan()
+    gan.steps_per_execution = 3
+    gan.fit(
+        images.batches(8, first_step=0),
+        steps_per_epoch=9,
+        epochs=1,
+        verbose=0,
+        callbacks=[SampleGrid(tmp_path, every_steps=4, count=2)],
+    )
+    names = sorted(int(path.stem[5:]) for path in tmp_path.iterdir())
+    assert names == [0, 6, 9]  # after 4 and after 8
 
 
 def test_sample_grid_refuses_a_rhythm_of_no_steps(tmp_path):
@@ -217,7 +316,6 @@ def test_a_folder_that_cannot_be_made_is_known_as_training_begins(images, tmp_pa
         lambda path, images: Checkpoint(path),
         lambda path, images: MetricsCSV(path / "m.csv"),
         lambda path, images: Evaluate(RealImages(images, Pixels())),
-        lambda path, images: Diagnosis(images.array, path=path / "findings.json"),
     ],
 )
 def test_data_of_unknown_length(make, images, tmp_path):

@@ -9,8 +9,8 @@ import pytest
 import tqdm
 
 from keras_gan import GAN, InputError, datasets
-from keras_gan.callbacks import diagnosis
-from keras_gan.callbacks.diagnosis import Diagnosis, Epoch
+from keras_gan.callbacks import Checkpoint, StopAfter, diagnosis
+from keras_gan.callbacks.diagnosis import Diagnosis, Window
 from keras_gan.callbacks.earlier import mark_restored
 from keras_gan.recipes import RECIPES
 
@@ -52,7 +52,7 @@ def fit(gan, images, epochs, callbacks=(), steps=30):
 
 def watch(gan, images, epochs, steps=30):
     """Returns what was found while it trained, and the metrics of each epoch."""
-    callback = Diagnosis(images.array)
+    callback = Diagnosis(images.array, every_steps=steps)
     history = fit(gan, images, epochs, [callback], steps)
     return callback.findings, history.history
 
@@ -84,14 +84,15 @@ def test_a_discriminator_far_ahead_is_found(ring):
     gan = make_gan(adam(1e-5), adam(5e-3), discriminator_steps=5)
     findings, _ = watch(gan, ring, epochs=10)
     # This generator never learns to tell its latent vectors apart either.
-    assert kinds(findings) == {"discriminator_ahead", "mode_collapse"}
+    expected = {"discriminator_ahead", "growing_apart", "mode_collapse"}
+    assert kinds(findings) == expected
     assert not any(finding.ended for finding in findings)
 
 
 def test_a_discriminator_far_behind_is_found(ring):
     findings, _ = watch(make_gan(adam(1e-3), adam(1e-7)), ring, epochs=8)
     assert [finding.kind for finding in findings] == ["discriminator_behind"]
-    assert findings[0].epoch < 8
+    assert findings[0].step < 8 * 30
 
 
 def test_oscillation_is_found(ring):
@@ -105,10 +106,9 @@ def test_mode_collapse_is_found_where_the_losses_look_like_equilibrium(ring):
     findings, history = watch(make_gan(adam(1e-2), adam(1e-4)), ring, epochs=14)
     found = [finding for finding in findings if finding.kind == "mode_collapse"]
     assert found and not found[0].ended
-    last = slice(found[0].epoch - 3, found[0].epoch)
-    np.testing.assert_allclose(history["value"][last], EQUILIBRIUM, atol=0.1)
-    np.testing.assert_allclose(history["d_real"][last], 0.5, atol=0.1)
-    np.testing.assert_allclose(history["d_fake"][last], 0.5, atol=0.1)
+    np.testing.assert_allclose(history["value"][-3:], EQUILIBRIUM, atol=0.1)
+    np.testing.assert_allclose(history["d_real"][-3:], 0.5, atol=0.1)
+    np.testing.assert_allclose(history["d_fake"][-3:], 0.5, atol=0.1)
 
 
 def test_it_changes_nothing_in_training(ring, deterministic):
@@ -134,19 +134,26 @@ HEALTHY = {
 BEHIND = {**HEALTHY, "d_real": 0.5, "d_fake": 0.5, "value": -1.6}
 
 
+def show(callback, gan, windows):
+    """Shows a callback windows of 50 steps, each of them an epoch."""
+    callback.set_model(gan)
+    callback.set_params({"steps": 50})
+    callback.on_train_begin()
+    begin = int(gan.step.numpy())
+    for i, means in enumerate(windows, 1):
+        callback.on_epoch_begin((begin + 50 * i) // 50 - 1)
+        callback._look(begin + 50 * i, means)
+    return callback.findings
+
+
 @pytest.fixture
 def play(ring):
-    """Returns a function that shows a series of epochs to a new callback."""
+    """Returns a function that shows windows to a new callback."""
 
-    def play(epochs, objective="non_saturating"):
+    def play(windows, objective="non_saturating"):
         gan = make_gan(adam(1e-3), adam(1e-3), objective=objective)
         # Of such an untrained generator the images are as different as these.
-        callback = Diagnosis(gan.generate(200, seed=5))
-        callback.set_model(gan)
-        callback.on_train_begin()
-        for epoch, logs in enumerate(epochs):
-            callback.on_epoch_end(epoch, logs)
-        return callback.findings
+        return show(Diagnosis(gan.generate(200, seed=5)), gan, windows)
 
     return play
 
@@ -154,22 +161,23 @@ def play(ring):
 def test_a_failure_is_told_when_it_begins_and_when_it_ends(play, capsys):
     findings = play([HEALTHY] * 3 + [BEHIND] * 8 + [HEALTHY] * 8)
     begun, ended = findings
-    assert (begun.kind, begun.epoch, begun.ended) == ("discriminator_behind", 8, False)
-    assert (ended.kind, ended.epoch, ended.ended) == ("discriminator_behind", 16, True)
-    assert "far behind since epoch 4: D(x) is 0.500, D(G(z)) 0.500, V -1.600" in (
+    assert (begun.kind, begun.step, begun.ended) == ("discriminator_behind", 400, False)
+    assert (ended.kind, ended.step, ended.ended) == ("discriminator_behind", 800, True)
+    assert (begun.epoch, ended.epoch) == (8, 16)
+    assert "far behind since step 151: D(x) is 0.500, D(G(z)) 0.500, V -1.600" in (
         begun.message
     )
     assert "raise the discriminator's learning rate" in begun.message
-    assert "no longer so since epoch 12" in ended.message
-    assert "begun at epoch 4" in ended.message
+    assert "no longer so since step 551" in ended.message
+    assert "begun at step 151" in ended.message
     assert capsys.readouterr().err == (
-        f"epoch 8: {begun.message}\nepoch 16: {ended.message}\n"
+        f"step 400: {begun.message}\nstep 800: {ended.message}\n"
     )
 
 
 def test_a_failure_that_comes_and_goes_within_the_window_is_one(play):
     flickering = [BEHIND] * 5 + [HEALTHY, BEHIND, BEHIND, HEALTHY] * 4
-    assert [finding.epoch for finding in play(flickering)] == [5]
+    assert [finding.step for finding in play(flickering)] == [250]
 
 
 def test_probabilities_are_read_only_where_logits_are_log_odds(play):
@@ -184,14 +192,14 @@ def test_swinging_losses_of_a_critic_are_no_oscillation(play):
     assert play(swinging, "wasserstein") == []
 
 
-def test_epochs_that_are_not_finite_are_left_to_others(play):
+def test_windows_that_are_not_finite_are_left_to_others(play):
     broken = {**BEHIND, "generator_loss": math.nan}
     assert play([broken] * 10) == []
 
 
 def test_findings_begin_anew_with_each_fit(ring):
     gan = make_gan(adam(1e-3), adam(1e-7))
-    callback = Diagnosis(ring.array)
+    callback = Diagnosis(ring.array, every_steps=30)
     for _ in range(2):
         fit(gan, ring, 8, [callback])
         assert len(callback.findings) == 1
@@ -217,11 +225,13 @@ def test_real_images_must_be_what_the_model_makes(ring):
         begin(np.zeros((4, 3), "float32"))
     with pytest.raises(InputError, match="count is 1"):
         Diagnosis(ring.array, count=1)
+    with pytest.raises(InputError, match="every_steps is 0"):
+        Diagnosis(ring.array, every_steps=0)
 
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_images_that_are_all_alike_are_no_measure_of_diversity(ring, count):
-    callback = Diagnosis(np.ones((count, 2), "float32"))
+    callback = Diagnosis(np.ones((count, 2), "float32"), every_steps=2)
     fit(make_gan(adam(1e-3), adam(1e-3)), ring, 8, [callback], steps=2)
     assert "mode_collapse" not in kinds(callback.findings)
 
@@ -229,35 +239,45 @@ def test_images_that_are_all_alike_are_no_measure_of_diversity(ring, count):
 def test_findings_are_kept_in_a_file_that_a_resumed_run_goes_on_with(tmp_path):
     path = tmp_path / "findings.json"
 
-    def resume(epochs, series):
+    def resume(windows, series):
         gan = make_gan(adam(1e-3), adam(1e-3))
-        gan.step.assign(30 * epochs)
-        if epochs:
+        if windows:
+            gan.step.assign(50 * windows)
             mark_restored(gan)
-        callback = Diagnosis(gan.generate(200, seed=5), path=path)
-        callback.set_model(gan)
-        callback.set_params({"steps": 30})
-        callback.on_train_begin()
-        for epoch, logs in enumerate(series, epochs):
-            callback.on_epoch_end(epoch, logs)
-        return [(f["epoch"], f["ended"]) for f in json.loads(path.read_text())]
+        show(Diagnosis(gan.generate(200, seed=5), path=path), gan, series)
+        return [(f["step"], f["ended"]) for f in json.loads(path.read_text())]
 
     assert resume(0, [HEALTHY] * 5) == []
-    assert resume(0, [BEHIND] * 5 + [HEALTHY] * 5) == [(5, False), (10, True)]
-    # The run died after its tenth epoch, and the checkpoint was of the seventh.
-    assert resume(7, [BEHIND] * 6) == [(5, False), (12, False)]
+    assert resume(0, [BEHIND] * 5 + [HEALTHY] * 5) == [(250, False), (500, True)]
+    # The run died at step 500, and the checkpoint was of step 350.
+    assert resume(7, [BEHIND] * 6) == [(250, False), (600, False)]
     assert resume(0, [HEALTHY]) == []
+    # Older versions counted epochs only.
+    old = [
+        {"kind": "oscillation", "epoch": epoch, "message": "x", "ended": False}
+        for epoch in (3, 9)
+    ]
+    path.write_text(json.dumps(old))
+    gan = make_gan(adam(1e-3), adam(1e-3))
+    gan.step.assign(50 * 4)
+    mark_restored(gan)
+    show(Diagnosis(gan.generate(200, seed=5), path=path), gan, [])
+    assert json.loads(path.read_text()) == old[:1]
 
 
 # Each symptom on series written by hand ----------------------------------------
 
 
 def series(**columns):
-    """Returns one epoch for each value of the columns; the rest is healthy."""
+    """Returns a window for each value of the columns; the rest is healthy."""
     (length,) = {len(values) for values in columns.values()}
     rows = [{name: columns[name][i] for name in columns} for i in range(length)]
     return [
-        Epoch(i + 1, **{**HEALTHY, "diversity": 0.9, **row})
+        Window(
+            50 * i + 1,
+            50 * i + 50,
+            **{**HEALTHY, "diversity": 0.9, "kinds": 0.9, **row},
+        )
         for i, row in enumerate(rows)
     ]
 
@@ -328,18 +348,93 @@ def test_a_trend_or_one_hump_is_no_oscillation():
     )
 
 
+# Of real runs, a look each 50 steps: gaps D(x) - D(G(z)).
 @pytest.mark.parametrize(
-    ("diversity", "collapsed"),
+    ("gaps", "apart"),
     [
-        ([0.9, 0.92, 0.9, 0.88, 0.9], False),
-        ([0.45, 0.44, 0.46, 0.45, 0.45], True),
-        ([0.3, 0.1, 0.01, 0.0, 0.0], True),
-        ([0.01, 0.07, 0.18, 0.29, 0.37], None),  # a generator that has begun to learn
-        ([0.9, 0.8, 0.4, 0.1, 0.0], None),
+        ([0.61, 0.66, 0.69, 0.71, 0.78], True),  # dcgan-mnist at a rate of 0.1
+        ([0.78, 0.71, 0.69, 0.66, 0.61], None),  # it narrows again
+        ([0.79, 0.68, 0.51, 0.49, 0.45], None),  # 200 faces
+        ([0.44, 0.42, 0.27, 0.35, 0.49], False),  # dcgan-cifar10
     ],
 )
-def test_collapse_is_little_variance_that_does_not_grow(diversity, collapsed):
-    assert diagnosis.ModeCollapse().judge(series(diversity=diversity)) is collapsed
+def test_players_grow_apart_where_the_gap_is_wide_and_widens(gaps, apart):
+    windows = series(
+        d_real=[0.5 + g / 2 for g in gaps], d_fake=[0.5 - g / 2 for g in gaps]
+    )
+    assert diagnosis.GrowingApart().judge(windows) is apart
+
+
+# Of real runs, a look each 50 steps: shares of variance and of kinds.
+CHECKERBOARD = (
+    [0.25, 0.10, 0.40, 0.31, 0.16, 0.11, 0.07, 0.06],
+    [0.05, 0.04, 0.05, 0.09, 0.04, 0.05, 0.02, 0.04],
+)
+HEALTHY_STARTS = {
+    "200 digits": (
+        [0.25, 0.80, 0.96, 0.95, 0.95, 0.98, 0.98, 0.97],
+        [0.35, 0.82, 0.95, 0.82, 0.85, 1.00, 1.05, 1.00],
+    ),
+    "dcgan-mnist": (
+        [0.05, 0.17, 0.28, 0.50, 0.64, 0.78, 0.84, 0.93],
+        [0.56, 0.70, 0.84, 0.93, 0.96, 0.98, 0.96, 0.96],
+    ),
+    "gan-mnist": (
+        [0.01, 0.04, 0.13, 0.18, 0.27, 0.30, 0.33, 0.38],
+        [0.04, 0.09, 0.14, 0.21, 0.44, 0.32, 0.54, 0.63],
+    ),
+    "200 faces": (
+        [0.02, 0.20, 0.41, 0.37, 0.45, 0.51],
+        [0.02, 0.23, 0.53, 0.60, 0.63, 0.74],
+    ),
+    "dcgan-cifar10": (
+        [0.59, 0.64, 0.64, 0.56, 0.56, 0.46, 0.45, 0.45, 0.50, 0.57],
+        [0.74, 0.70, 0.70, 0.63, 0.54, 0.57, 0.59, 0.61, 0.72, 0.78],
+    ),
+    "ring": (
+        [0.49, 0.40, 0.64, 0.84, 0.95, 0.98, 0.97, 0.99],
+        [0.38, 0.33, 0.43, 0.45, 0.48, 0.48, 0.42, 0.43],
+    ),
+}
+
+
+def collapse(diversity, kinds):
+    """Returns at which windows, counted from 1, a run is said to have collapsed."""
+    windows, symptom = (
+        series(diversity=diversity, kinds=kinds),
+        diagnosis.ModeCollapse(),
+    )
+    ends = range(symptom.length, len(windows) + 1)
+    return [i for i in ends if symptom.judge(windows[i - symptom.length : i])]
+
+
+def test_one_checkerboard_for_all_is_a_collapse_within_250_steps():
+    assert collapse(*CHECKERBOARD) == [5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("name", HEALTHY_STARTS)
+def test_healthy_starts_are_no_collapse(name):
+    assert collapse(*HEALTHY_STARTS[name]) == []
+
+
+def test_few_kinds_of_images_are_a_collapse_though_they_vary():
+    assert collapse([0.9] * 5, [0.1] * 5) == [5]
+    assert collapse([0.9] * 5, [0.1, 0.15, 0.2, 0.25, 0.28]) == []  # they get more
+    assert collapse([0.1] * 5, [math.nan] * 5) == [5]  # too few images to count
+    assert collapse([0.9] * 5, [math.nan] * 5) == []
+
+
+def test_kinds_are_those_of_the_most_similar_real_images():
+    digits = datasets.read("digits")
+    real = digits.array[:800]
+    kinds = diagnosis._Kinds(real, 64)
+    assert kinds.share(digits.array[800:864]) > 0.7  # as real as any
+    five = digits.array[800:805]
+    noise = np.random.default_rng(0).integers(0, 20, (64, 8, 8, 1))
+    varied = (np.repeat(five, 13, axis=0)[:64] * 0.9 + noise).astype("uint8")
+    assert 1 / 64 <= kinds.share(varied) < 0.3
+    assert math.isnan(diagnosis._Kinds(real[:8], 64).share(varied))
+    assert math.isnan(diagnosis._Kinds(np.ones((99, 8, 8, 1), "uint8"), 64).share(five))
 
 
 def test_diversity_compares_with_real_images(ring):
@@ -348,13 +443,59 @@ def test_diversity_compares_with_real_images(ring):
     callback = Diagnosis(2 * images, seed=0)
     callback.set_model(gan)
     callback.on_train_begin()
-    callback.on_epoch_end(0, HEALTHY)
-    assert callback._epochs[0].diversity == pytest.approx(1 / 4)
+    callback.on_epoch_begin(0)
+    callback._look(50, HEALTHY)
+    assert callback._windows[0].diversity == pytest.approx(1 / 4)
+
+
+@pytest.mark.parametrize("steps", [7, 100])
+def test_windows_are_of_steps_whatever_the_length_of_an_epoch(steps, ring):
+    """Each metric's mean over a window is that of its steps, across ends of epochs."""
+
+    class Recorded(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.before = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            total = float(self.model.metrics[0].variables[0].numpy())
+            losses.append(total - self.before)
+            self.before = total
+
+    losses, callback = [], Diagnosis(ring.array, every_steps=20)
+    epochs = -(-100 // steps)
+    fit(make_gan(adam(1e-3), adam(1e-3)), ring, epochs, [callback, Recorded()], steps)
+    windows = list(callback._windows)
+    assert [(w.first, w.last) for w in windows[:2]] == [(1, 20), (21, 40)]
+    for window in windows:
+        expected = np.mean(losses[window.first - 1 : window.last])
+        assert window.discriminator_loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_run_that_is_shorter_than_five_windows_is_not_judged(ring):
+    gan = make_gan(adam(1e-3), adam(1e-7))
+    callback = Diagnosis(ring.array)
+    fit(gan, ring, 20, [callback], steps=3)  # 20 epochs, and only 60 steps
+    assert callback.findings == []
+
+
+def test_several_steps_at_a_time_and_a_resumed_epoch(ring, tmp_path):
+    gan = make_gan(adam(1e-3), adam(1e-3), steps_per_execution=3)
+    callback = Diagnosis(ring.array, every_steps=20)
+    checkpoint = Checkpoint(tmp_path)
+    fit(gan, ring, 1, [callback, StopAfter(steps=24), checkpoint])
+    assert [(w.first, w.last) for w in callback._windows] == [(1, 21)]
+    resumed = make_gan(adam(1e-3), adam(1e-3), steps_per_execution=3)
+    again, whole = Checkpoint(tmp_path), Diagnosis(ring.array, every_steps=20)
+    assert again.restore(resumed)
+    fit(resumed, ring, 3, [whole, again])
+    assert [(w.first, w.last) for w in whole._windows] == [(25, 42), (43, 60), (61, 81)]
+    # Restored sums are of steps before, and count for no window.
+    assert all(0 < w.d_real < 1 for w in whole._windows)
 
 
 def test_every_symptom_has_its_own_kind_and_says_what_to_do():
-    assert len({symptom.kind for symptom in diagnosis.SYMPTOMS}) == 4
+    assert len({symptom.kind for symptom in diagnosis.SYMPTOMS}) == 5
     for symptom in diagnosis.SYMPTOMS:
-        text = symptom.describe(series(d_real=[0.5] * symptom.window))
+        text = symptom.describe(series(d_real=[0.5] * symptom.length))
         assert any(character.isdigit() for character in text)
         assert "rate" in symptom.advice

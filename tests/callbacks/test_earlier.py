@@ -16,7 +16,7 @@ from keras_gan.callbacks import (
     Evaluate,
     MetricsCSV,
     SampleGrid,
-    TensorBoardEpochs,
+    TensorBoardPoints,
     restore_newest,
 )
 from keras_gan.evaluate import RealImages
@@ -186,8 +186,8 @@ def test_logs_and_pictures_of_another_training_are_set_aside(images, tmp_path, c
             MetricsCSV(tmp_path / "metrics.csv"),
             DivergenceGuard(checkpoint, path=tmp_path / "divergences.json"),
             Diagnosis(images.array, path=tmp_path / "findings.json"),
-            SampleGrid(tmp_path / "samples", animation=tmp_path / "all.gif"),
-            TensorBoardEpochs(tmp_path / "tb"),
+            SampleGrid(tmp_path / "samples", 2, animation=tmp_path / "all.gif"),
+            TensorBoardPoints(tmp_path / "tb"),
         ]
 
     other = make_gan(seed=9)
@@ -219,7 +219,7 @@ def test_logs_and_pictures_of_another_training_are_set_aside(images, tmp_path, c
 def test_the_animation_leaves_out_what_came_after_the_resumed_step(images, tmp_path):
     def callbacks():
         return [
-            SampleGrid(tmp_path / "s", animation=tmp_path / "all.gif"),
+            SampleGrid(tmp_path / "s", 2, animation=tmp_path / "all.gif"),
             Checkpoint(tmp_path / "c", every_steps=2),
         ]
 

@@ -147,18 +147,48 @@ def test_callbacks_after_it_see_the_values(images, real, tmp_path, capsys):
     assert len(rows(tmp_path / "keras.csv")) == 4
 
 
-def test_progress_keeps_the_newest_value(capsys):
-    gan = make_gan()
-    progress = Progress(8, 99, measure="frechet_distance")
-    progress.set_model(gan)
-    progress.on_train_begin()
-    metrics = dict.fromkeys((metric.name for metric in gan.metrics), 0.5)
-    for epoch, more in enumerate([{"frechet_distance": 12.345678}, {}]):
-        progress.on_epoch_begin(epoch)
-        progress.on_epoch_end(epoch, {**metrics, **more})
-    progress.on_train_end()
+def test_progress_keeps_the_newest_value(images, scripted, capsys):
+    evaluate = Evaluate(scripted.script([12.345678]), every_steps=6)
+    progress = Progress(8, 10, measure="frechet_distance")
+    progress.every_steps = 3  # within an epoch of five steps
+    shown = {}
+
+    class Shown(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            shown[int(self.model.step.numpy())] = dict(progress._shown)
+
+    class NotAtTheEnd(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            evaluate._is_due = lambda epoch: False
+
+    fit(make_gan(), images, 2, [NotAtTheEnd(), evaluate, progress, Shown()])
+    assert shown[2] == {}
+    assert shown[3].keys() == shown[5].keys() == {"D loss", "G loss", "D(x)", "D(G(z))"}
+    assert shown[6]["Fréchet distance"] == shown[9]["Fréchet distance"] == "12.35"
+    assert shown[9]["D loss"] != shown[6]["D loss"]
     line = capsys.readouterr().err.replace("\n", "\r").rstrip("\r").split("\r")[-1]
     assert "epoch 2" in line and "Fréchet distance=12.35" in line
+
+
+def test_measures_come_by_steps_whatever_the_length_of_an_epoch(images, real, tmp_path):
+    def run(path, gan, *callbacks):
+        best, log = path / "best", path / "m.csv"
+        evaluate = Evaluate(real, path=log, best_directory=best, every_steps=7)
+        fit(gan, images, 4, [*callbacks[:-1], evaluate, *callbacks[-1:]])
+        return [(row["epoch"], row["step"]) for row in rows(log)]
+
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    expected = [("1", "7"), ("2", "14"), ("3", "20")]  # the last step too
+    whole.mkdir(), parts.mkdir()
+    assert run(whole, make_gan()) == expected
+    steps = run(parts, make_gan(), StopAfter(12), Checkpoint(parts / "c"))
+    assert steps == [("1", "7"), ("2", "12")]
+    gan, checkpoint = make_gan(), Checkpoint(parts / "c")
+    assert checkpoint.restore(gan)
+    assert run(parts, gan, checkpoint) == expected
+    assert (parts / "m.csv").read_text() == (whole / "m.csv").read_text()
+    best = [(path / "best" / "best.json").read_text() for path in (whole, parts)]
+    assert best[0] == best[1]
 
 
 def best_step(folder):
@@ -313,7 +343,7 @@ def test_a_run_that_diverged_is_told_of_once_and_never_best(
     assert best_step(tmp_path) == STEPS
     warnings = [line for line in capsys.readouterr().err.splitlines() if line]
     assert len(warnings) == 1
-    assert warnings[0].startswith("epoch 2: the run has diverged: ")
+    assert warnings[0].startswith("step 10: the run has diverged: ")
 
 
 def test_other_measures_after_a_resume_get_columns_of_their_own(images, real, tmp_path):
@@ -321,7 +351,7 @@ def test_other_measures_after_a_resume_get_columns_of_their_own(images, real, tm
     for epochs, names in ((1, ["frechet_distance"]), (2, ["recall"])):
         fit(gan, images, epochs, [Evaluate(real, names, path=path)])
     first, second = rows(path)
-    assert list(first) == ["epoch", "frechet_distance", "recall"]
+    assert list(first) == ["epoch", "step", "frechet_distance", "recall"]
     assert first["recall"] == second["frechet_distance"] == ""
     assert float(second["recall"]) == real.measure(gan, ["recall"])["recall"]
 
@@ -329,6 +359,8 @@ def test_other_measures_after_a_resume_get_columns_of_their_own(images, real, tm
 def test_what_cannot_be_measured_is_refused(images, real):
     with pytest.raises(InputError, match="every_epochs is 0"):
         Evaluate(real, every_epochs=0)
+    with pytest.raises(InputError, match="every_epochs is 2 and every_steps 9"):
+        Evaluate(real, every_epochs=2, every_steps=9)
     for names in ([], "frechet_distance"):
         with pytest.raises(InputError, match="a list of measures is accepted"):
             Evaluate(real, names)

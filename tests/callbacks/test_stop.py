@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_gan import DCGAN, datasets
-from keras_gan.callbacks import StopOnSignal, TensorBoardEpochs
+from keras_gan.callbacks import StopOnSignal, TensorBoardPoints
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_nohup_keeps_a_closed_terminal_ignored(images):
 
 def test_fit_in_another_thread_trains(images, tmp_path):
     taken = []
-    callbacks = [StopOnSignal(), TensorBoardEpochs(tmp_path)]
+    callbacks = [StopOnSignal(), TensorBoardPoints(tmp_path)]
     thread = threading.Thread(
         target=lambda: taken.append(steps_of_fit(images, *callbacks))
     )

@@ -36,7 +36,7 @@ def train(path, name="digits", **settings):
         callbacks=[
             Checkpoint(path / "checkpoints"),
             MetricsCSV(path / "metrics.csv"),
-            SampleGrid(path / "samples"),
+            SampleGrid(path / "samples", every_steps=4),
         ],
     )
     return path

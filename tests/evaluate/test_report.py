@@ -303,6 +303,20 @@ def test_a_measure_that_was_not_always_taken(full):
     assert "at the end 0.375" in text
 
 
+def test_curves_run_over_steps_or_over_epochs_of_older_versions(full):
+    def axes():
+        page = Page(report.render(metrics_of(), full, grid()))
+        found = [text.decode() for _, kind, text in pictures_of(page) if "svg" in kind]
+        return [re.findall(r">(epoch|step)</text>", text) for text in found]
+
+    assert axes() == [["epoch"]] * 4
+    (full / "metrics.csv").write_text(
+        "epoch,step,d_fake,d_real,discriminator_loss,generator_loss,value\n"
+        "0,100,0.25,0.75,0.5,2.0,-0.5\n0,200,0.3125,0.6875,0.75,1.5,-0.75\n"
+    )
+    assert axes() == [["step"]] * 3 + [["epoch"]]
+
+
 def test_points_are_called_so(folder):
     config = json.loads((folder / "config.json").read_text())
     config["data"]["image_shape"] = [2]

@@ -95,7 +95,7 @@ def test_tensorboard_that_cannot_write_is_told_of(train, tiny, tmp_path, capsys)
     resume = ["--resume", "--steps", "90", "--run-dir", str(path), "--no-export"]
     assert train.main(resume) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: TensorBoardEpochs failed at step ")
+    assert error.startswith("error: TensorBoardPoints failed at step ")
     step = int(runs.load(path).step)
     assert 5 < step < 90
     assert error.endswith(f"--resume goes on from step {step}.")

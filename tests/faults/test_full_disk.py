@@ -33,7 +33,7 @@ def resume(train, run_dir, *arguments):
 WRITERS = {
     "checkpoint": ("checkpoints", 8192, "Checkpoint failed"),
     "picture": ("samples", 0, "SampleGrid failed"),
-    "log": ("tensorboard", 0, "TensorBoardEpochs failed"),
+    "log": ("tensorboard", 0, "TensorBoardPoints failed"),
     "all": (".", 65536, " failed"),
 }
 
