@@ -68,7 +68,8 @@ def test_run_folder_holds_all_that_a_run_leaves(finished):
     assert config["data"]["num_classes"] == 10
     assert config["versions"]["tensorflow"] == tf.__version__
     with (finished / "metrics.csv").open(newline="") as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
+        (row,) = csv.DictReader(file)
+    assert (row["epoch"], row["step"]) == ("1", "40")
     assert list((finished / "tensorboard").rglob("events.*"))
     # Measured at the last epoch, which ended early, and again at the end.
     with (finished / "measures.csv").open(newline="") as file:
@@ -125,7 +126,7 @@ def test_the_best_model_can_be_sampled(finished, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(config)
     assert sample.main([f"{tmp_path}/run", "--best", "--out", f"{tmp_path}/s.png"]) == 2
-    assert "--evaluate-epochs" in capsys.readouterr().err
+    assert "--evaluate-steps" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
