@@ -103,7 +103,7 @@ class TakeTurns(keras.callbacks.Callback):
 
 def compare(name, changes, epochs):
     recipe = recipes.get(name).override({**changes, "epochs": epochs})
-    images = train.read_images(recipe, replicas=1)
+    images = train.read_images(recipe)
     low, high = (0.0, 1.0) if name == "gan-mnist" else (-1.0, 1.0)
     values = images.array.astype("float32")
     if images.array.dtype == np.uint8:
