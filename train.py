@@ -207,12 +207,16 @@ def train_run(options, run, gan, images, real, imports) -> int:
     """Trains, evaluates and exports in a folder of our own; returns the exit code."""
     import tensorflow as tf
 
-    from keras_gan import callbacks, distribution
+    from keras_gan import callbacks, distribution, precision
     from keras_gan.errors import RunError, first_line
 
     workers = distribution.Workers(gan.distribute_strategy)
     if workers.chief:
         print(what_follows(options, real, imports), flush=True)
+        if precision.worth_measuring(run.recipe, tuple(run.data["image_shape"])):
+            line = precision.advice(gan)
+            if line is not None:
+                print(line, flush=True)
     try:
         signal = fit(run, gan, images, real)
         code = 0 if signal is None else SIGNAL_EXIT + signal
