@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import sys
 import textwrap
+import time
 from collections import Counter
 
 SIGNAL_EXIT = 128
@@ -12,11 +13,13 @@ SIGNAL_EXIT = 128
 MEASURES = ("frechet_distance", "modes", "high_quality")
 MOST_BAD_IMAGES = 0.05  # share; more are a mistake, not a few broken files
 FINAL_MEASURES = ("kernel_distance", *MEASURES)  # the first one takes seconds
+EXPORT_IMPORTS = 1.5  # the default exports take so many times the imports' seconds
 MEASURED_IMAGES = 2000  # so many cost little, also where training goes on
 
 
 def main(arguments=None) -> int:
     """Runs the command line; returns its exit code."""
+    began = time.monotonic()
     options, settings = parse(arguments)
     # All imports of this project are inside functions: they take seconds, for which
     # --help should not wait.
@@ -24,7 +27,7 @@ def main(arguments=None) -> int:
         from keras_gan.errors import InputError, RunError
 
         try:
-            return list_choices() if options.list else train(options, settings)
+            return list_choices() if options.list else train(options, settings, began)
         except (InputError, RunError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1 if isinstance(error, RunError) else 2
@@ -146,12 +149,13 @@ def list_choices() -> int:
     return 0
 
 
-def train(options, settings) -> int:
+def train(options, settings, began) -> int:
     """Trains, evaluates and exports one run; returns the exit code."""
     import keras
 
     from keras_gan import InputError, distribution, recipes, runs, seeding
 
+    imports = time.monotonic() - began
     path = pathlib.Path(options.run_dir or f"runs/{options.recipe or 'digits'}")
     if options.resume:
         run = runs.Run.open(path).resumed_with(settings)
@@ -201,17 +205,23 @@ def train(options, settings) -> int:
                     listed = path / "bad_images.txt"
                     bad = len(images.skipped)
                     print(f"left out {bad} of {bad + len(images)} files: see {listed}")
-        return train_run(options, run, gan, images, real)
+        return train_run(options, run, gan, images, real, imports)
 
 
-def train_run(options, run, gan, images, real) -> int:
+def train_run(options, run, gan, images, real, imports) -> int:
     """Trains, evaluates and exports in a folder of our own; returns the exit code."""
     import tensorflow as tf
 
-    from keras_gan import callbacks, distribution
+    from keras_gan import callbacks, distribution, precision
     from keras_gan.errors import RunError, first_line
 
     workers = distribution.Workers(gan.distribute_strategy)
+    if workers.chief:
+        print(what_follows(options, real, imports), flush=True)
+        if precision.worth_measuring(run.recipe, tuple(run.data["image_shape"])):
+            line = precision.advice(gan)
+            if line is not None:
+                print(line, flush=True)
     try:
         signal = fit(run, gan, images, real)
         code = 0 if signal is None else SIGNAL_EXIT + signal
@@ -221,14 +231,41 @@ def train_run(options, run, gan, images, real) -> int:
                 step = callbacks.steps_taken(gan)
                 print(f"stopped at step {step}; --resume goes on from there")
             elif workers.chief:
-                finish(run, gan, real)
-                code = 0 if options.no_export else export(run)
+                code = close(options, run, gan, real)
         return code
     except (OSError, tf.errors.OpError) as error:
         raise RunError(
             f"{first_line(error)}. All checkpoints are whole; --resume goes on from "
             "the newest."
         ) from error
+
+
+def what_follows(options, real, imports) -> str:
+    """Returns what comes after training, and about how long it takes.
+
+    Args:
+        options: those of the command line.
+        real: images to measure with, or None.
+        imports: seconds that the imports of this process took. The exports are verified
+            in processes that import the same, so they take longer on a busy machine.
+    """
+    parts, seconds = ["model.keras"], imports / 4
+    if real is not None:
+        parts.append("measures")
+    if not options.no_export:
+        from export.formats import DEFAULT_FORMATS
+
+        parts.append(f"exports ({', '.join(DEFAULT_FORMATS)}), each verified")
+        seconds += EXPORT_IMPORTS * imports
+    return f"after training follow {', '.join(parts)}: about {rounded(seconds)}"
+
+
+def rounded(seconds: float) -> str:
+    """Returns a duration in words, as roughly as an estimate is known."""
+    if seconds < 57.5:
+        return f"{max(5, 5 * round(seconds / 5))} seconds"
+    minutes = round(seconds / 60)
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
 def read_images(recipe):
@@ -412,15 +449,42 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
     ]
 
 
-def finish(run, gan, real) -> None:
+def close(options, run, gan, real) -> int:
+    """Saves, measures and exports under a progress bar; returns the exit code."""
+    from tqdm import tqdm
+
+    from export.formats import DEFAULT_FORMATS
+
+    parts = ["model.keras"]
+    if real is not None:
+        parts.append("measures")
+    if not options.no_export:
+        parts.extend(DEFAULT_FORMATS)
+    with tqdm(total=len(parts), smoothing=0, unit=" parts", disable=None) as bar:
+        finish(run, gan, real, bar)
+        return 0 if options.no_export else export(run, bar)
+
+
+def shown(parts, bar):
+    """Yields each part of the work and shows on the bar which one is being done."""
+    for part in parts:
+        bar.set_description(part)
+        yield part
+        bar.update()
+
+
+def finish(run, gan, real, bar) -> None:
     """Saves the model and measures of its images."""
     from keras_gan import evaluate
     from keras_gan.files import replacing
 
+    bar.set_description("model.keras")
     with replacing(run.path / "model.keras") as part:
         gan.save(part)
+    bar.update()
     if real is None:
         return
+    bar.set_description("measures")
     # The kernel distance needs four images on each side.
     names = measures_of(real, FINAL_MEASURES if real.count >= 4 else MEASURES)
     ours, theirs = real.measure(gan, names), real.baseline.measure(names)
@@ -428,27 +492,32 @@ def finish(run, gan, real) -> None:
         "evaluation.json",
         {"measures": ours, "between_halves": theirs, "protocol": real.protocol(gan)},
     )
+    bar.update()
     for name in names:
-        print(
+        bar.write(
             f"{evaluate.MEASURES[name].title} {ours[name]:.4g} "
             f"(between halves of the real images {theirs[name]:.4g})"
         )
-    print(f"on {real.protocol(gan)}")
-    print(f"more measures: python -m keras_gan.evaluate {run.path}")
+    bar.write(f"on {real.protocol(gan)}")
+    bar.write(f"more measures: python -m keras_gan.evaluate {run.path}")
 
 
-def export(run) -> int:
+def export(run, bar) -> int:
     """Writes and verifies the files to serve; returns the exit code."""
     from export import VerificationError, export_all
 
     try:
         # A run that went on for longer replaces its own ONNX file.
-        rows = export_all(run.path, run.path / "export", overwrite=True)
+        rows = export_all(
+            *(run.path, run.path / "export"),
+            overwrite=True,
+            progress=lambda formats: shown(formats, bar),
+        )
     except VerificationError as error:
-        print(f"error: {error}", file=sys.stderr)
+        bar.write(f"error: {error}", file=sys.stderr)
         return 1
     for row in rows:
-        print(
+        bar.write(
             f"{row.format}: {row.path}, largest difference from the model "
             f"{row.largest_difference:.1e}"
         )

@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -29,6 +29,7 @@ def export_all(
     version: int | None = None,
     overwrite: bool = False,
     form: Form = DEFAULT_FORM,
+    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> list[Row]:
     """Writes verified exports `out/name/<version>`, `out/name.onnx`, `out/report.json`.
 
@@ -44,6 +45,8 @@ def export_all(
         version: number of the SavedModel; None takes the next that is free.
         overwrite: replace a file that is there, once the new one is verified.
         form: of the exports whose format leaves a choice.
+        progress: takes the formats and yields each when its export begins, such as
+            `tqdm.tqdm`.
 
     Returns:
         A row for each format.
@@ -89,7 +92,8 @@ def export_all(
         _module(format).check(formed)
     rows, failures = [], []
     try:
-        for format, target in targets.items():
+        for format in progress(targets):
+            target = targets[format]
             try:
                 generator = generators[format]
                 rows.append(publish(format, generator, target, overwrite=overwrite))

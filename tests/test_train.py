@@ -1,11 +1,15 @@
 """train.py, sampling and export as a user runs them: real processes and signals."""
 
+import contextlib
 import csv
 import json
 import os
 import pathlib
+import pty
+import re
 import subprocess
 import sys
+import termios
 
 import keras
 import numpy as np
@@ -27,6 +31,22 @@ def run(*arguments, **kwargs):
     )
 
 
+def run_in_terminal(*arguments):
+    """Returns the exit code of train.py and what a terminal shows as its errors."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.DEVNULL, stderr=theirs, cwd=ROOT
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux's end of a terminal
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    return process.wait(), shown.decode()
+
+
 def module(name, *arguments):
     return subprocess.run(
         [sys.executable, "-m", name, *map(str, arguments)],
@@ -37,13 +57,41 @@ def module(name, *arguments):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished_and_output(tmp_path_factory):
     """A conditional run, trained, evaluated and exported by a real process."""
     # A folder that TensorFlow could take for a pattern.
     path = tmp_path_factory.mktemp("runs [1] {a,b} *é%") / "tiny"
     result = run("digits", *TINY, "--steps", 40, "--conditional", "--run-dir", path)
     assert result.returncode == 0, result.stderr
-    return path
+    return path, result.stdout
+
+
+@pytest.fixture(scope="module")
+def finished(finished_and_output):
+    return finished_and_output[0]
+
+
+def test_start_says_what_follows_training(finished_and_output):
+    before, _ = finished_and_output[1].split("digits: 1797 images")
+    assert re.search(
+        r"after training follow model\.keras, measures, exports \(saved-model, onnx\), "
+        r"each verified: about \d+ (seconds|minutes?)\n",
+        before,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.3, "5 seconds"),
+        (13, "15 seconds"),
+        (56, "55 seconds"),
+        (61, "1 minute"),
+        (190, "3 minutes"),
+    ],
+)
+def test_estimates_are_rounded(train, seconds, words):
+    assert train.rounded(seconds) == words
 
 
 def test_run_folder_holds_all_that_a_run_leaves(finished):
@@ -160,8 +208,12 @@ def test_export_of_a_run_from_the_command_line(finished, tmp_path):
 
 
 def test_finished_run_goes_on_for_longer(finished):
-    result = run("--resume", "--steps", 50, "--run-dir", finished)
-    assert result.returncode == 0, result.stderr
+    code, shown = run_in_terminal("--resume", "--steps", 50, "--run-dir", finished)
+    assert code == 0, shown
+    # Each part of the work after training, with the time that is left.
+    for done, part in enumerate(["model.keras", "measures", "saved-model", "onnx"]):
+        assert re.search(rf"{part}: [^\r]*{done}/4 \[\d\d:\d\d<", shown), shown
+    assert "4/4" in shown
     config = json.loads((finished / "config.json").read_text())
     assert config["settings"]["steps"] == 50
     assert (finished / "checkpoints" / "ckpt-50.index").exists()

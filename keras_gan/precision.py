@@ -1,0 +1,140 @@
+"""Whether a processor trains faster in bfloat16, measured in about a second."""
+
+import pathlib
+import statistics
+import time
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+FASTER = 1.2  # smaller gains are lost in the rest of a step
+_FLAGS = {"avx512_bf16", "amx_bf16"}
+_LEAST_SIDE = 32  # smaller images train so fast that precision is no matter
+_LEAST_SECONDS = 120  # a shorter run is not worth a second of measuring
+_BATCH = 8
+_REPEATS = 5
+
+
+def has_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
+    """Returns whether the processor has bfloat16 instructions, False if unknown."""
+    try:
+        text = pathlib.Path(cpuinfo).read_text()
+    except OSError:
+        return False
+    return any(
+        _FLAGS & set(line.split())
+        for line in text.splitlines()
+        if line.startswith("flags")
+    )
+
+
+def worth_measuring(recipe, image_shape: tuple[int, ...]) -> bool:
+    """Returns whether this run could gain by bfloat16 what the measurement costs.
+
+    Args:
+        recipe: settings of the run.
+        image_shape: height, width and channels, in pixels.
+    """
+    return (
+        recipe.mixed_precision is None
+        and recipe.strategy == "one-device"
+        and len(image_shape) == 3
+        and min(image_shape[:2]) >= _LEAST_SIDE
+        and (recipe.minutes is None or 60 * recipe.minutes > _LEAST_SECONDS)
+        and not tf.config.list_physical_devices("GPU")
+        and has_bfloat16()
+    )
+
+
+def advice(gan, measure: Callable | None = None) -> str | None:
+    """Returns a line about bfloat16 if it is faster, None otherwise.
+
+    Args:
+        gan: the model, built.
+        measure: as `bfloat16_gain`, which None takes.
+    """
+    gain = (measure or bfloat16_gain)(gan.generator, gan.discriminator)
+    if gain is None or gain < FASTER:
+        return None
+    return (
+        "this processor computes the convolutions of this model about "
+        f"{gain:.1f} times as fast with --mixed-precision bfloat16"
+    )
+
+
+def bfloat16_gain(*networks: keras.Model, repeats: int = _REPEATS) -> float | None:
+    """Returns how many times as fast bfloat16 is in the networks' convolutions.
+
+    It computes each of them forward and backward with numbers of its own, so it
+    changes neither weights nor random states.
+
+    Args:
+        networks: networks of built layers.
+        repeats: measurements of each precision; the median counts.
+
+    Returns:
+        Seconds in float32 divided by seconds in bfloat16; None if there is no
+        convolution.
+    """
+    layers = [
+        layer
+        for network in networks
+        for layer in network._flatten_layers(include_self=False)
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose)
+        and layer.data_format == "channels_last"
+    ]
+    if not layers:
+        return None
+    steps = {
+        dtype: _step([_convolution(layer, dtype) for layer in layers])
+        for dtype in (tf.float32, tf.bfloat16)
+    }
+    seconds = {dtype: [] for dtype in steps}
+    for step in steps.values():
+        step()  # traces
+    for _ in range(repeats):
+        for dtype, step in steps.items():
+            begin = time.perf_counter()
+            step().numpy()
+            seconds[dtype].append(time.perf_counter() - begin)
+    float32, bfloat16 = map(statistics.median, seconds.values())
+    return float32 / bfloat16
+
+
+def _convolution(layer, dtype):
+    """Returns a convolution as the layer's, its input and its filters.
+
+    The transposed one computes forward what the other computes backward.
+    """
+    image, result = layer.input.shape[1:], layer.output.shape[1:]
+    if isinstance(layer, keras.layers.Conv2DTranspose):
+        image, result = result, image
+    strides, padding = layer.strides, layer.padding.upper()
+
+    def convolve(images, filters):
+        return tf.nn.conv2d(images, filters, strides, padding)
+
+    # Not zeros, which a processor could compute in another time.
+    images = tf.cast(tf.fill((_BATCH, *image), 0.5), dtype)
+    filters = tf.cast(tf.fill(layer.kernel.shape, 0.01), dtype)
+    return convolve, images, filters
+
+
+def _step(convolutions):
+    @tf.function(jit_compile=False)
+    def step(inputs):
+        sums = []
+        for (convolve, _, _), (images, filters) in zip(
+            convolutions, inputs, strict=True
+        ):
+            with tf.GradientTape() as tape:
+                tape.watch((images, filters))
+                result = convolve(images, filters)
+            # The result as its own gradient, so that nothing can be left out.
+            gradients = tape.gradient(result, (images, filters), result)
+            sums.extend(tf.reduce_max(tf.cast(g, tf.float32)) for g in gradients)
+        return tf.add_n(sums)
+
+    inputs = [(images, filters) for _, images, filters in convolutions]
+    return lambda: step(inputs)
