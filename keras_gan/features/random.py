@@ -7,11 +7,12 @@ import numpy as np
 
 from keras_gan import seeding
 from keras_gan.errors import InputError
-from keras_gan.features.extractor import Extracted, Extractor, float32
+from keras_gan.features.extractor import Extracted, Extractor
+from keras_gan.settings import keras_defaults
 
 _SEED = 0
 _SCALED_BY = 2000  # images
-_WIDTHS = (32, 64, 128)  # of the stages, the last one over and over
+_WIDTHS = (16, 32, 64)  # of the stages, the last one over and over
 _LARGE = 64  # pixels; wider images are halved while the first stages read them
 
 
@@ -67,7 +68,7 @@ class RandomNetwork(Extractor):
             )
 
 
-@float32()
+@keras_defaults()
 def _network(shape):
     """Returns the network, uint8 [B, H, W, C] to float32 [B, D]."""
     rng = np.random.default_rng(_SEED)
