@@ -487,6 +487,8 @@ def finish(run, gan, real, bar) -> None:
     bar.set_description("measures")
     # The kernel distance needs four images on each side.
     names = measures_of(real, FINAL_MEASURES if real.count >= 4 else MEASURES)
+    if gan.num_classes is not None:
+        names += measures_of(real, ["class_accuracy"])
     ours, theirs = real.measure(gan, names), real.baseline.measure(names)
     run.write_json(
         "evaluation.json",

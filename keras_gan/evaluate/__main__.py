@@ -82,6 +82,7 @@ def evaluate(options) -> tuple[dict, str]:
         data_dir=run.recipe.data_dir,
     )
     comparison = real.compare(gan)
+    measures = comparison.measure()
     neighbours = None
     if images.array.ndim == 4:
         neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
@@ -93,8 +94,8 @@ def evaluate(options) -> tuple[dict, str]:
         "seed": options.seed,
         "samples": real.count,
         "features": extractor.name,
-        "measures": comparison.measure(),
-        "between_halves": real.baseline.measure(),
+        "measures": measures,
+        "between_halves": real.baseline.measure(measures),
         "classes": comparison.classes(),
         "nearest": neighbours and neighbours.report,
         "protocol": real.protocol(gan),

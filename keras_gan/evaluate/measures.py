@@ -38,14 +38,25 @@ class Comparison:
             of the generated images; None where the data have no known modes.
         class_names: one name per column of the probabilities, or None.
         sees_blur: as in `features.Extractor`.
+        class_accuracy: share of the generated images that are of the class asked for;
+            None if no class was asked for or the features do not know it.
     """
 
-    def __init__(self, real, fake, count_modes=None, class_names=None, sees_blur=True):
+    def __init__(
+        self,
+        real,
+        fake,
+        count_modes=None,
+        class_names=None,
+        sees_blur=True,
+        class_accuracy=None,
+    ):
         self.real = real
         self.fake = fake
         self.count_modes = count_modes
         self.class_names = class_names
         self.sees_blur = sees_blur
+        self.class_accuracy = class_accuracy
 
     @property
     def names(self) -> list[str]:
@@ -156,6 +167,10 @@ def _compares_neighbours(comparison):
     return comparison.sees_blur
 
 
+def _asked_for_classes(comparison):
+    return comparison.class_accuracy is not None
+
+
 def _knows_modes(comparison):
     return comparison.count_modes is not None
 
@@ -212,6 +227,14 @@ MEASURES: dict[str, Measure] = {
         "frequent.",
         lambda c: metrics.inception_score(c.fake.probabilities),
         _knows_classes,
+    ),
+    "class_accuracy": Measure(
+        "Class accuracy",
+        "higher",
+        "Share of generated samples that the classifier takes for the class asked for; "
+        "beside it, of real ones it did not learn from, that it takes for theirs.",
+        lambda c: c.class_accuracy,
+        _asked_for_classes,
     ),
     "modes": Measure(
         "Modes hit",
@@ -296,8 +319,13 @@ class RealImages:
 
     @functools.cached_property
     def baseline(self) -> Comparison:
-        """The second half of the real images beside the first."""
-        return self._compare(self.images.array[self._second])
+        """The second half of the real images beside the first.
+
+        Its class accuracy is that of real images the classifier did not learn from.
+        """
+        baseline = self._compare(self.images.array[self._second])
+        baseline.class_accuracy = self.extractor.accuracy
+        return baseline
 
     @property
     def names(self) -> list[str]:
@@ -315,6 +343,7 @@ class RealImages:
             self.extracted,
             self._coverage,
             sees_blur=self.extractor.sees_blur,
+            class_accuracy=self.extractor.accuracy,
         )
 
     def compare(self, gan) -> Comparison:
@@ -325,7 +354,12 @@ class RealImages:
         Raises:
             Diverged: where weights or samples of the generator are not finite.
         """
-        return self._compare(self._generate(gan))
+        comparison = self._compare(self._generate(gan))
+        labels = self._labels(gan)
+        if labels is not None and self.extractor.accuracy is not None:
+            said = comparison.fake.probabilities.argmax(axis=1)
+            comparison.class_accuracy = float(np.mean(said == labels))
+        return comparison
 
     def measure(self, gan, names: Iterable[str] | None = None) -> dict[str, float]:
         """Returns the value of each measure, as `Comparison.measure`."""
@@ -350,6 +384,11 @@ class RealImages:
         if gan.num_classes is not None:
             alike = self.images.labels is not None
             parts.append("labels as theirs" if alike else "classes in turn")
+            if alike and self.extractor.accuracy is not None:
+                parts.append(
+                    "class accuracy: as this classifier says (real: of images it did "
+                    "not learn from)"
+                )
         if self._coverage is not None:
             parts.append(f"modes: {self._coverage.protocol}")
         return ", ".join([*parts, sampling(gan), f"seed {self.seed}"])
@@ -362,13 +401,19 @@ class RealImages:
                     "values; only finite ones make images."
                 )
         latent = gan.sample_latent(self.count, self.seed)
-        labels = None if gan.num_classes is None else self.images.labels
+        labels = self._labels(gan)
         parts = []
         for start in range(0, self.count, _RENDERED):
             rows = slice(start, start + _RENDERED)
-            label = None if labels is None else labels[self._first[rows]]
+            label = None if labels is None else labels[rows]
             parts.append(gan.render(latent[rows], label))
         return np.concatenate(parts)
+
+    def _labels(self, gan):
+        """Returns the class asked for of each image, None if none is or any will do."""
+        if gan.num_classes is None or self.images.labels is None:
+            return None
+        return self.images.labels[self._first]
 
     def _compare(self, samples):
         count_modes = self._coverage and functools.partial(

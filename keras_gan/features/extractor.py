@@ -29,6 +29,8 @@ class Extractor(abc.ABC):
         name: a phrase for reports; distances on features of different names do not
             compare.
         class_names: one name per column of the probabilities, or None.
+        accuracy: share of real images that it did not learn from whose label it says,
+            in [0, 1]; None if its classes are not the labels of the images.
         sees_blur: whether blurred images lie apart from real ones. If not, precision,
             recall and coverage would prefer them and are not measured.
         batch_size: images that are in work at a time, which bounds the memory.
@@ -36,6 +38,7 @@ class Extractor(abc.ABC):
 
     name: str
     class_names: tuple[str, ...] | None = None
+    accuracy: float | None = None
     sees_blur = True
     batch_size = 256
 

@@ -12,7 +12,7 @@ from keras_gan.settings import keras_defaults
 
 _SEED = 0
 _SCALED_BY = 2000  # images
-_WIDTHS = (32, 64, 128)  # of the stages, the last one over and over
+_WIDTHS = (16, 32, 64)  # of the stages, the last one over and over
 _LARGE = 64  # pixels; wider images are halved while the first stages read them
 
 

@@ -305,3 +305,41 @@ def test_only_few_images_get_a_word_on_their_number(gan):
     for images, few in ((digits, True), (many, False)):
         protocol = RealImages(images, Pixels()).protocol(gan)
         assert ("kernel distance tells more" in protocol) == few
+
+
+class ByBrightness(Brightness):
+    """The classes are those of the labels."""
+
+    accuracy = 0.9
+
+
+class Obedient(DCGAN):
+    """Renders dark images for class 0 and bright ones for class 1."""
+
+    def render(self, latent, labels=None):
+        values = 255 * np.asarray(labels, "uint8")
+        return np.broadcast_to(values[:, None, None, None], (len(latent), 8, 8, 1))
+
+
+class Deaf(Obedient):
+    """Renders both classes whatever class is asked for."""
+
+    def render(self, latent, labels=None):
+        return super().render(latent, np.arange(len(latent)) % 2)
+
+
+def test_class_accuracy_is_the_share_of_the_class_asked_for(gan, images):
+    labelled = Images(images.array, np.repeat([0, 1], 30))
+    real = RealImages(labelled, ByBrightness())
+    obedient = Obedient((8, 8, 1), 4, 2, num_classes=2, seed=0)
+    assert real.measure(obedient)["class_accuracy"] == 1
+    assert real.baseline.measure()["class_accuracy"] == 0.9
+    assert "class accuracy" in real.protocol(obedient)
+    deaf = real.measure(Deaf((8, 8, 1), 4, 2, num_classes=2, seed=0))
+    asked = labelled.labels[halves(labelled, 30)[0]]
+    assert deaf["class_accuracy"] == np.mean(asked == np.arange(30) % 2)
+
+    assert "class_accuracy" not in real.measure(gan)  # which knows no classes
+    assert "class accuracy" not in real.protocol(gan)
+    unrelated = RealImages(labelled, Brightness())  # classes that are not the labels
+    assert "class_accuracy" not in unrelated.measure(obedient)
