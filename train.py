@@ -218,7 +218,9 @@ def train_run(options, run, gan, images, real, imports) -> int:
     workers = distribution.Workers(gan.distribute_strategy)
     if workers.chief:
         print(what_follows(options, real, imports), flush=True)
-        if precision.worth_measuring(run.recipe, tuple(run.data["image_shape"])):
+        shape = tuple(run.data["image_shape"])
+        # The precision of a resumed run cannot change.
+        if not options.resume and precision.worth_measuring(run.recipe, shape):
             line = precision.advice(gan)
             if line is not None:
                 print(line, flush=True)
