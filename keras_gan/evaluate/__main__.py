@@ -29,6 +29,8 @@ def main(argv=None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(table(metrics))
+    if flattering := report.flattering(metrics):
+        print(flattering)
     print(f"protocol: {metrics['protocol']}")
     print(f"written: {', '.join(map(str, files))}")
     return 0

@@ -71,6 +71,7 @@ def render(
         config=config,
         kind="images" if len(config["data"]["image_shape"]) == 3 else "points",
         rows=rows(metrics),
+        flattering=flattering(metrics),
         samples=samples,
         nearest=nearest,
         curves=_training_curves(folder, objective),
@@ -104,6 +105,30 @@ def rows(metrics: dict) -> list[dict]:
         }
         for name, value in metrics["measures"].items()
     ]
+
+
+def flattering(metrics: dict) -> str | None:
+    """Returns a sentence on measures that are better than between real halves.
+
+    Args:
+        metrics: what `metrics.json` holds.
+
+    Returns:
+        The sentence, None if there is no such measure.
+    """
+    found = [
+        MEASURES[name].title
+        for name, value in metrics["measures"].items()
+        if MEASURES[name].better
+        and None not in (value, metrics["between_halves"][name])
+        and MEASURES[name].improves(value, metrics["between_halves"][name])
+    ]
+    if not found:
+        return None
+    return (
+        f"Better than between real halves: {', '.join(found)}. Samples that are too "
+        "typical or copied can be."
+    )
 
 
 def number(value) -> str:

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_gan import datasets, recipes, runs
+from keras_gan import datasets, features, recipes, runs
 from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid
 from keras_gan.callbacks.checkpoint import CheckpointFolder
 from keras_gan.datasets import Images
@@ -252,3 +252,12 @@ def _one_sentence(capsys):
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: ")
     return line
+
+
+def test_a_conditional_run_gets_its_class_accuracy(conditional_folder, tmp_path):
+    metrics, page = evaluated(conditional_folder, tmp_path, "--features", "classifier")
+    images = datasets.read("digits", image_size=8)
+    real = metrics["between_halves"]["class_accuracy"]
+    assert real == features.get("classifier", images).accuracy > 0.8
+    assert 0 <= metrics["measures"]["class_accuracy"] < 0.5  # hardly trained
+    assert "Class accuracy" in page and "class accuracy" in metrics["protocol"]

@@ -436,3 +436,13 @@ def test_pictures_on_the_page_lie_over_white():
     content = base64.b64decode(report.picture(transparent).partition(",")[2])
     with Image.open(io.BytesIO(content)) as shown:
         assert shown.convert("RGB").getpixel((4, 4)) == (255, 255, 255)
+
+
+def test_what_is_better_than_between_real_halves_gets_a_word():
+    worse = {"frechet_distance": 2.0, "precision": 0.5, "recall": None}
+    halves = {"frechet_distance": 1.5, "precision": 0.75, "recall": 0.5}
+    assert report.flattering({"measures": worse, "between_halves": halves}) is None
+    said = report.flattering({"measures": halves, "between_halves": worse})
+    assert said.startswith(
+        "Better than between real halves: Fréchet distance, Precision. "
+    )
