@@ -9,12 +9,11 @@ import time
 from collections import Counter
 
 SIGNAL_EXIT = 128
-# The last two are of mixtures.
-MEASURES = ("frechet_distance", "modes", "high_quality")
-MOST_BAD_IMAGES = 0.05  # share; more are a mistake, not a few broken files
+MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
 FINAL_MEASURES = ("kernel_distance", *MEASURES)  # the first one takes seconds
-EXPORT_IMPORTS = 1.5  # the default exports take so many times the imports' seconds
-MEASURED_IMAGES = 2000  # so many cost little, also where training goes on
+MEASURED_IMAGES = 2000  # cheap enough to measure during training
+MOST_BAD_IMAGES = 0.05  # of all; if more are unreadable, the folder is probably wrong
+EXPORT_IMPORTS = 1.5  # time of the default exports, in times of the imports
 
 
 def main(arguments=None) -> int:

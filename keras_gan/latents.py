@@ -33,8 +33,8 @@ class Prior:
     def __post_init__(self):
         if self.distribution not in DISTRIBUTIONS:
             raise InputError(
-                f"latent_distribution is {self.distribution!r}. Use "
-                f"{' or '.join(DISTRIBUTIONS)}."
+                f"latent_distribution is {self.distribution!r}. Use one of: "
+                f"{', '.join(DISTRIBUTIONS)}."
             )
 
     def draw(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

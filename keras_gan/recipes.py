@@ -140,8 +140,7 @@ class Recipe:
             "mixed_precision": ("bfloat16", "float16"),
             "update": UPDATES,
         }.items():
-            meant = did_you_mean(getattr(self, name), accepted)
-            self._require(name, accepted.__contains__, " or ".join(accepted), meant)
+            self._require(name, accepted.__contains__, " or ".join(accepted), accepted)
         if self.jit == "on" and self.strategy != "one-device":
             raise InputError(
                 f"jit is on and strategy is {self.strategy}; XLA compiles for "
@@ -168,10 +167,13 @@ class Recipe:
             name, lambda value: least <= value <= most, f"from {least} to {most}"
         )
 
-    def _require(self, name, accepted, description, advice=""):
+    def _require(self, name, accepted, description, choices=()):
         value = getattr(self, name)
         if value is not None and not accepted(value):
-            raise InputError(f"{name} is {value!r}; it must be {description}.{advice}")
+            raise InputError(
+                f"{name} is {value!r}; it must be {description}."
+                f"{did_you_mean(value, choices)}"
+            )
 
     @property
     def images_per_step(self) -> int:

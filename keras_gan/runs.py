@@ -271,7 +271,7 @@ class Run:
         if names:
             known = f"{listed(names)}, and {known}"
         raise InputError(
-            f"the run in {self.path} has no class {text!r}; accepted are {known}."
+            f"the run in {self.path} has no class {text!r}. Its classes are {known}."
             f"{did_you_mean(text, names)}"
         )
 

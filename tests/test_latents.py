@@ -76,7 +76,7 @@ def test_truncation_moves_the_same_vector_to_the_centre(prior):
 
 
 def test_an_unknown_distribution_is_refused():
-    with pytest.raises(InputError, match=r"'gaussian'.*normal or uniform"):
+    with pytest.raises(InputError, match=r"'gaussian'.*normal, uniform"):
         Prior(7, "gaussian")
 
 

@@ -137,7 +137,7 @@ def _read(source, form, data_dir):
     if kind not in SOURCES:
         usages = ", ".join(entry.usage for entry in SOURCES.values())
         raise InputError(
-            f"Unknown source {source!r}; accepted are {usages}.{_meant(source)}"
+            f"Unknown source {source!r}. Use one of: {usages}.{_meant(source)}"
         )
     usage = SOURCES[kind].usage
     if bool(argument) != (":" in usage):

@@ -78,7 +78,7 @@ def get(name: str | None, images: Images) -> Extractor:
     usages = ", ".join(entry.usage for entry in EXTRACTORS.values())
     if kind not in EXTRACTORS or (colon and "[:" not in EXTRACTORS[kind].usage):
         raise InputError(
-            f"Unknown features {name!r}; accepted are {usages}."
+            f"Unknown features {name!r}. Use one of: {usages}."
             f"{did_you_mean(kind, EXTRACTORS)}"
         )
     return EXTRACTORS[kind].make(argument, images)

@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from keras_gan import checks, losses, seeding
 from keras_gan.errors import Diverged, InputError
+from keras_gan.latents import Prior
 from keras_gan.models import fit_data, inherited
 from keras_gan.models.averaging import Twin, twin_of
 
-LATENT_DISTRIBUTIONS = ("normal", "uniform")
 UPDATES = ("alternating", "simultaneous")
 MOST_LATENT = 2**16  # dimensions; more are a slip of the pen
 _RENDER_BATCH = 256
@@ -78,11 +78,6 @@ class GAN(inherited.TrainsByItself):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if latent_distribution not in LATENT_DISTRIBUTIONS:
-            raise InputError(
-                f"latent_distribution is {latent_distribution!r}; accepted are "
-                f"{', '.join(LATENT_DISTRIBUTIONS)}."
-            )
         for name, network in {
             "generator": generator,
             "discriminator": discriminator,
@@ -102,6 +97,7 @@ class GAN(inherited.TrainsByItself):
         self.latent_dim = latent_dim
         self.latent_distribution = latent_distribution
         self.latent_bounds = checks.interval("latent_bounds", latent_bounds)
+        self._prior = Prior(latent_dim, latent_distribution, self.latent_bounds)
         self.value_range = value_range
         if value_range is not None:
             self.value_range = checks.interval("value_range", value_range)
@@ -444,11 +440,7 @@ class GAN(inherited.TrainsByItself):
     # Latent vectors and images -------------------------------------------------
 
     def _latent(self, count, seed):
-        shape = (count, self.latent_dim)
-        if self.latent_distribution == "normal":
-            return seeding.normal(shape, seed)
-        low, high = self.latent_bounds
-        return low + (high - low) * seeding.uniform(shape, seed)
+        return self._prior.draw(count, seed)
 
     def _step_seed(self, draw):
         """Returns the seed of one draw of the current step, the same on replicas."""
