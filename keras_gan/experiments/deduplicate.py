@@ -20,8 +20,8 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from keras_gan import datasets, seeding
-from keras_gan.experiments import arguments, figures
+from keras_gan import datasets, pictures, seeding
+from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 
 PAPER = {
@@ -225,9 +225,9 @@ def _sheet(images, left_out, kept, distances):
     shown = np.argsort(-distances, kind="stable")[:_PAIRS_SHOWN]
     title = f"{len(shown)} of {len(left_out)} pairs: kept, left out (bits that differ)"
     if not len(shown):
-        return figures.beside((title, Image.new("RGB", (1, 1), "white")))
+        return pictures.hstack((title, Image.new("RGB", (1, 1), "white")))
     space = np.full((len(shown), SIDE, 2, 3), 255, "uint8")
     pairs = [images[kept[shown]], space, images[left_out[shown]]]
     captions = [f"{kept[i]}, {left_out[i]} ({distances[i]})" for i in shown]
-    sheet = figures.sheet(np.concatenate(pairs, axis=2), _PAIRS_IN_ROW, captions)
-    return figures.beside((title, sheet))
+    sheet = pictures.sheet(np.concatenate(pairs, axis=2), _PAIRS_IN_ROW, captions)
+    return pictures.hstack((title, sheet))

@@ -23,7 +23,7 @@ from keras_gan.datasets import Images
 from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.models import GAN
-from keras_gan.plots import Figure, plain_style
+from keras_gan.pictures.charts import Figure, plain_style
 
 PAPER = {"value_at_equilibrium": theory.EQUILIBRIUM, "unit": "nats"}
 

@@ -36,8 +36,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from tqdm import trange
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.concepts import NUMBERS, NumberedSamples
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
@@ -509,11 +510,11 @@ def _picture(before, after, control, boxes, rule, count):
             (f"without {count} maps", after[i], itertools.repeat([])),
             (f"without {count} random maps", control[i], itertools.repeat([])),
         ):
-            pictures = np.stack(
+            marked_images = np.stack(
                 [_marked(*pair) for pair in zip(images[:_SHOWN], marked, strict=False)]
             )
-            rows.append(figures.beside((title, figures.sheet(pictures, _SHOWN))))
-    return figures.below(*rows)
+            rows.append(pictures.hstack((title, pictures.sheet(marked_images, _SHOWN))))
+    return pictures.vstack(*rows)
 
 
 def _marked(image, boxes):
@@ -533,7 +534,7 @@ def _catalogue(trained, samples, options):
         "catalogue",
         f"{len(numbers)} numbered samples of seed {options.seed}; next, --boxes FILE "
         f"with the header {','.join(COLUMNS)}",
-        figures.sheet(ruled, None, trained.numbered(numbers)),
+        pictures.sheet(ruled, None, trained.numbered(numbers)),
         trained.report(
             {"samples": len(numbers)}, None, options.seed, "numbered samples"
         ),

@@ -21,8 +21,9 @@ import tensorflow as tf
 from scipy import stats
 from tqdm import tqdm
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, scaled
 from keras_gan.transparency import images_over_white
@@ -64,11 +65,11 @@ def run(options) -> Outcome:
     images = trained.training_set
     rows = np.random.default_rng(options.seed).permutation(len(images))
     rows = rows[: options.samples]
-    pictures = np.asarray(images.array[rows])
+    real = np.asarray(images.array[rows])
     labels = None if images.labels is None else images.labels[rows]
 
     def inputs(chosen):
-        values = scaled(pictures[chosen], trained.gan.value_range)
+        values = scaled(real[chosen], trained.gan.value_range)
         return [values] if trained.gan.num_classes is None else [values, labels[chosen]]
 
     # A conditional discriminator is told the class: its features need not find it.
@@ -89,16 +90,16 @@ def run(options) -> Outcome:
             top = peaks[:, feature].argsort(kind="stable")[::-1][: options.patches]
             units = np.column_stack([places[top, feature], np.full(len(top), feature)])
             gradients = _visible(guided_gradients(network, inputs(top), units))
-            seen = images_over_white(pictures[top]), gradients[..., :3]
+            seen = images_over_white(real[top]), gradients[..., :3]
             both = [crop(x, fields, units) for x in seen]
-            sheet = figures.sheet(np.concatenate(both), len(top))
-            blocks.append(figures.beside((f"feature {feature}", sheet)))
+            sheet = pictures.sheet(np.concatenate(both), len(top))
+            blocks.append(pictures.hstack((f"feature {feature}", sheet)))
         title = "trained" if name == "trained" else "random filters"
-        columns.append((title, figures.below(*blocks)))
+        columns.append((title, pictures.vstack(*blocks)))
     return Outcome(
         "guided-backprop",
         _summary(measured),
-        figures.beside(*columns),
+        pictures.hstack(*columns),
         trained.discriminator_report(
             measured,
             None,

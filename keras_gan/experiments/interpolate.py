@@ -11,7 +11,8 @@ import itertools
 
 import numpy as np
 
-from keras_gan.experiments import arguments, figures
+from keras_gan import pictures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, pixels
 from keras_gan.latents import linear, spherical
@@ -44,7 +45,7 @@ def run(options) -> Outcome:
             for row, (start, end) in enumerate(itertools.pairwise(points))
         ]
         measured[path.__name__] = [largest_step(walk) for walk in walks]
-        sheet = figures.sheet(
+        sheet = pictures.sheet(
             np.concatenate(walks), options.steps, _captions(trained, walks)
         )
         blocks.append((f"{path.__name__} interpolation", sheet))
@@ -58,7 +59,7 @@ def run(options) -> Outcome:
         f"largest step over mean step, worst of {options.points - 1} walks: "
         f"{largest['linear']:.2f} linear, {largest['spherical']:.2f} spherical "
         f"({options.steps - 1} if all changed at once)",
-        figures.beside(*blocks),
+        pictures.hstack(*blocks),
         trained.report(
             measured,
             None,

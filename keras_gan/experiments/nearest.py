@@ -8,8 +8,9 @@ Source: Goodfellow et al. 2014, arXiv 1406.2661, figure 2.
 
 import numpy as np
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.neighbours import blocks, nearest_images
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
@@ -77,7 +78,7 @@ def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
         f"median distance to the nearest training image "
         f"{measured['samples']['0.5']:.2f} of samples, {measured['real']['0.5']:.2f} "
         f"of real images; {measured['copies']} copies",
-        figures.beside(
+        pictures.hstack(
             ("first samples, each with its nearest training image", pairs(first)),
             ("the closest pairs of all", pairs(closest)),
         ),
@@ -127,4 +128,4 @@ def _pairs(left, right, captions):
     space = np.full((count, height, width // 2, channels), 255, "uint8")
     line = np.full((count, height, 1, channels), 255, "uint8")
     pairs = np.concatenate([left, line, right, space], axis=2)
-    return figures.sheet(pairs, captions=captions)
+    return pictures.sheet(pairs, captions=captions)

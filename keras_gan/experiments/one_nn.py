@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_gan import pictures, seeding
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures, labelled
+from keras_gan.experiments import arguments, labelled
 from keras_gan.experiments.neighbours import blocks, nearest_images, rows_in_memory
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
@@ -83,7 +83,7 @@ def run(options) -> Outcome:
             if paper
             else ""
         ),
-        figures.beside(
+        pictures.hstack(
             ("samples of each class", _by_class(gan, options.seed, sets.names)),
             (
                 "scored images, each with its nearest sample; errors first",
@@ -137,7 +137,7 @@ def _pairs(scored, nearest, labels, names):
     space = np.full((len(shown), height, width // 4, channels), 255, "uint8")
     line = np.full((len(shown), height, 1, channels), 255, "uint8")
     pairs = [space, scored.array[shown], line, nearest[shown], space]
-    return figures.sheet(
+    return pictures.sheet(
         np.concatenate(pairs, axis=2),
         _PAIRS_IN_ROW,
         [f"{names[scored.labels[i]]} as {names[labels[i]]}" for i in shown],

@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, pixels
 from keras_gan.metrics import parzen_log_likelihood, validate_sigma
@@ -63,7 +63,7 @@ def run(options) -> Outcome:
         + (
             f"; the paper: {PAPER['mean']} ± {PAPER['standard_error']}" if paper else ""
         ),
-        figures.beside(
+        pictures.hstack(
             ("samples", _samples(trained, generated[:_SHOWN])),
             ("test images", pictures.grid(test[:_SHOWN])),
         ),

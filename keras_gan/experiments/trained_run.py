@@ -10,7 +10,7 @@ import numpy as np
 from keras_gan import datasets, pictures, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
-from keras_gan.evaluate.measures import sampling
+from keras_gan.evaluators.distribution import sampling
 from keras_gan.models import GAN
 
 
