@@ -17,6 +17,7 @@ from keras_gan import first_safe
 from keras_gan.errors import InputError, first_line
 from keras_gan.latents import Prior
 from keras_gan.models import GAN
+from keras_gan.pixels import PixelRange
 from keras_gan.version import __version__
 
 
@@ -92,7 +93,7 @@ class Generator:
         """
         image = self._values(latent, label)
         if self.form.output == "uint8":
-            image = self._levels(image)
+            image = self._pixels().to_uint8(image)
         if self.form.layout == "nchw":
             image = tf.transpose(image, [0, 3, 1, 2])
         return {"image": image}
@@ -128,7 +129,7 @@ class Generator:
             uint8 [batch, *image_shape], 0 to 255; float32 where `value_range` is None.
         """
         image = self._values(latent, label)
-        return image if self.value_range is None else self._levels(image)
+        return image if self.value_range is None else self._pixels().to_uint8(image)
 
     def _values(self, latent, label):
         inputs = latent
@@ -140,10 +141,8 @@ class Generator:
         # Batch statistics would make an image depend on its neighbours in the batch.
         return tf.cast(self.network(inputs, training=False), "float32")
 
-    def _levels(self, image):
-        low, high = self.value_range
-        levels = tf.round((image - low) * (255 / (high - low)))
-        return tf.cast(tf.clip_by_value(levels, 0, 255), "uint8")
+    def _pixels(self):
+        return PixelRange(*self.value_range)
 
     def examples(self, count: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Returns inputs of `serve`, drawn from the distribution used in training.
