@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 import weakref
+from collections import Counter
 
 import keras
 import numpy as np
@@ -23,6 +24,7 @@ from keras_gan.callbacks.step_callback import (
 from keras_gan.distribution import Workers
 from keras_gan.errors import Diverged, InputError, first_line
 from keras_gan.files import without_pattern, write_whole
+from keras_gan.models.inherited import other_average
 
 # Of each model and folder: the steps that it saved there or was restored past, and
 # whether their checkpoints can be read.
@@ -155,7 +157,7 @@ class CheckpointFolder:
             path = self._path(step)
             try:
                 with self._readable(path) as readable:
-                    _read_all(readable)
+                    saved = _read_all(readable)
             except Exception as error:
                 problems.append(f"{path} ({first_line(error)})")
                 warnings.warn(
@@ -164,14 +166,17 @@ class CheckpointFolder:
                 )
                 known[step] = False
                 continue
+            self._refuse_other(path, saved)
             try:
-                # What the model has must be in the file; the file may hold more.
+                # `also` may name fewer variables than the file holds.
                 with self._readable(path) as readable:
                     status = self._checkpoint.read(readable).expect_partial()
                 status.assert_existing_objects_matched()
             except (AssertionError, ValueError) as error:
                 raise InputError(
-                    f"checkpoint {path} belongs to another model: {first_line(error)}."
+                    f"checkpoint {path} belongs to another model: {first_line(error)}. "
+                    "Build and compile the model as it was when the checkpoint was "
+                    "saved, or name another folder."
                 ) from error
             known.update((earlier, True) for earlier in steps if earlier <= step)
             self._known_steps().update(known)
@@ -180,9 +185,33 @@ class CheckpointFolder:
         if problems:
             raise InputError(
                 f"no checkpoint in {self._directory} can be read: "
-                f"{'; '.join(problems)}."
+                f"{'; '.join(problems)}. Put back a copy of one, or train from the "
+                "start in another folder."
             )
         return None
+
+    def _refuse_other(self, path, saved):
+        """Raises InputError if a checkpoint holds more or fewer variables of a part.
+
+        TensorFlow drops without a word what the model lacks.
+        """
+        state = self._model.training_state()
+        # A variable that two parts share is saved once, under one of their names.
+        if sum(saved[name] for name in state) == len(
+            {id(variable) for variables in state.values() for variable in variables}
+        ):
+            return
+        has = {name: len(variables) for name, variables in state.items()}
+        if (saved["averaged_generator"] > 0) != (has["averaged_generator"] > 0):
+            raise InputError(
+                other_average(f"checkpoint {path}", saved["averaged_generator"] > 0)
+            )
+        other = next(name for name, count in has.items() if saved[name] != count)
+        raise InputError(
+            f"checkpoint {path} belongs to another model: it holds {saved[other]} "
+            f"variables of {other}, and this model has {has[other]}. Build and compile "
+            "the model as it was when the checkpoint was saved, or name another folder."
+        )
 
     @contextlib.contextmanager
     def _readable(self, path):
@@ -209,12 +238,17 @@ def other_training(directory, steps: list[int], now: int) -> str:
 def _read_all(path):
     """Reads a checkpoint from end to end, which proves its checksums.
 
+    Returns:
+        How many variables each part of the state has in it.
+
     Damage comes as many kinds of exceptions, some of which `restore` also raises where
     a whole checkpoint is of another model.
     """
     reader = tf.train.load_checkpoint(path)
-    for name in reader.get_variable_to_shape_map():
+    names = reader.get_variable_to_shape_map()
+    for name in names:
         reader.get_tensor(name)
+    return Counter(name.partition("/")[0] for name in names)
 
 
 def restore_newest(model, directory, also=None) -> str | None:

@@ -831,11 +831,7 @@ class GAN(inherited.TrainsByItself):
         """
         saved = inherited.saved_average(filepath)
         if saved is not None and saved != (self.averaged_generator is not None):
-            raise InputError(
-                f"{filepath} holds {'an' if saved else 'no'} average of the generator, "
-                f"and the model has {'none' if saved else 'one'}; compile it "
-                f"{'with' if saved else 'without'} generator_average to read the file."
-            )
+            raise InputError(inherited.other_average(filepath, saved))
         super().load_weights(filepath, *args, **kwargs)
 
     def load_own_variables(self, store):

@@ -135,6 +135,20 @@ def saved_average(path) -> bool | None:
         return None
 
 
+def other_average(file, saved: bool) -> str:
+    """Returns why a model does not take a file, where one of the two has no average.
+
+    Args:
+        file: what it is called.
+        saved: whether it holds an average of the generator.
+    """
+    return (
+        f"{file} holds {'an' if saved else 'no'} average of the generator, and the "
+        f"model has {'none' if saved else 'one'}; compile it "
+        f"{'with' if saved else 'without'} generator_average to read the file."
+    )
+
+
 def refuse_without_effect(method: str, given: dict) -> None:
     """Checks the arguments of a method for those that would change nothing.
 
