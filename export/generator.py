@@ -18,6 +18,8 @@ from keras_gan import first_safe
 from keras_gan.errors import InputError, first_line
 from keras_gan.latents import Prior
 
+_ROUNDING = 0.25  # of half precision, in parts of the values' mean size; it is a tenth
+
 
 @dataclasses.dataclass(frozen=True)
 class Generator:
@@ -209,7 +211,7 @@ def describe(model_or_run, name: str) -> Generator:
     uniform = gan.latent_distribution == "uniform"
     return Generator(
         name=name,
-        network=_in_float32(network, gan.generator),
+        network=_in_float32(network, gan.generator, _examples(gan)),
         image_shape=gan.image_shape,
         latent_dim=gan.latent_dim,
         latent_distribution=gan.latent_distribution,
@@ -279,23 +281,48 @@ def _exported(name):
         return None
 
 
-def _in_float32(network, architecture):
+def _examples(gan):
+    """Returns a few rows of what the generator takes."""
+    latent = gan.sample_latent(8, seed=0)
+    if gan.num_classes is None:
+        return latent
+    return [latent, tf.range(8, dtype="int64") % gan.num_classes]
+
+
+def _in_float32(network, architecture, inputs):
     """Returns the network, or a float32 copy of one that computes in half precision.
 
     Args:
         network: that has the weights.
         architecture: that has the layers; it may be the network itself.
+        inputs: some of what it takes.
 
     Raises:
-        InputError: where a layer cannot be copied.
+        InputError: if a layer cannot be copied, or the copy makes other images.
     """
-    # A wrapper, such as that of spectral normalisation, has another within it.
-    layers = [getattr(layer, "layer", layer) for layer in architecture.layers]
-    if all(layer.compute_dtype == "float32" for layer in layers):
+    layers = list(architecture._flatten_layers(include_self=False))
+    if all(layer.compute_dtype in ("float32", None) for layer in layers):
         return network
     # ONNX Runtime has no bfloat16 convolutions on a CPU.
     copy = _float32_copy(architecture)
     copy.set_weights([np.asarray(w, "float32") for w in network.get_weights()])
+    images, copied = (
+        np.asarray(n(inputs, training=False), "float32") for n in (network, copy)
+    )
+    size, difference = np.abs(images).mean(), np.abs(copied - images).mean()
+    if difference > _ROUNDING * size:
+        own = [
+            f"{layer.name} of class {type(layer).__name__}"
+            for layer in layers
+            if not type(layer).__module__.startswith(("keras.", "keras_gan."))
+        ]
+        raise InputError(
+            "the generator computes in half precision, and its copy in float32, which "
+            f"exports need, makes other images (mean difference {difference:.2g} of "
+            f"values of mean size {size:.2g}). A layer's get_config must hold all "
+            f"arguments of its class: look at {' and '.join(own) or 'its layers'}, or "
+            "build the generator in float32."
+        )
     return copy
 
 
