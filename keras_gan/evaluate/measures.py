@@ -142,6 +142,7 @@ class Measure:
         meaning: what it tells, in a sentence.
         compute: function of a `Comparison`.
         available: function of a `Comparison` that says whether it can be taken.
+        least: images that it needs on each side.
     """
 
     title: str
@@ -149,6 +150,7 @@ class Measure:
     meaning: str
     compute: Callable[[Comparison], float]
     available: Callable[[Comparison], bool] = lambda comparison: True
+    least: int = 2
 
     def improves(self, value: float, best: float | None) -> bool:
         """Returns whether `value` is better than `best`; a NaN never is."""
@@ -189,12 +191,14 @@ MEASURES: dict[str, Measure] = {
         "Difference of the two sets under a polynomial kernel, without bias by their "
         "size; near 0, also below, where they do not differ.",
         lambda c: c.kernel_distance.mean,
+        least=4,
     ),
     "kernel_distance_std": Measure(
         "its standard deviation",
         None,
         "Of the kernel distance, over the subsets that it is the mean of.",
         lambda c: c.kernel_distance.std,
+        least=4,
     ),
     "precision": Measure(
         "Precision",
@@ -203,6 +207,7 @@ MEASURES: dict[str, Measure] = {
         "them (symmetric precision).",
         lambda c: c.precision_recall.precision,
         _compares_neighbours,
+        least=4,
     ),
     "recall": Measure(
         "Recall",
@@ -211,6 +216,7 @@ MEASURES: dict[str, Measure] = {
         "among them (symmetric recall).",
         lambda c: c.precision_recall.recall,
         _compares_neighbours,
+        least=4,
     ),
     "coverage": Measure(
         "Coverage",
@@ -218,6 +224,7 @@ MEASURES: dict[str, Measure] = {
         "Share of real samples that have a generated one nearby.",
         lambda c: c.density_coverage.coverage,
         _compares_neighbours,
+        least=LEAST_IMAGES,
     ),
     "class_score": Measure(
         "Class score",
@@ -332,9 +339,44 @@ class RealImages:
         """Names of the measures that can be taken with these features and images."""
         return self._with_itself.names
 
-    def check(self, names: Iterable[str]) -> None:
-        """Raises InputError for a measure that is not known or cannot be taken."""
-        self._with_itself.check(names)
+    def check(self, names: Iterable[str], gan=None) -> None:
+        """Raises InputError for a measure that is not known or cannot be taken.
+
+        Args:
+            names: keys of `MEASURES`.
+            gan: model to measure, or None for any.
+        """
+        names, comparison = list(names), self._with_itself
+        if gan is not None:
+            self._check_model(gan)
+        if gan is not None and self._labels(gan) is None:
+            comparison.class_accuracy = None
+        comparison.check(names)
+        for name in names:
+            least = MEASURES[name].least
+            if self.count < least:
+                raise InputError(
+                    f"{name} needs {least} images in each half, and there are "
+                    f"{self.count}. Give at least {2 * least} images and a count of "
+                    f"{least} or more, or leave this measure out."
+                )
+
+    def _check_model(self, gan):
+        if tuple(gan.image_shape) != tuple(self.images.shape):
+            made, real = (
+                "x".join(map(str, s)) for s in (gan.image_shape, self.images.shape)
+            )
+            raise InputError(
+                f"the model makes images of shape {made}, and the real images have "
+                f"{real}. Read images of the model's shape."
+            )
+        labels = self._labels(gan)
+        if labels is not None and labels.max() >= gan.num_classes:
+            raise InputError(
+                f"the real images have the label {labels.max()}, and the model has "
+                f"{gan.num_classes} classes, 0 to {gan.num_classes - 1}. Read images "
+                "of the model's classes."
+            )
 
     @property
     def _with_itself(self):
