@@ -15,6 +15,7 @@ import numpy as np
 from keras_gan import metrics
 from keras_gan.coverage import coverage_of
 from keras_gan.errors import Diverged, InputError, did_you_mean
+from keras_gan.features.extractor import Extracted
 
 # On each side, for all measures: coverage looks at the fifth neighbour of each image.
 LEAST_IMAGES = 6
@@ -22,6 +23,8 @@ LEAST_IMAGES = 6
 # raw pixels of large images are compared for fewer, at the same cost.
 _MOST_IMAGES = 10_000
 _MOST_VALUES = 25_000_000
+MOST_SPLIT = 2000  # images in a half that is split again: seconds for all measures
+SPLITS = 5
 _MANY = 1000  # fewer images decide the Fréchet distance more than the model does
 _RENDERED = 1024  # images at a time, whose floats take four times the room
 
@@ -69,13 +72,13 @@ class Comparison:
             if name not in MEASURES:
                 known = ", ".join(MEASURES)
                 raise InputError(
-                    f"measure {name!r} is not known; accepted are {known}."
+                    f"measure {name!r} is not known. Expected some of: {known}."
                     f"{did_you_mean(name, MEASURES)}"
                 )
             if name not in self.names:
                 raise InputError(
-                    f"{name} cannot be measured with these features on this data; "
-                    f"{', '.join(self.names)} can."
+                    f"{name} cannot be measured with these features, data and model. "
+                    f"Choose from: {', '.join(self.names)}."
                 )
 
     def measure(self, names: Iterable[str] | None = None) -> dict[str, float]:
@@ -297,15 +300,15 @@ class RealImages:
         half = len(images) // 2
         if half < 2:
             raise InputError(
-                f"there are {len(images)} images; at least 4, 2 in each half, are "
-                "needed."
+                f"there are {len(images)} images, and at least 4 are needed, 2 in each "
+                "half. Give more images."
             )
         if count is None:
             count = most_images(images, extractor)
         if not 2 <= count <= half:
             raise InputError(
-                f"count is {count} and there are {len(images)} images; 2 up to half of "
-                "them are accepted."
+                f"count is {count}, and there are {len(images)} images. Give a count "
+                f"from 2 to {half}, half of them."
             )
         self.images = images
         self.extractor = extractor
@@ -333,6 +336,45 @@ class RealImages:
         baseline = self._compare(self.images.array[self._second])
         baseline.class_accuracy = self.extractor.accuracy
         return baseline
+
+    def spread(self, names: Iterable[str]) -> dict[str, tuple[float, float]]:
+        """Returns how much the measures between real halves depend on the split.
+
+        A difference between two models that is smaller than this is noise.
+
+        Args:
+            names: keys of `MEASURES`; those that count modes or right classes, and
+                those that no value of is better, are left out.
+
+        Returns:
+            The least and the greatest value of each measure over `SPLITS` other splits
+            of the same real images; nothing for halves above `MOST_SPLIT` images, where
+            it is small and would take long.
+        """
+        if self.count > MOST_SPLIT:
+            return {}
+        halves = self.extracted, self.baseline.fake
+        features = np.concatenate([half.features for half in halves])
+        probabilities = None
+        if halves[0].probabilities is not None:
+            probabilities = np.concatenate([half.probabilities for half in halves])
+        found = []
+        for split in range(SPLITS):
+            order = np.random.default_rng([self.seed, split]).permutation(len(features))
+            parts = [
+                Extracted(
+                    features[rows],
+                    None if probabilities is None else probabilities[rows],
+                )
+                for rows in (order[: self.count], order[self.count :])
+            ]
+            comparison = Comparison(*parts, sees_blur=self.extractor.sees_blur)
+            able = [n for n in names if MEASURES[n].better and n in comparison.names]
+            found.append(comparison.measure(able))
+        return {
+            name: (min(f[name] for f in found), max(f[name] for f in found))
+            for name in able
+        }
 
     @property
     def names(self) -> list[str]:
@@ -440,7 +482,8 @@ class RealImages:
             if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
                 raise Diverged(
                     f"the generator's weight {weight.path} holds NaN or infinite "
-                    "values; only finite ones make images."
+                    "values, which make no images. Restore a checkpoint from before it "
+                    "diverged."
                 )
         latent = gan.sample_latent(self.count, self.seed)
         labels = self._labels(gan)
