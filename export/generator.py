@@ -70,13 +70,13 @@ class Generator:
         """
         if form.layout != "nhwc" and len(self.image_shape) != 3:
             raise InputError(
-                f"layout is {form.layout} and the generator makes vectors of shape "
-                f"{self.image_shape}; only nhwc, which changes nothing, is accepted."
+                f"layout is {form.layout}, and the generator makes vectors of shape "
+                f"{self.image_shape}, which have none. Leave the layout out."
             )
         if form.output == "uint8" and self.value_range is None:
             raise InputError(
-                "output is uint8 and the generator's values have no range to map to 0 "
-                "to 255; only float32 is accepted."
+                "output is uint8, and the generator's values have no range to map to 0 "
+                "to 255. Choose float32, or give the GAN a value_range."
             )
         return dataclasses.replace(self, form=form)
 
@@ -197,15 +197,15 @@ def describe(model_or_run, name: str) -> Generator:
         gan = runs.load(model_or_run)
     if not isinstance(gan, keras_gan.GAN):
         raise InputError(
-            f"a {type(gan).__name__} was given; accepted are a keras_gan.GAN and the "
-            "path of a run's folder or of the file that GAN.save wrote."
+            f"a {type(gan).__name__} was given. Give a keras_gan.GAN, or the path of a "
+            "run's folder or of a file that GAN.save wrote."
         )
     network = gan.inference_generator
     for weight in network.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(weight).astype("float32")).all():
             raise InputError(
-                f"the generator's weight {weight.path} holds NaN or infinite values; "
-                "only finite ones are exported."
+                f"the generator's weight {weight.path} holds NaN or infinite values. "
+                "Restore a checkpoint from before it diverged, and export that."
             )
     averaged = network is not gan.generator
     uniform = gan.latent_distribution == "uniform"
@@ -241,8 +241,8 @@ def _loaded(path):
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds on a broken file
         raise InputError(
-            f"{path} cannot be read as a model ({first_line(error)}); a file that "
-            "GAN.save wrote and the folder of a run are accepted."
+            f"{path} cannot be read as a model ({first_line(error)}). Give a file that "
+            "GAN.save wrote, or the folder of a run."
         ) from error
 
 
@@ -351,7 +351,7 @@ def _float32_layer(layer):
     except Exception as error:  # own layers fail in as many ways as they are written
         raise InputError(
             f"the layer {layer.name} of class {type(layer).__name__} cannot be copied "
-            "in float32, as exports need it; give it get_config and from_config, or "
+            "in float32, which exports need. Give it get_config and from_config, or "
             "build the generator in float32."
         ) from error
 

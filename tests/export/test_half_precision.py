@@ -111,7 +111,7 @@ def test_own_layers_are_exported_in_float32(
         ),
         (
             lambda: Applied(tf.tanh, 4, name="applied"),
-            "the layer applied of class Applied cannot be copied.*give it get_config",
+            "the layer applied of class Applied cannot be copied.*Give it get_config",
         ),
     ],
     ids=["config lacks an argument", "no config"],
