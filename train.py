@@ -13,7 +13,8 @@ MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixt
 FINAL_MEASURES = ("kernel_distance", *MEASURES)  # the first one takes seconds
 MEASURED_IMAGES = 2000  # cheap enough to measure during training
 MOST_BAD_IMAGES = 0.05  # of all; if more are unreadable, the folder is probably wrong
-EXPORT_IMPORTS = 1.5  # time of the default exports, in times of the imports
+# What follows training, in times of the imports: both grow on a busy machine.
+MODEL_IMPORTS, MEASURES_IMPORTS, EXPORT_IMPORTS = 0.25, 2, 2
 
 
 def main(arguments=None) -> int:
@@ -215,16 +216,27 @@ def train_run(options, run, gan, images, real, imports) -> int:
     from keras_gan.errors import RunError, first_line
 
     workers = distribution.Workers(gan.distribute_strategy)
-    if workers.chief:
-        print(what_follows(options, real, imports), flush=True)
+
+    def announce(ended_at=None):
+        rest = what_follows(options, real, imports)
+        if ended_at is not None:
+            print(
+                f"{run.recipe_name}: the run in {run.path} ended at step {ended_at}; "
+                f"to train on, give more --steps, --epochs or --minutes. Now follow "
+                f"{rest}",
+                flush=True,
+            )
+            return
+        print(f"after training follow {rest}", flush=True)
         shape = tuple(run.data["image_shape"])
         # The precision of a resumed run cannot change.
         if not options.resume and precision.worth_measuring(run.recipe, shape):
             line = precision.advice(gan)
             if line is not None:
                 print(line, flush=True)
+
     try:
-        signal = fit(run, gan, images, real)
+        signal = fit(run, gan, images, real, announce)
         code = 0 if signal is None else SIGNAL_EXIT + signal
         # Who left before the chief has saved all would look to it as if it had crashed.
         with workers.together():
@@ -250,15 +262,16 @@ def what_follows(options, real, imports) -> str:
         imports: seconds that the imports of this process took. The exports are verified
             in processes that import the same, so they take longer on a busy machine.
     """
-    parts, seconds = ["model.keras"], imports / 4
+    parts, times = ["model.keras"], MODEL_IMPORTS
     if real is not None:
         parts.append("measures")
+        times += MEASURES_IMPORTS
     if not options.no_export:
         from export.formats import DEFAULT_FORMATS
 
         parts.append(f"exports ({', '.join(DEFAULT_FORMATS)}), each verified")
-        seconds += EXPORT_IMPORTS * imports
-    return f"after training follow {', '.join(parts)}: about {rounded(seconds)}"
+        times += EXPORT_IMPORTS
+    return f"{', '.join(parts)}: about {rounded(times * imports)}"
 
 
 def rounded(seconds: float) -> str:
@@ -338,8 +351,17 @@ def measures_of(real, names=MEASURES) -> list[str]:
     return [name for name in names if name in real.names]
 
 
-def fit(run, gan, images, real) -> int | None:
-    """Trains from the newest checkpoint on; returns the signal that ended it."""
+def fit(run, gan, images, real, announce=lambda ended_at=None: None) -> int | None:
+    """Trains from the newest checkpoint on; returns the signal that ended it.
+
+    Args:
+        run: the run.
+        gan: its model, compiled.
+        images: what it trains on.
+        real: images to measure with, or None.
+        announce: function that says what comes; it takes the step at which the run has
+            already ended, or nothing if it has not.
+    """
     from keras_gan import callbacks, distribution
     from keras_gan.errors import RunError
 
@@ -357,15 +379,18 @@ def fit(run, gan, images, real) -> int | None:
     step = callbacks.steps_taken(gan)
     workers = distribution.Workers(gan.distribute_strategy)
     workers.check_same(f"the newest checkpoint in {run.path}", step)
+    if stop.reached(step):
+        if workers.chief:
+            announce(step)
+        return None
     if workers.chief:
+        announce()
         print(
             f"{run.recipe_name}: {len(images)} images of "
             f"{'x'.join(map(str, images.shape))}, {epoch_steps} steps an epoch, "
             f"from step {step}, in {run.path}",
             flush=True,
         )
-    if stop.reached(step):
-        return None
     gan.steps_per_execution = recipe.steps_at_a_time(epoch_steps, total_steps, step)
     signals = callbacks.StopOnSignal()
     # On all workers: their weights are the same, and so is what they do about them.

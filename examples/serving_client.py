@@ -2,9 +2,12 @@
 
     python examples/serving_client.py digits --count 16 --out digits.png
     python examples/serving_client.py digits --rest --seed 7 --truncation 0.7
+    python examples/serving_client.py pets --labels cat dog \\
+        --metadata serving/pets/1/assets.extra/metadata.json
 
 The first asks over gRPC at localhost:8500, the second over REST at localhost:8501. The
 same seed gives the same pictures, from any server. gRPC needs tensorflow-serving-api.
+A server knows classes by their numbers only; their names are in the export's metadata.
 """
 
 import argparse
@@ -33,15 +36,15 @@ def main(arguments=None) -> int:
     options = _parser().parse_args(arguments)
     ask = ask_rest if options.rest else ask_grpc
     address = f"{options.host}:{options.port or (8501 if options.rest else 8500)}"
-    rows = [
-        {"seed": options.seed + i, "truncation": options.truncation}
-        | ({"label": options.labels[i % len(options.labels)]} if options.labels else {})
-        for i in range(options.count)
-    ]
-    numbers = [options.seed, options.seed + options.count - 1, *(options.labels or [])]
     pictures = []
     try:
-        for number in numbers:
+        labels = labels_of(options.labels or [], options.metadata)
+        rows = [
+            {"seed": options.seed + i, "truncation": options.truncation}
+            | ({"label": labels[i % len(labels)]} if labels else {})
+            for i in range(options.count)
+        ]
+        for number in [options.seed, options.seed + options.count - 1, *labels]:
             if not -(2**63) <= number < 2**63:
                 raise ValueError(
                     f"{number} is no seed and no label; accepted are -2^63 to 2^63 - 1."
@@ -54,6 +57,50 @@ def main(arguments=None) -> int:
         return 2
     print(f"{len(pictures)} pictures in {options.out}")
     return 0
+
+
+def labels_of(classes: list[str], metadata: str | None = None) -> list[int]:
+    """Returns the numbers of classes.
+
+    Args:
+        classes: names or, if no class has such a name, numbers.
+        metadata: path of an export's `metadata.json`, which names the classes.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is not such a file, or for a class that it does not have.
+    """
+    names = []
+    if metadata is not None:
+        try:
+            with open(metadata, encoding="utf-8") as file:
+                names = json.load(file)["class_names"] or []
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"--metadata is {metadata}, which is not the metadata of an export "
+                f"({error!r}). Give the file assets.extra/metadata.json of a "
+                "SavedModel that python -m export wrote."
+            ) from error
+    return [_label(text, names, metadata) for text in classes]
+
+
+def _label(text, names, metadata):
+    if text in names:
+        return names.index(text)
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    if names:
+        remedy = f"The classes are {', '.join(names)}."
+    elif metadata is not None:
+        remedy = f"{metadata} names no classes: give their numbers, from 0."
+    else:
+        remedy = (
+            "A server knows numbers only: give the number of the class, or add "
+            "--metadata MODEL/VERSION/assets.extra/metadata.json."
+        )
+    raise ValueError(f"the class {text!r} is not known. {remedy}")
 
 
 def ask_grpc(address: str, model: str, rows: list[dict]) -> list[bytes]:
@@ -151,7 +198,14 @@ def _parser():
         "pictures grow alike and flawless (default: 100, none)",
     )
     parser.add_argument(
-        "--labels", type=int, nargs="+", help="classes, repeated over the pictures"
+        "--labels",
+        nargs="+",
+        metavar="CLASS",
+        help="classes by number, or by name with --metadata, repeated over the "
+        "pictures",
+    )
+    parser.add_argument(
+        "--metadata", help="metadata.json of the export, which names the classes"
     )
     parser.add_argument("--out", default="pictures.png", help="file to write")
     return parser

@@ -20,6 +20,8 @@ from keras_gan.models import GAN
 from keras_gan.pixels import PixelRange
 from keras_gan.version import __version__
 
+_ROUNDING = 0.25  # of half precision, in parts of the values' mean size; it is a tenth
+
 
 @dataclasses.dataclass(frozen=True)
 class Generator:
@@ -70,13 +72,13 @@ class Generator:
         """
         if form.layout != "nhwc" and len(self.image_shape) != 3:
             raise InputError(
-                f"layout is {form.layout} and the generator makes vectors of shape "
-                f"{self.image_shape}; only nhwc, which changes nothing, is accepted."
+                f"layout is {form.layout}, and the generator makes vectors of shape "
+                f"{self.image_shape}, which have none. Leave the layout out."
             )
         if form.output == "uint8" and self.value_range is None:
             raise InputError(
-                "output is uint8 and the generator's values have no range to map to 0 "
-                "to 255; only float32 is accepted."
+                "output is uint8, and the generator's values have no range to map to 0 "
+                "to 255. Choose float32, or give the GAN a value_range."
             )
         return dataclasses.replace(self, form=form)
 
@@ -195,21 +197,21 @@ def describe(model_or_run, name: str) -> Generator:
         gan = runs.load(model_or_run)
     if not isinstance(gan, GAN):
         raise InputError(
-            f"a {type(gan).__name__} was given; accepted are a keras_gan.GAN and the "
-            "path of a run's folder or of the file that GAN.save wrote."
+            f"a {type(gan).__name__} was given. Give a keras_gan.GAN, or the path of a "
+            "run's folder or of a file that GAN.save wrote."
         )
     network = gan.inference_generator
     for weight in network.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(weight).astype("float32")).all():
             raise InputError(
-                f"the generator's weight {weight.path} holds NaN or infinite values; "
-                "only finite ones are exported."
+                f"the generator's weight {weight.path} holds NaN or infinite values. "
+                "Restore a checkpoint from before it diverged, and export that."
             )
     averaged = network is not gan.generator
     uniform = gan.latent_distribution == "uniform"
     return Generator(
         name=name,
-        network=_in_float32(network, gan.generator),
+        network=_in_float32(network, gan.generator, _examples(gan)),
         image_shape=gan.image_shape,
         latent_dim=gan.latent_dim,
         latent_distribution=gan.latent_distribution,
@@ -239,8 +241,8 @@ def _loaded(path):
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds on a broken file
         raise InputError(
-            f"{path} cannot be read as a model ({first_line(error)}); a file that "
-            "GAN.save wrote and the folder of a run are accepted."
+            f"{path} cannot be read as a model ({first_line(error)}). Give a file that "
+            "GAN.save wrote, or the folder of a run."
         ) from error
 
 
@@ -279,23 +281,48 @@ def _exported(name):
         return None
 
 
-def _in_float32(network, architecture):
+def _examples(gan):
+    """Returns a few rows of what the generator takes."""
+    latent = gan.sample_latent(8, seed=0)
+    if gan.num_classes is None:
+        return latent
+    return [latent, tf.range(8, dtype="int64") % gan.num_classes]
+
+
+def _in_float32(network, architecture, inputs):
     """Returns the network, or a float32 copy of one that computes in half precision.
 
     Args:
         network: that has the weights.
         architecture: that has the layers; it may be the network itself.
+        inputs: some of what it takes.
 
     Raises:
-        InputError: where a layer cannot be copied.
+        InputError: if a layer cannot be copied, or the copy makes other images.
     """
-    # A wrapper, such as that of spectral normalisation, has another within it.
-    layers = [getattr(layer, "layer", layer) for layer in architecture.layers]
-    if all(layer.compute_dtype == "float32" for layer in layers):
+    layers = list(architecture._flatten_layers(include_self=False))
+    if all(layer.compute_dtype in ("float32", None) for layer in layers):
         return network
     # ONNX Runtime has no bfloat16 convolutions on a CPU.
     copy = _float32_copy(architecture)
     copy.set_weights([np.asarray(w, "float32") for w in network.get_weights()])
+    images, copied = (
+        np.asarray(n(inputs, training=False), "float32") for n in (network, copy)
+    )
+    size, difference = np.abs(images).mean(), np.abs(copied - images).mean()
+    if difference > _ROUNDING * size:
+        own = [
+            f"{layer.name} of class {type(layer).__name__}"
+            for layer in layers
+            if not type(layer).__module__.startswith(("keras.", "keras_gan."))
+        ]
+        raise InputError(
+            "the generator computes in half precision, and its copy in float32, which "
+            f"exports need, makes other images (mean difference {difference:.2g} of "
+            f"values of mean size {size:.2g}). A layer's get_config must hold all "
+            f"arguments of its class: look at {' and '.join(own) or 'its layers'}, or "
+            "build the generator in float32."
+        )
     return copy
 
 
@@ -324,7 +351,7 @@ def _float32_layer(layer):
     except Exception as error:  # own layers fail in as many ways as they are written
         raise InputError(
             f"the layer {layer.name} of class {type(layer).__name__} cannot be copied "
-            "in float32, as exports need it; give it get_config and from_config, or "
+            "in float32, which exports need. Give it get_config and from_config, or "
             "build the generator in float32."
         ) from error
 

@@ -27,12 +27,13 @@ def check(generator: Generator) -> None:
     """
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise InputError(
-            "the format litert is verified by ai-edge-litert, which is not installed: "
-            "pip install 'keras-gan[litert]'."
+            "the format litert is verified by ai-edge-litert, which is not installed. "
+            "Run pip install 'keras-gan[litert]'."
         )
     if generator.form.precision == "int8":
         raise InputError(
-            "precision is int8; accepted for litert are float32 and float16."
+            "precision is int8, and litert has float32 and float16 only. Choose one of "
+            "them, or the format onnx."
         )
 
 
@@ -64,7 +65,7 @@ def write(generator: Generator, path: Path) -> None:
             names = {part.operator.name for part in error.errors} - {""}
             raise InputError(
                 f"the generator needs {', '.join(sorted(names)) or 'an operation'}, "
-                "which LiteRT does not have; another format is accepted."
+                "which LiteRT does not have. Choose another format, such as onnx."
             ) from error
     with zipfile.ZipFile(path, "a") as file:
         file.writestr(_METADATA, json_text(generator.metadata()))

@@ -63,9 +63,9 @@ def check(generator: Generator) -> None:
     newest = onnx.defs.onnx_opset_version()
     if (generator.form.opset or _OPSET) > newest:
         raise InputError(
-            f"opset is {generator.form.opset} and onnx {onnx.__version__} knows "
-            f"operations up to opset {newest}; ask for an older one or run "
-            "pip install --upgrade onnx onnxruntime."
+            f"opset is {generator.form.opset}, and onnx {onnx.__version__} knows "
+            f"operations up to opset {newest}. Ask for an older one, or run pip "
+            "install --upgrade onnx onnxruntime."
         )
 
 

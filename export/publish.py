@@ -15,7 +15,7 @@ from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS,
 from export.generator import Generator, describe
 from export.report import Row, VerificationError, read_report, write_report
 from export.verify import unverified, verified
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, did_you_mean
 
 # What is a name for TensorFlow Serving, Triton, YAML and file systems alike.
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -62,14 +62,15 @@ def export_all(
     for format in formats:
         if format not in FORMATS:
             raise InputError(
-                f"format is {format!r}; accepted are {', '.join(FORMATS)}."
+                f"format is {format!r}. Expected one of: {', '.join(FORMATS)}."
+                f"{did_you_mean(format, FORMATS)}"
             )
     if name is None:
         name = _name_of(model_or_run)
     if not re.fullmatch(_NAME, name):
         raise InputError(
-            f"name is {name!r}; accepted are letters, digits, '.', '_' and '-', of "
-            "which the first is a letter or a digit."
+            f"name is {name!r}. Give a name of letters, digits, '.', '_' and '-' that "
+            "begins with a letter or a digit."
         )
     report = Path(out, "report.json")
     read_report(report)
@@ -83,8 +84,12 @@ def export_all(
         deployment.check(Path(out))
     forms = {format: FORMATS[format].form(form) for format in formats}
     if form != DEFAULT_FORM and set(forms.values()) == {DEFAULT_FORM}:
+        asked = [n for n, v in vars(form).items() if v != getattr(DEFAULT_FORM, n)]
+        able = [n for n, f in FORMATS.items() if set(asked) <= set(f.choices)]
         raise InputError(
-            f"{form} was asked for, and {', '.join(formats)} leaves no such choice."
+            f"{' and '.join(f'{n} is {getattr(form, n)}' for n in asked)}, and "
+            f"{' and '.join(formats)} cannot have that. Leave it out, or choose a "
+            f"format that can: {', '.join(able) or 'no single one has all of it'}."
         )
     generator = describe(model_or_run, name)
     generators = {format: generator.formed(forms[format]) for format in formats}
@@ -121,7 +126,7 @@ def refuse_existing(target: Path, overwrite: bool = False) -> None:
     """
     if target.exists() and not overwrite:
         raise InputError(
-            f"{target} exists already; remove it or choose another name or version."
+            f"{target} exists already. Remove it, or choose another name or version."
         )
 
 
@@ -187,11 +192,15 @@ def verify_again(path: str | os.PathLike, model_or_run) -> Row:
     found = [name for name, format in FORMATS.items() if format.recognizes(path)]
     if not found:
         marks = ", ".join(f"{format.mark} ({name})" for name, format in FORMATS.items())
-        raise InputError(f"{path} is no export; accepted are such with {marks}.")
+        what = "is not an export" if path.exists() else "does not exist"
+        raise InputError(
+            f"{path} {what}. Name a file that ends in, or a folder that holds, one of: "
+            f"{marks}."
+        )
     if len(found) > 1:
         raise InputError(
-            f"{path} has what marks exports of {' and of '.join(found)}; accepted is "
-            "one alone."
+            f"{path} holds the marks of several exports ({' and '.join(found)}). Name "
+            "the folder or file of one of them."
         )
     (name,) = found
     try:
@@ -200,8 +209,8 @@ def verify_again(path: str | os.PathLike, model_or_run) -> Row:
         model = metadata["name"]
     except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
         raise InputError(
-            f"{path} has no description that this project wrote ({error!r}); an export "
-            "of this version is accepted."
+            f"{path} has no description that this project wrote ({error!r}). Export "
+            "the run again with python -m export."
         ) from error
     generator = describe(model_or_run, model).formed(form)
     _module(name).check(generator)

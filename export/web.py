@@ -31,8 +31,9 @@ def check(generator: Generator) -> None:
     """Raises InputError for images that are no pictures, or without the runtime."""
     if not generator.makes_pictures:
         raise InputError(
-            f"the format web shows pictures and the generator makes values of shape "
-            f"{generator.image_shape}; accepted are grey and colour images."
+            "the format web shows grey and colour images, and the generator makes "
+            f"values of shape {generator.image_shape}. Choose another format, such as "
+            "onnx."
         )
     if generator.form.runtime is None:
         return
@@ -41,8 +42,8 @@ def check(generator: Generator) -> None:
     if missing:
         raise InputError(
             f"runtime is {generator.form.runtime}, which has no "
-            f"{' and no '.join(missing)}; the npm package onnxruntime-web, unpacked, "
-            "is accepted."
+            f"{' and no '.join(missing)}. Give the folder of the unpacked npm package "
+            "onnxruntime-web."
         )
 
 

@@ -97,13 +97,26 @@ class Run:
                 path, config["recipe"], recipe, config["data"], config["versions"]
             )
         except FileNotFoundError:
+            what = "holds no config.json" if path.exists() else "does not exist"
             raise InputError(
-                f"{path} holds no run: there is no config.json; a folder that train.py "
-                "wrote is accepted."
+                f"{path} is not the folder of a run: it {what}. Name a folder that "
+                "train.py wrote, such as runs/digits."
             ) from None
-        except (KeyError, TypeError, NotADirectoryError, *NOT_JSON) as error:
+        except NotADirectoryError:
             raise InputError(
-                f"{path / 'config.json'} cannot be read as a run's: {error}."
+                f"{path} is a file. Name the folder of a run, which train.py wrote, "
+                "such as runs/digits."
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"{path / 'config.json'} cannot be read: {error.strerror}. Name a "
+                "folder that train.py wrote and you may read."
+            ) from error
+        except (KeyError, TypeError, AttributeError, *NOT_JSON) as error:
+            raise InputError(
+                f"{path / 'config.json'} cannot be read as a run's ({error!r}). Put "
+                f"back a whole copy, such as {_copy_of_config(path)}, or name the "
+                "folder of another run."
             ) from error
 
     @contextlib.contextmanager
@@ -125,8 +138,8 @@ class Run:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(
-                    f"another process is training in {self.path}; wait for its end, or "
-                    "name another folder with --run-dir."
+                    f"another process is training in {self.path}. Wait until it ends, "
+                    "or name another folder with --run-dir."
                 ) from None
             yield
 
@@ -153,7 +166,8 @@ class Run:
 
     def _unwritable(self, error):
         return InputError(
-            f"{self.path} cannot be written: {error.strerror}; name another folder."
+            f"{self.path} cannot be written: {error.strerror}. Mend that, or name "
+            "another folder with --run-dir."
         )
 
     def resumed_with(self, changes: dict) -> "Run":
@@ -168,9 +182,10 @@ class Run:
         for name, value in changes.items():
             if name not in _CHANGEABLE and value != getattr(self.recipe, name, None):
                 raise InputError(
-                    f"{name} is {value!r} and the run in {self.path} has "
-                    f"{getattr(self.recipe, name, None)!r}; a resumed run can only "
-                    f"change {', '.join(_CHANGEABLE)}."
+                    f"{name} is {value!r}, and the run in {self.path} has "
+                    f"{getattr(self.recipe, name, None)!r}. A resumed run can change "
+                    f"only {', '.join(_CHANGEABLE)}: leave {name} out, or begin "
+                    "another run with --run-dir."
                 )
         # What is the same as before would bring its own defaults with it.
         changes = {n: value for n, value in changes.items() if n in _CHANGEABLE}
@@ -257,8 +272,8 @@ class Run:
         names, count = self.data["class_names"], self.data["num_classes"]
         if count is None:
             raise InputError(
-                f"the run in {self.path} has no classes; labels are for a run of "
-                "train.py --conditional."
+                f"the run in {self.path} has no classes, as it was trained without "
+                "--conditional. Leave the labels out."
             )
         return [self._label(str(text), names, count) for text in classes]
 
@@ -271,7 +286,7 @@ class Run:
         if names:
             known = f"{listed(names)}, and {known}"
         raise InputError(
-            f"the run in {self.path} has no class {text!r}. Its classes are {known}."
+            f"the run in {self.path} has no class {text!r}. Give one of {known}."
             f"{did_you_mean(text, names)}"
         )
 
@@ -344,7 +359,7 @@ def _refuse_edited(path, config):
         if name not in _CHANGEABLE and now.get(name) != before.get(name):
             raise InputError(
                 f"{path / 'config.json'} was edited: {name} is {now.get(name)!r}, and "
-                f"{before.get(name)!r} belongs to the checkpoints; put it back, or "
+                f"{before.get(name)!r} belongs to the checkpoints. Put it back, or "
                 "begin another run."
             )
 
@@ -362,7 +377,7 @@ def require_free(path: pathlib.Path) -> None:
         not path.is_dir() or {file.name for file in path.iterdir()} - left
     ):
         raise InputError(
-            f"{path} exists already; add --resume to go on with a run, or name another "
+            f"{path} exists already. Add --resume to go on with a run, or name another "
             "folder with --run-dir."
         )
 
@@ -384,11 +399,12 @@ def load(path, best: bool = False):
     folder = run.path / ("best" if best else "checkpoints")
     if restore_newest(gan, folder) is None:
         advice = (
-            "a run that was begun with --evaluate-steps keeps its best model there"
+            "Leave --best out; only a run that measures its images while it trains "
+            "(--evaluate-steps) keeps its best model."
             if best
-            else "train.py --resume goes on with it"
+            else f"Train it first: train.py --resume --run-dir {path}."
         )
-        raise InputError(f"{folder} has no checkpoint yet; {advice}.")
+        raise InputError(f"{folder} has no checkpoint. {advice}")
     return gan
 
 

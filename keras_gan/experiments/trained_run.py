@@ -41,8 +41,8 @@ class TrainedRun:
         run = runs.Run.open(path)
         if not points and len(run.data["image_shape"]) != 3:
             raise InputError(
-                f"the run in {path} is on {run.recipe.data}, which gives points; a run "
-                "on images is accepted."
+                f"the run in {path} is on {run.recipe.data}, which gives points. Name "
+                "a run on images, such as one of the recipe digits."
             )
         return cls(run, runs.load(path, best))
 

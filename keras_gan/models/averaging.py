@@ -5,6 +5,7 @@ NAME that is trained, so that Keras saves both.
 """
 
 import json
+import os
 import pathlib
 import zipfile
 
@@ -85,6 +86,26 @@ def update(average: keras.Model, network: keras.Model, decay: float, step) -> No
 def kind_of(average: keras.Model | None) -> bool | str:
     """Returns how a file holds an average: True, "twin", or False for None."""
     return "twin" if isinstance(average, Twin) else average is not None
+
+
+def is_average(name: str) -> bool:
+    """Returns whether a network of this name is the average of another one."""
+    return name.startswith("averaged_")
+
+
+def mismatch(file: str | os.PathLike, saved: bool, name: str) -> str:
+    """Returns why a model cannot take a file if only one of the two has an average.
+
+    Args:
+        file: what it is called.
+        saved: whether it holds the average.
+        name: of the averaged network.
+    """
+    return (
+        f"{file} holds {'an' if saved else 'no'} average of the weights, and the model "
+        f"has {'none' if saved else 'one'}; compile it {'with' if saved else 'without'} "
+        f"{name.removeprefix('averaged_')}_average to read the file."
+    )
 
 
 def saved_in(path) -> bool | None:

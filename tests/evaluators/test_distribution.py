@@ -194,7 +194,7 @@ def test_training_takes_no_more_images_than_that(train):
 @pytest.mark.parametrize("count", [None, 1])
 def test_too_few_images(images, count):
     few = Images(images.array[:3])
-    with pytest.raises(InputError, match="there are 3 images; at least 4, 2 in"):
+    with pytest.raises(InputError, match="3 images, and at least 4 are needed, 2 in"):
         RealImages(few, Pixels(), count)
 
 

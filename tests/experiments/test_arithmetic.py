@@ -38,7 +38,7 @@ def test_expressions(samples):
 
 @pytest.mark.parametrize("text", ["", "3,", "3 7", "3 - - 4", "a", "3 +", "3 * 4", "-"])
 def test_expressions_of_another_form(samples, text):
-    with pytest.raises(InputError, match="joined by"):
+    with pytest.raises(InputError, match="Join sample numbers"):
         samples.parse(text)
 
 
@@ -47,7 +47,7 @@ def test_classes_in_expressions(samples, of_classes):
     assert of_classes.labels([3, 13, 23]).tolist() == [3, 3, 3]
     with pytest.raises(InputError, match="0 to 9"):
         of_classes.parse("class:10")
-    with pytest.raises(InputError, match="sample numbers"):
+    with pytest.raises(InputError, match="numbers of samples"):
         samples.parse("class:3")
 
 
@@ -110,7 +110,7 @@ def test_expression(experiment, samples, run_folder):
 
 def test_expression_of_classes(experiment, conditional_folder):
     arguments = ("--expression", "class:3 - class:5 + class:8,18", "--noise", 0)
-    with pytest.raises(AssertionError, match="joined by"):
+    with pytest.raises(AssertionError, match="Join sample numbers"):
         experiment("arithmetic", conditional_folder, *arguments, files="expression")
     arguments = ("--expression", "class:3 - class:5 + 15,25,35", "--noise", 0)
     _, report, _ = experiment(
