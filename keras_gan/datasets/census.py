@@ -37,12 +37,6 @@ class Seen(NamedTuple):
     reduced: bool
 
 
-def is_dark(pixels: np.ndarray) -> bool:
-    """Return whether no value of uint8 [H, W, C], apart from alpha, exceeds `DARK`."""
-    colours = pixels if pixels.shape[-1] < 4 else pixels[..., :3]
-    return int(colours.max()) <= DARK
-
-
 def describe(
     name: str,
     form: Form,
