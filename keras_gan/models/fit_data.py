@@ -69,6 +69,26 @@ def _look_at_arrays(images, labels, batch_size, steps):
     return [batch], [n for n in (min(size, count), count % size) if n]
 
 
+def known_range(data) -> tuple[float, float] | None:
+    """Returns the range that data says its images were scaled to, or None.
+
+    Args:
+        data: whatever `keras.Model.fit` takes. Its attribute `value_range` says so. A
+            `tf.data.Dataset` that only takes, orders, repeats or keeps the elements of
+            others has the range of those; a function, as of `map`, may have changed it.
+    """
+    stated = getattr(data, "value_range", None)
+    if stated is not None:
+        return tuple(stated)
+    if not isinstance(data, tf.data.Dataset):
+        return None
+    # Private, but every data set of TensorFlow must have both.
+    if data._functions():
+        return None
+    ranges = {known_range(source) for source in data._inputs()}
+    return ranges.pop() if len(ranges) == 1 else None
+
+
 def is_array(data) -> bool:
     """Whether data is all images at once, not batches of them."""
     return tf.is_tensor(data) or hasattr(data, "__array__")

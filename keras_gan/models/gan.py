@@ -609,8 +609,12 @@ class GAN(inherited.TrainsByItself):
 
         Args:
             x: images, or batches of them: an array, a `tf.data.Dataset`, a
-                `keras.utils.PyDataset` or a generator. A data set of this project
-                says in what range it has scaled the images.
+                `keras.utils.PyDataset` or a generator. The attribute `value_range` of
+                a data set says to what range its images were scaled; a data set of
+                `keras_gan.datasets` has it, and any other may be given it. The look
+                begins the data set once more than training does. A
+                `tf.data.Dataset.from_generator` over what can be read only once loses
+                a batch by that: give the generator itself.
             y: labels, where `x` is an array and the model conditional.
             *args, **kwargs: of `keras.Model.fit`. Those that a GAN makes nothing of,
                 such as `class_weight` and `validation_data`, are refused.
@@ -625,7 +629,7 @@ class GAN(inherited.TrainsByItself):
         given.pop("self")
         inherited.refuse_without_effect("fit", given)
         callbacks = inherited.checked_callbacks(given.get("callbacks"), self)
-        scaled_to = getattr(x, "value_range", None)
+        scaled_to = fit_data.known_range(x)
         given["x"], batches, sizes = fit_data.look(
             x, y, given.get("batch_size"), given.get("steps_per_epoch")
         )
@@ -751,12 +755,19 @@ class GAN(inherited.TrainsByItself):
         wider = low <= 0 and high >= 1 and high - low > 1
         shifted = wider and lowest >= -slack and highest <= 1 + slack
         if scaled_to is not None:
-            shifted = tuple(scaled_to) != self.value_range
+            shifted = scaled_to != self.value_range
         if outside or shifted:
+            pale = ""
+            if not outside and scaled_to is None:
+                pale = (
+                    " If they are scaled and only pale, say so: give fit a data set, "
+                    f"and set its attribute value_range = ({low:g}, {high:g})."
+                )
             raise InputError(
                 f"the first batch has values from {lowest:g} to {highest:g}; the "
                 f"generator makes [{low:g}, {high:g}], so scale the images to that, "
                 "have keras_gan.datasets scale them, or give GAN another value_range."
+                f"{pale}"
             )
 
     # Saving --------------------------------------------------------------------
