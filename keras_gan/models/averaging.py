@@ -101,10 +101,11 @@ def mismatch(file: str | os.PathLike, saved: bool, name: str) -> str:
         saved: whether it holds the average.
         name: of the averaged network.
     """
+    option = f"{name.removeprefix('averaged_')}_average"
     return (
         f"{file} holds {'an' if saved else 'no'} average of the weights, and the model "
-        f"has {'none' if saved else 'one'}; compile it {'with' if saved else 'without'} "
-        f"{name.removeprefix('averaged_')}_average to read the file."
+        f"has {'none' if saved else 'one'}; compile it "
+        f"{'with' if saved else 'without'} {option} to read the file."
     )
 
 

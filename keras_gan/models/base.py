@@ -305,8 +305,12 @@ class GenerativeModel(keras.Model):
 
         Args:
             x: the first of `elements`, or batches of all: an array, a
-                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. A data set
-                of this project says in what range it has scaled the images.
+                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. The
+                attribute `value_range` of a data set says to what range its images were
+                scaled; one of `keras_gan.datasets` has it, and any other may be given
+                it. The look begins the data set once more than training does. A
+                `tf.data.Dataset.from_generator` over what can be read only once loses
+                a batch by that: give the generator itself.
             y: the second element, if `x` is an array and the model has one.
             *args, **kwargs: of `keras.Model.fit`. Those without an effect, such as
                 `class_weight` and `validation_data`, are refused.
@@ -414,7 +418,7 @@ class GenerativeModel(keras.Model):
 
     def _stated_ranges(self, data):
         """Returns name -> (low, high) as the data says that it was scaled, or {}."""
-        stated = getattr(data, "value_range", None)
+        stated = fit_data.known_range(data)
         if stated is None or isinstance(stated, dict):
             return stated or {}
         return {next(iter(self.elements)): stated}

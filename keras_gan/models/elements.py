@@ -76,10 +76,17 @@ class ImageElement:
         if scaled_to is not None:
             shifted = tuple(scaled_to) != (low, high)
         if outside or shifted:
+            pale = ""
+            if not outside and scaled_to is None:
+                pale = (
+                    " If they are scaled and only pale, say so: give fit a data set, "
+                    f"and set its attribute value_range = ({low:g}, {high:g})."
+                )
             raise InputError(
                 f"the first batch has values from {lowest:g} to {highest:g} ({name}). "
                 f"The networks take [{low:g}, {high:g}]: scale the data to that, let "
                 "keras_gan.datasets do it, or build the model with another value_range."
+                f"{pale}"
             )
 
     def accepts(self, values: tf.Tensor) -> tf.Tensor:

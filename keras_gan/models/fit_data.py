@@ -64,6 +64,25 @@ def _look_at_arrays(images, labels, batch_size, steps):
     return [(images, labels)], sizes
 
 
+def known_range(data) -> tuple[float, float] | dict | None:
+    """Returns the range that data says its images were scaled to, or None.
+
+    Args:
+        data: whatever `keras.Model.fit` takes. Its attribute `value_range` says so:
+            (low, high), or a dict of them by the names of elements. A
+            `tf.data.Dataset` that only takes, orders, repeats or keeps the elements of
+            others has the range of those; a function, as of `map`, may have changed it.
+    """
+    stated = getattr(data, "value_range", None)
+    if stated is not None:
+        return stated
+    # Private, but every data set of TensorFlow must have both.
+    if not isinstance(data, tf.data.Dataset) or data._functions():
+        return None
+    first, *others = [known_range(source) for source in data._inputs()] or [None]
+    return first if all(other == first for other in others) else None
+
+
 def is_array(data) -> bool:
     """Whether data is all images at once, not batches of them."""
     return tf.is_tensor(data) or hasattr(data, "__array__")

@@ -51,6 +51,30 @@ def test_classes_in_expressions(samples, of_classes):
         samples.parse("class:3")
 
 
+NAMES = ("cat", "cat-fish", "red & blue", "7", "Covid-19", "(e)", "f", "g", "h", "i")
+
+
+def test_named_classes_in_expressions(of_classes):
+    named = NumberedSamples(of_classes.gan, 1, NAMES)
+    assert named.parse("class:cat-fish - class:cat + class:Covid-19") == [
+        Term(1, [1, 11, 21]),
+        Term(-1, [0, 10, 20]),
+        Term(1, [4, 14, 24]),
+    ]
+    assert named.parse("class:red & blue+class:(e)-4") == [
+        Term(1, [2, 12, 22]),
+        Term(1, [5, 15, 25]),
+        Term(-1, [4]),
+    ]
+    # A name comes before a number: class 3 is called 7.
+    assert named.parse("class:7 + class:8") == [
+        Term(1, [3, 13, 23]),
+        Term(1, [8, 18, 28]),
+    ]
+    with pytest.raises(InputError, match=r"class:covid19 .*Did you mean 'Covid-19'"):
+        named.parse("class:cat + class:covid19")
+
+
 def test_class_of_a_sum(samples, of_classes):
     assert samples.label(samples.parse("3,4")) is None
     # 3 - 5 + 5: as for the picture, what is taken away and added cancels.

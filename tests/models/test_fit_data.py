@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import DCGAN, GAN, Diverged, InputError, datasets
+from keras_gan.models import fit_data
 from keras_gan.networks import maxout_discriminator, mlp_generator
 
 RNG = np.random.default_rng(0)
@@ -219,6 +220,51 @@ def test_pale_images_that_the_project_scaled_train():
         gan = small_gan()
         gan.fit(pale.batches(4, first_step=first_step), steps_per_epoch=2, verbose=0)
         assert int(gan.step) == 2
+
+
+PALE = datasets.read(np.full((12, 8, 8, 1), 200, "uint8"))
+SAME_VALUES = {
+    "take": lambda batches: batches.take(2),
+    "skip": lambda batches: batches.skip(1),
+    "repeat": lambda batches: batches.repeat(2),
+    "shuffle": lambda batches: batches.shuffle(2),
+    "cache": lambda batches: batches.cache(),
+    "prefetch": lambda batches: batches.prefetch(1),
+    "shard": lambda batches: batches.shard(2, 0),
+    "rebatch": lambda batches: batches.rebatch(2),
+    "options": lambda batches: batches.with_options(tf.data.Options()),
+    "concatenate": lambda batches: batches.concatenate(PALE.batches(4)),
+    "several": lambda batches: batches.cache().shuffle(2).repeat(2).take(1),
+}
+
+
+@pytest.mark.parametrize("change", SAME_VALUES)
+def test_the_range_stays_known_if_the_values_stay(change):
+    batches = SAME_VALUES[change](PALE.batches(4, value_range=(-1, 1)))
+    assert fit_data.known_range(batches) == (-1, 1)
+
+
+def test_the_range_is_not_known_if_the_values_may_have_changed():
+    batches = PALE.batches(4)
+    unknown = one_by_one(IMAGES).map(lambda images: images)
+    for changed in (
+        batches.map(lambda images: images / 2),
+        batches.map(lambda images: images / 2).repeat(2),
+        batches.concatenate(unknown),
+        batches.concatenate(PALE.batches(4, (0, 1))),
+    ):
+        assert fit_data.known_range(changed) is None
+
+
+def test_the_message_about_pale_images_has_a_remedy_that_works():
+    gan = small_gan()
+    batches = PALE.batches(4).map(lambda images: images * 0.9)
+    with pytest.raises(InputError, match=r"value_range = \(-1, 1\)\."):
+        gan.fit(batches, verbose=0)
+    batches.value_range = (-1, 1)
+    gan.fit(batches.take(1), verbose=0)
+    gan.fit(PALE.batches(4).take(1), verbose=0)
+    assert int(gan.step) == 2
 
 
 def test_images_that_the_project_scaled_otherwise_are_refused(gans):
