@@ -403,13 +403,6 @@ def rendered(figure: Figure) -> Image.Image:
     return over_white(Image.fromarray(np.asarray(canvas.buffer_rgba())))
 
 
-def save_grid(
-    images: np.ndarray, path: str | os.PathLike, columns: int | None = None
-) -> None:
-    """Saves a `grid` as the kind of file that the path's ending says."""
-    save(grid(images, columns), path)
-
-
 def save_animation(frames: list[pathlib.Path], path: str | os.PathLike) -> None:
     """Saves pictures as an endless animation, at most 120 of them, over white.
 

@@ -281,6 +281,28 @@ class Run:
             tuple(self.data["image_shape"]), self.data["num_classes"]
         )
 
+    def load(self, best: bool = False):
+        """Returns the `GAN` of this run, compiled, with its newest checkpoint.
+
+        Args:
+            best: take the best model by the run's measure instead.
+
+        Raises:
+            InputError: if there is no checkpoint yet.
+        """
+        from keras_gan.callbacks import restore_newest
+
+        gan = self.build()
+        folder = self.path / ("best" if best else "checkpoints")
+        if restore_newest(gan, folder) is None:
+            advice = (
+                "a run that was begun with --evaluate-steps keeps its best model there"
+                if best
+                else "train.py --resume goes on with it"
+            )
+            raise InputError(f"{folder} has no checkpoint yet; {advice}.")
+        return gan
+
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
         write_whole(self.path / name, json_text(content))
@@ -375,21 +397,9 @@ def load(path, best: bool = False):
         best: take the best model by the run's measure instead.
 
     Raises:
-        InputError: where there is no run or it has no checkpoint yet.
+        InputError: if there is no run or it has no checkpoint yet.
     """
-    from keras_gan.callbacks import restore_newest
-
-    run = Run.open(path)
-    gan = run.build()
-    folder = run.path / ("best" if best else "checkpoints")
-    if restore_newest(gan, folder) is None:
-        advice = (
-            "a run that was begun with --evaluate-steps keeps its best model there"
-            if best
-            else "train.py --resume goes on with it"
-        )
-        raise InputError(f"{folder} has no checkpoint yet; {advice}.")
-    return gan
+    return Run.open(path).load(best)
 
 
 def describe(images, conditional: bool) -> dict:

@@ -52,8 +52,8 @@ def sample(options) -> int:
 
     from keras_gan import pictures, runs
 
-    gan = runs.load(options.run, options.best)
     run = runs.Run.open(options.run)
+    gan = run.load(options.best)
     drawing = pictures.drawing_of(gan, class_names=run.data.get("class_names"))
     count = drawing.count if options.count is None else options.count
     if count < 1:

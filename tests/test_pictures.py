@@ -31,7 +31,8 @@ def test_animation_shows_every_grid_in_order(tmp_path):
     frames = []
     for i in range(4):
         frames.append(tmp_path / f"{i}.png")
-        pictures.save_grid(np.full((1, 8, 8, 3), 60 * i, "uint8"), frames[-1])
+        images = np.full((1, 8, 8, 3), 60 * i, "uint8")
+        pictures.save(pictures.grid(images), frames[-1])
     pictures.save_animation(frames, tmp_path / "all.gif")
     with Image.open(tmp_path / "all.gif") as animation:
         assert animation.n_frames == 4
@@ -174,7 +175,7 @@ def test_alpha_lies_over_white_in_grids_and_animations(tmp_path):
     images[:, :, 3, 3] = 128
     frames = [tmp_path / f"{i}.png" for i in range(2)]
     for frame in frames:
-        pictures.save_grid(images, frame)
+        pictures.save(pictures.grid(images), frame)
     # A grid of an older version had an alpha channel, and its colours beneath.
     old = Image.new("RGBA", Image.open(frames[0]).size, (40, 40, 40, 0))
     old.save(frames[0])

@@ -40,7 +40,7 @@ class TrainedRun:
                 f"the run in {path} is on {run.recipe.data}, which gives points; a run "
                 "on images is accepted."
             )
-        return cls(run, runs.load(path, best))
+        return cls(run, run.load(best))
 
     @functools.cached_property
     def training_set(self) -> datasets.Images:
