@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import sys
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, sentence
 
 
 def main(arguments=None) -> int:
@@ -31,8 +31,8 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     try:
         count = sample(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(f"{count} samples in {options.out}")
     return 0

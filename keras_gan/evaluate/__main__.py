@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 from keras_gan import features, pictures
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, sentence
 from keras_gan.evaluate import RealImages, report
 from keras_gan.evaluate.measures import LEAST_IMAGES
 from keras_gan.experiments import TrainedRun, arguments, nearest
@@ -25,8 +25,8 @@ def main(argv=None) -> int:
         files = write_all(
             folder, {"report.html": page, "metrics.json": json_text(metrics) + "\n"}
         )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(table(metrics))
     if flattering := report.flattering(metrics):
