@@ -88,6 +88,7 @@ class Run:
             InputError: where there is none, or its `config.json` was edited.
         """
         path = pathlib.Path(path)
+        _require_utf8(path)
         try:
             config = json.loads((path / "config.json").read_bytes())
             settings = config["settings"]
@@ -371,14 +372,25 @@ def _refuse_edited(path, config):
             )
 
 
+def _require_utf8(path):
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{str(path)!r} is not a name in UTF-8, which TensorFlow needs. Name "
+            "another folder, or set the environment variable LC_ALL to C.UTF-8."
+        ) from None
+
+
 def require_free(path: pathlib.Path) -> None:
     """Checks that a run can begin in a folder: it does not exist or is empty.
 
     What a run leaves that never began does not count.
 
     Raises:
-        InputError: where it holds something.
+        InputError: if it holds something, or its name is not one for TensorFlow.
     """
+    _require_utf8(path)
     left = {_LOCK, _BAD_IMAGES}
     if path.exists() and (
         not path.is_dir() or {file.name for file in path.iterdir()} - left

@@ -142,6 +142,19 @@ def test_a_name_that_is_too_long_is_one_sentence(name, train, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("command", ["begin", "resume", "sample"])
+def test_a_run_whose_name_is_not_utf8_is_refused(command, train, capsys):
+    run = os.fsdecode(b"r\xff")
+    code = {
+        "begin": lambda: train.main(["ring", "--run-dir", run]),
+        "resume": lambda: train.main(["--resume", "--run-dir", run]),
+        "sample": lambda: sample.main([run]),
+    }[command]()
+    assert code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and "not a name in UTF-8" in line
+
+
 LOGGED = {
     "information": b"I0000 00:00:1796.249173    6124 port.cc:153] oneDNN is on\n",
     "warning": b"2024-03-01 10:00:00.123456: W tensorflow/core/gpu_device.cc:34] no\n",
