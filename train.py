@@ -24,12 +24,12 @@ def main(arguments=None) -> int:
     # All imports of this project are inside functions: they take seconds, for which
     # --help should not wait.
     try:
-        from keras_gan.errors import InputError, RunError
+        from keras_gan.errors import InputError, RunError, sentence
 
         try:
             return list_choices() if options.list else train(options, settings, began)
-        except (InputError, RunError) as error:
-            print(f"error: {error}", file=sys.stderr)
+        except (InputError, RunError, OSError) as error:
+            print(f"error: {sentence(error)}", file=sys.stderr)
             return 1 if isinstance(error, RunError) else 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -156,7 +156,11 @@ def train(options, settings, began) -> int:
     from keras_gan import InputError, distribution, recipes, runs, seeding
 
     imports = time.monotonic() - began
-    path = pathlib.Path(options.run_dir or f"runs/{options.recipe or 'digits'}")
+    path = pathlib.Path(
+        f"runs/{options.recipe or 'digits'}"
+        if options.run_dir is None
+        else options.run_dir
+    )
     if options.resume:
         run = runs.Run.open(path).resumed_with(settings)
         if options.recipe not in (None, run.recipe_name):

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     # These imports take seconds, for which `--help` should not wait.
     import keras_gan  # noqa: F401  before TensorFlow, which then starts quietly
     from export.report import VerificationError
-    from keras_gan.errors import InputError
+    from keras_gan.errors import InputError, sentence
 
     try:
         rows = work(options)
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(_table(rows))
     return 0

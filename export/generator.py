@@ -193,8 +193,8 @@ def describe(model_or_run, name: str) -> Generator:
         from keras_gan import runs
 
         run = Path(model_or_run).resolve().name
-        class_names = runs.Run.open(model_or_run).data["class_names"]
-        gan = runs.load(model_or_run)
+        opened = runs.Run.open(model_or_run)
+        class_names, gan = opened.data["class_names"], opened.load()
     if not isinstance(gan, GAN):
         raise InputError(
             f"a {type(gan).__name__} was given. Give a keras_gan.GAN, or the path of a "

@@ -88,6 +88,7 @@ class Run:
             InputError: where there is none, or its `config.json` was edited.
         """
         path = pathlib.Path(path)
+        _require_utf8(path)
         try:
             config = json.loads((path / "config.json").read_bytes())
             settings = config["settings"]
@@ -296,6 +297,29 @@ class Run:
             tuple(self.data["image_shape"]), self.data["num_classes"]
         )
 
+    def load(self, best: bool = False):
+        """Returns the `GAN` of this run, compiled, with its newest checkpoint.
+
+        Args:
+            best: take the best model by the run's measure instead.
+
+        Raises:
+            InputError: if there is no checkpoint yet.
+        """
+        from keras_gan.checkpoints import restore_newest
+
+        gan = self.build()
+        folder = self.path / ("best" if best else "checkpoints")
+        if restore_newest(gan, folder) is None:
+            advice = (
+                "Leave --best out; only a run that measures its images while it trains "
+                "(--evaluate-steps) keeps its best model."
+                if best
+                else f"Train it first: train.py --resume --run-dir {self.path}."
+            )
+            raise InputError(f"{folder} has no checkpoint. {advice}")
+        return gan
+
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
         write_whole(self.path / name, json_text(content))
@@ -364,14 +388,25 @@ def _refuse_edited(path, config):
             )
 
 
+def _require_utf8(path):
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{str(path)!r} is not a name in UTF-8, which TensorFlow needs. Name "
+            "another folder, or set the environment variable LC_ALL to C.UTF-8."
+        ) from None
+
+
 def require_free(path: pathlib.Path) -> None:
     """Checks that a run can begin in a folder: it does not exist or is empty.
 
     What a run leaves that never began does not count.
 
     Raises:
-        InputError: where it holds something.
+        InputError: if it holds something, or its name is not one for TensorFlow.
     """
+    _require_utf8(path)
     left = {_LOCK, _BAD_IMAGES}
     if path.exists() and (
         not path.is_dir() or {file.name for file in path.iterdir()} - left
@@ -390,22 +425,9 @@ def load(path, best: bool = False):
         best: take the best model by the run's measure instead.
 
     Raises:
-        InputError: where there is no run or it has no checkpoint yet.
+        InputError: if there is no run or it has no checkpoint yet.
     """
-    from keras_gan.checkpoints import restore_newest
-
-    run = Run.open(path)
-    gan = run.build()
-    folder = run.path / ("best" if best else "checkpoints")
-    if restore_newest(gan, folder) is None:
-        advice = (
-            "Leave --best out; only a run that measures its images while it trains "
-            "(--evaluate-steps) keeps its best model."
-            if best
-            else f"Train it first: train.py --resume --run-dir {path}."
-        )
-        raise InputError(f"{folder} has no checkpoint. {advice}")
-    return gan
+    return Run.open(path).load(best)
 
 
 def describe(images, conditional: bool) -> dict:

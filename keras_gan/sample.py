@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import sys
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, sentence
 
 
 def main(arguments=None) -> int:
@@ -31,8 +31,8 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     try:
         count = sample(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(f"{count} samples in {options.out}")
     return 0
@@ -59,8 +59,8 @@ def sample(options) -> int:
 
     from keras_gan import pictures, runs
 
-    gan = runs.load(options.run, options.best)
     run = runs.Run.open(options.run)
+    gan = run.load(options.best)
     drawing = pictures.drawing_of(gan, class_names=run.data.get("class_names"))
     count = drawing.count if options.count is None else options.count
     if count < 1:

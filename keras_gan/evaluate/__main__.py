@@ -9,7 +9,7 @@ import sys
 from tqdm import tqdm
 
 from keras_gan import features, pictures
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, sentence
 from keras_gan.evaluate import report
 from keras_gan.evaluators import LEAST_IMAGES, RealImages
 from keras_gan.experiments import TrainedRun, arguments, nearest
@@ -29,13 +29,13 @@ def main(argv=None) -> int:
         files = write_all(
             folder, {"report.html": page, "metrics.json": json_text(metrics) + "\n"}
         )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(table(metrics))
-    for sentence in (report.noise(metrics), report.flattering(metrics)):
-        if sentence is not None:
-            print(sentence)
+    for remark in (report.noise(metrics), report.flattering(metrics)):
+        if remark is not None:
+            print(remark)
     print(f"protocol: {metrics['protocol']}")
     print(f"written: {', '.join(map(str, files))}")
     return 0

@@ -44,7 +44,7 @@ class TrainedRun:
                 f"the run in {path} is on {run.recipe.data}, which gives points. Name "
                 "a run on images, such as one of the recipe digits."
             )
-        return cls(run, runs.load(path, best))
+        return cls(run, run.load(best))
 
     @functools.cached_property
     def training_set(self) -> datasets.Images:

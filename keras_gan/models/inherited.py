@@ -69,6 +69,16 @@ def refuse_without_effect(model: keras.Model, method: str, given: dict) -> None:
             )
 
 
+def _single(callbacks):
+    """Yields the callbacks of nested lists, and those that callbacks hold."""
+    for callback in keras.tree.flatten(callbacks):
+        held = getattr(callback, "callbacks", None)
+        if held is None:
+            yield callback
+        else:
+            yield from _single(held)
+
+
 def checked_callbacks(callbacks, model) -> list:
     """Returns the callbacks of `fit` as a list.
 
@@ -77,7 +87,8 @@ def checked_callbacks(callbacks, model) -> list:
         model: that they are for.
 
     Raises:
-        InputError: if one looks for what the model does not have.
+        InputError: if one of them, or one that `Failsafe` or a list holds, looks for
+            what the model does not have.
     """
     if callbacks is None:
         callbacks = []
@@ -85,10 +96,11 @@ def checked_callbacks(callbacks, model) -> list:
         callbacks = callbacks.callbacks
     elif isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks]
+    single = list(_single(callbacks))
     names = [metric.name for metric in model.metrics]
     # They may bring measures of their own.
-    others = [c for c in callbacks if not type(c).__module__.startswith("keras.")]
-    for callback in callbacks:
+    others = [c for c in single if not type(c).__module__.startswith("keras.")]
+    for callback in single:
         name = type(callback).__name__
         for kind, instead in _OTHER_CALLBACKS.items():
             if isinstance(callback, kind):

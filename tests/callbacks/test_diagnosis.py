@@ -486,6 +486,9 @@ def test_kinds_are_those_of_the_most_similar_real_images():
     noise = np.random.default_rng(0).integers(0, 20, (64, 8, 8, 1))
     varied = (np.repeat(five, 13, axis=0)[:64] * 0.9 + noise).astype("uint8")
     assert 1 / 64 <= kinds.share(varied) < 0.3
+    # Each image that is compared with is most like itself.
+    rows = np.unique(kinds._references, axis=0)[:64]
+    assert kinds._found(rows) == 64
     assert math.isnan(diagnosis._Kinds(real[:8], 64).share(varied))
     assert math.isnan(diagnosis._Kinds(np.ones((99, 8, 8, 1), "uint8"), 64).share(five))
 
