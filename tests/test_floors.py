@@ -12,6 +12,7 @@ FLOORS = [
     "errors first_safe ownership precision process seeding settings version",
     "checks distribution files latents losses metrics networks optimizers transparency",
     "pixels",
+    "serving",
     "datasets epoch_table models pictures theory",
     "checkpoints features recipes",
     "evaluators runs",

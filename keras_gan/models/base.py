@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import checks, seeding
+from keras_gan import checks, seeding, serving
 from keras_gan.errors import Diverged, InputError
 from keras_gan.models import averaging, fit_data, inherited
 from keras_gan.models.elements import BatchWatch, ImageElement, LabelElement
@@ -134,6 +134,30 @@ class GenerativeModel(keras.Model):
             Title -> uint8 [count, H, W, C], in the order in which they are shown.
         """
         raise NotImplementedError
+
+    def signatures(
+        self, networks: Mapping[str, keras.Model]
+    ) -> dict[str, serving.Signature]:
+        """Returns what exports can ask of the model, by the functions of `serving`.
+
+        Args:
+            networks: name -> network of `networks` that computes in float32. If it has
+                an average, `averaged_NAME`, this is the average.
+
+        Returns:
+            Name -> function; the main one is `serving_default`.
+
+        Raises:
+            InputError: if the family does not say it.
+        """
+        raise InputError(
+            f"{type(self).__name__} says nothing of what its exports compute. Define "
+            "signatures(networks), with a function of keras_gan.serving."
+        )
+
+    def export_facts(self) -> dict:
+        """Returns what the description of an export holds besides, ready for JSON."""
+        return {}
 
     # Construction --------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from keras_gan import checks, losses
+from keras_gan import checks, losses, serving
 from keras_gan.errors import InputError
 from keras_gan.latents import Prior
 from keras_gan.models import averaging
@@ -418,6 +418,18 @@ class GAN(GenerativeModel):
         """Returns generated images under the title "sample"; see `GenerativeModel`."""
         labels = None if examples is None else examples.get("label")
         return {"sample": self.generate(count, seed, labels)}
+
+    def signatures(self, networks):
+        image = serving.image(self.image_shape, self.value_range)
+        return serving.latent_to_image(
+            networks["generator"], self.prior, image, self.num_classes
+        )
+
+    def export_facts(self):
+        averaged = self.averaged_generator is not None
+        # A model that was read from a file without its optimizers has no decay.
+        decay = getattr(self, "generator_average", None)
+        return {"average_decay": decay if averaged else None}
 
     def predict(self, x, *args, **kwargs):
         """Returns the generator's output as `keras.Model.predict` does.
