@@ -4,13 +4,12 @@
     python examples/serving_client.py digits --rest --seed 7 --truncation 0.7
     python examples/serving_client.py pets --labels cat dog \\
         --metadata serving/pets/1/assets.extra/metadata.json
-
     python examples/serving_client.py maps --input aerial.png --out map.png
 
 The first asks over gRPC at localhost:8500, the second over REST at localhost:8501. The
-same seed gives the same pictures, from any server. gRPC needs tensorflow-serving-api.
-A server knows classes by their numbers only; their names are in the export's metadata.
-The last sends a picture to a model that makes images from images.
+same seed gives the same pictures, from any server. A server knows classes by their
+numbers only; their names are in the export's metadata. The last sends a picture to a
+model that makes images from images. gRPC needs tensorflow-serving-api.
 """
 
 import argparse
@@ -61,6 +60,20 @@ def main(arguments=None) -> int:
     return 0
 
 
+def _rows(options, labels):
+    """Returns the inputs of each picture: a seed, or a file."""
+    rows = [{"source_bytes": pathlib.Path(p).read_bytes()} for p in options.input]
+    if not rows:
+        rows = [
+            {"seed": options.seed + i, "truncation": options.truncation}
+            for i in range(options.count)
+        ]
+    for i, row in enumerate(rows):
+        if labels:
+            row["label"] = labels[i % len(labels)]
+    return rows
+
+
 def labels_of(classes: list[str], metadata: str | None = None) -> list[int]:
     """Returns the numbers of classes.
 
@@ -103,20 +116,6 @@ def _label(text, names, metadata):
             "--metadata MODEL/VERSION/assets.extra/metadata.json."
         )
     raise ValueError(f"the class {text!r} is not known. {remedy}")
-
-
-def _rows(options, labels):
-    """Returns the inputs of each picture: a seed, or a file."""
-    rows = [{"source_bytes": pathlib.Path(p).read_bytes()} for p in options.input]
-    if not rows:
-        rows = [
-            {"seed": options.seed + i, "truncation": options.truncation}
-            for i in range(options.count)
-        ]
-    for i, row in enumerate(rows):
-        if labels:
-            row["label"] = labels[i % len(labels)]
-    return rows
 
 
 def ask_grpc(

@@ -160,9 +160,8 @@ def describe(model_or_run, name: str) -> Exportable:
     signatures = model.signatures(networks)
     for signature in signatures.values():
         # A function may ask for networks when it is called, and not in a graph.
-        signature.function(*map(tf.constant, signature.examples(1).values()))
-    if networks.copied:
-        _require_same(networks, signatures, model)
+        _run(signature, 1)
+    _require_same(model, signatures, networks)
     facts = {
         "class_names": tuple(class_names) if class_names else None,
         **networks.facts(),
@@ -187,20 +186,8 @@ class _InferenceNetworks(dict):
         super().__init__()
         self._networks = networks
 
-    @property
-    def originals(self) -> dict[str, keras.Model]:
-        """The same networks as they were trained."""
-        averages = {name: self._networks.get(f"averaged_{name}") for name in self}
-        return {name: averages[name] or self._networks[name] for name in self}
-
-    @property
-    def copied(self) -> bool:
-        """Whether any of them is a copy, as the model computes in half precision."""
-        return any(self[name] is not each for name, each in self.originals.items())
-
     def __missing__(self, name):
-        architecture = self._networks[name]
-        network = self._networks.get(f"averaged_{name}", architecture)
+        architecture, network = self._networks[name], self.trained[name]
         for weight in network.weights:
             values = keras.ops.convert_to_numpy(weight).astype("float32")
             if not np.isfinite(values).all():
@@ -210,6 +197,14 @@ class _InferenceNetworks(dict):
                 )
         self[name] = _in_float32(network, architecture)
         return self[name]
+
+    @property
+    def trained(self):
+        """The same networks as they were trained."""
+        networks = self._networks
+        return {
+            name: networks.get(f"averaged_{name}", networks[name]) for name in networks
+        }
 
     def facts(self):
         """Returns how the networks that were asked for make their results."""
@@ -221,6 +216,47 @@ class _InferenceNetworks(dict):
             "average_decay": None,
             "batch_normalization_statistics": "moving averages" if moving else None,
         }
+
+
+def _require_same(model, signatures, networks):
+    """Raises InputError if float32 copies make something else than their networks."""
+    trained = networks.trained
+    copied = [
+        name for name, network in networks.items() if network is not trained[name]
+    ]
+    if not copied:
+        return
+    for name, original in model.signatures(trained).items():
+        if original.kind is None:
+            continue
+        copies = _run(signatures[name], 8)
+        for output, values in _run(original, 8).items():
+            size = np.abs(values).mean()
+            difference = np.abs(copies[output] - values).mean()
+            if difference > _ROUNDING * size:
+                layers = _own_layers(map(model.networks().get, copied))
+                raise InputError(
+                    "the model computes in half precision, and its copy in float32, "
+                    f"which exports need, gives another {output} (mean difference "
+                    f"{difference:.2g} of values of mean size {size:.2g}). A layer's "
+                    "get_config must hold all arguments of its class: look at "
+                    f"{layers or 'its layers'}, or build the model in float32."
+                )
+
+
+def _run(signature, count):
+    rows = map(tf.constant, signature.examples(count).values())
+    return {name: x.numpy() for name, x in signature.function(*rows).items()}
+
+
+def _own_layers(networks):
+    """Returns the names of layers whose classes are a user's."""
+    return " and ".join(
+        f"{layer.name} of class {type(layer).__name__}"
+        for network in networks
+        for layer in network._flatten_layers(include_self=False)
+        if not type(layer).__module__.startswith(("keras.", "keras_gan."))
+    )
 
 
 def _called_by(signature, networks):
@@ -390,36 +426,6 @@ def _in_float32(network, architecture):
     return copy
 
 
-def _require_same(networks, signatures, model):
-    """Raises InputError if the copies in float32 do not compute what the model does."""
-    trained = model.signatures(networks.originals)
-    for name, signature in signatures.items():
-        rows = [*map(tf.constant, signature.examples(8).values())]
-        copied, made = signature.function(*rows), trained[name].function(*rows)
-        for output, spec in signature.outputs.items():
-            if spec.dtype == "float32":
-                _require_near(networks, copied[output].numpy(), made[output].numpy())
-
-
-def _require_near(networks, copied, made):
-    size, difference = np.abs(made).mean(), np.abs(copied - made).mean()
-    if difference <= _ROUNDING * size:
-        return
-    own = [
-        f"{layer.name} of class {type(layer).__name__}"
-        for network in networks.originals.values()
-        for layer in network._flatten_layers(include_self=False)
-        if not type(layer).__module__.startswith(("keras.", "keras_gan."))
-    ]
-    raise InputError(
-        "the model computes in half precision, and its copy in float32, which exports "
-        f"need, computes something else (mean difference {difference:.2g} of values of "
-        f"mean size {size:.2g}). A layer's get_config must hold all arguments of its "
-        f"class: look at {' and '.join(own) or 'its layers'}, or build the model in "
-        "float32."
-    )
-
-
 def _float32_copy(network):
     if not isinstance(network, keras.Sequential) and not hasattr(network, "_nodes"):
         return _float32_layer(network)
@@ -446,7 +452,7 @@ def _float32_layer(layer):
         raise InputError(
             f"the layer {layer.name} of class {type(layer).__name__} cannot be copied "
             "in float32, which exports need. Give it get_config and from_config, or "
-            "build the model in float32."
+            "build the network in float32."
         ) from error
 
 

@@ -61,8 +61,8 @@ def write(exportable: Exportable, path: Path) -> None:
         except ConverterError as error:
             names = {part.operator.name for part in error.errors} - {""}
             raise InputError(
-                f"the model needs {', '.join(sorted(names)) or 'an operation'}, "
-                "which LiteRT does not have. Choose another format, such as onnx."
+                f"the model needs {', '.join(sorted(names)) or 'an operation'}, which "
+                "LiteRT does not have. Choose another format, such as onnx."
             ) from error
     with zipfile.ZipFile(path, "a") as file:
         file.writestr(_METADATA, json_text(exportable.metadata()))

@@ -100,12 +100,11 @@ def export_all(
         deployment.check(Path(out))
     chosen = {format: FORMATS[format].options(options) for format in formats}
     if options != DEFAULT_OPTIONS and set(chosen.values()) == {DEFAULT_OPTIONS}:
-        asked = {
-            n: v for n, v in vars(options).items() if v != getattr(DEFAULT_OPTIONS, n)
-        }
+        default = vars(DEFAULT_OPTIONS)
+        asked = [n for n, v in vars(options).items() if v != default[n]]
         able = [n for n, f in FORMATS.items() if set(asked) <= set(f.choices)]
         raise InputError(
-            f"{' and '.join(f'{n} is {v}' for n, v in asked.items())}, and "
+            f"{' and '.join(f'{n} is {getattr(options, n)}' for n in asked)}, and "
             f"{' and '.join(formats)} cannot have that. Leave it out, or choose a "
             f"format that can: {', '.join(able) or 'no single one has all of it'}."
         )
@@ -218,13 +217,11 @@ def verify_again(path: str | os.PathLike, model_or_run) -> ExportResult:
     path = Path(path)
     found = [name for name, format in FORMATS.items() if format.matches(path)]
     if not found:
-        marks = ", ".join(
-            f"{format.marker} ({name})" for name, format in FORMATS.items()
-        )
+        markers = ", ".join(f"{x.marker} ({name})" for name, x in FORMATS.items())
         what = "is not an export" if path.exists() else "does not exist"
         raise InputError(
             f"{path} {what}. Name a file that ends in, or a folder that holds, one of: "
-            f"{marks}."
+            f"{markers}."
         )
     if len(found) > 1:
         raise InputError(

@@ -30,14 +30,13 @@ def check(exportable: Exportable) -> None:
     kind, image = exportable.default.kind, _image(exportable)
     if kind not in _PAGES:
         raise InputError(
-            f"the format web has no page for {kind}, only for {', '.join(_PAGES)}; use "
-            "another format."
+            f"the format web has no page for {kind}, only for {', '.join(_PAGES)}. "
+            "Choose another format, such as onnx."
         )
     if not image.is_picture:
         raise InputError(
-            "the format web shows grey and colour images, and the model makes "
-            f"values of shape {image.shape}. Choose another format, such as "
-            "onnx."
+            "the format web shows grey and colour images, and the generator makes "
+            f"values of shape {image.shape}. Choose another format, such as onnx."
         )
     if exportable.options.runtime is None:
         return

@@ -106,8 +106,8 @@ def test_own_layers_are_exported_in_float32(
     [
         (
             lambda: Forgetful(4, slope=3.0, name="forgetful"),
-            "computes something else.*arguments of its class: look at forgetful of "
-            "class Forgetful, or",
+            "gives another image.*arguments of its class: look at forgetful of class "
+            "Forgetful, or",
         ),
         (
             lambda: Applied(tf.tanh, 4, name="applied"),

@@ -90,11 +90,11 @@ def served(gan, tmp_path_factory):
 @pytest.fixture(scope="module")
 def metadata(gan, tmp_path_factory):
     """Returns the metadata of an export whose classes have names."""
-    found = describe(gan, "faces")
-    facts = {**found.facts, "class_names": ("glad", "2", "sad")}
-    found = dataclasses.replace(found, facts=facts)
+    exportable = describe(gan, "faces")
+    facts = exportable.facts | {"class_names": ("glad", "2", "sad")}
+    exportable = dataclasses.replace(exportable, facts=facts)
     path = tmp_path_factory.mktemp("metadata") / "metadata.json"
-    path.write_text(json_text(found.metadata()), "utf-8")
+    path.write_text(json_text(exportable.metadata()), "utf-8")
     return path
 
 
@@ -137,6 +137,26 @@ def test_pictures_arrive_as_the_model_makes_them(
     assert expected.std() > 1
 
 
+@pytest.mark.parametrize("protocol", [[], ["--rest"]])
+def test_pictures_are_sent_and_others_come_back(protocol, served, client, tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), "uint8")
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    Image.fromarray(levels).save(files[0])
+    Image.fromarray(255 - levels).save(files[1])
+    out = tmp_path / "out.png"
+    arguments = ["darker", "--port", str(served[1 if protocol else 0]), *protocol]
+    arguments += ["--input", *map(str, files), "--out", str(out)]
+    assert client.main(arguments) == 0
+    expected = np.concatenate([levels, 255 - levels]) / 2
+    assert np.abs(np.asarray(Image.open(out)) - expected).max() <= 0.5
+
+
+def test_a_picture_that_is_not_there(served, client, tmp_path, capsys):
+    assert client.main(["darker", "--input", str(tmp_path / "none.png")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "none.png" in line
+
+
 def test_classes_are_asked_for_by_name(served, gan, client, metadata, tmp_path):
     out = tmp_path / "grid.png"
     arguments = ["faces", "--count", "4", "--out", str(out), "--port", str(served[0])]
@@ -161,26 +181,6 @@ def test_an_unknown_class_is_told_with_the_remedy(client, metadata, tmp_path, ca
         assert client.main(["faces", "--labels", "happy", *map(str, more)]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
-
-
-@pytest.mark.parametrize("protocol", [[], ["--rest"]])
-def test_pictures_are_sent_and_others_come_back(protocol, served, client, tmp_path):
-    levels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), "uint8")
-    files = [tmp_path / "a.png", tmp_path / "b.png"]
-    Image.fromarray(levels).save(files[0])
-    Image.fromarray(255 - levels).save(files[1])
-    out = tmp_path / "out.png"
-    arguments = ["darker", "--port", str(served[1 if protocol else 0]), *protocol]
-    arguments += ["--input", *map(str, files), "--out", str(out)]
-    assert client.main(arguments) == 0
-    expected = np.concatenate([levels, 255 - levels]) / 2
-    assert np.abs(np.asarray(Image.open(out)) - expected).max() <= 0.5
-
-
-def test_a_picture_that_is_not_there(served, client, tmp_path, capsys):
-    assert client.main(["darker", "--input", str(tmp_path / "none.png")]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "none.png" in line
 
 
 def free_port():
