@@ -169,7 +169,7 @@ def test_measures_that_the_features_do_not_allow_are_refused(images):
 
 @pytest.mark.parametrize("count", [0, 1, 31])
 def test_a_count_that_there_is_not_is_refused(images, count):
-    with pytest.raises(InputError, match=f"count is {count} and there are 60 images"):
+    with pytest.raises(InputError, match=f"count is {count}, and there are 60 images"):
         RealImages(images, Pixels(), count)
 
 
