@@ -40,17 +40,22 @@ BEHIND = 0.05
 # D(x) - D(G(z)) under which the two are not told apart. A discriminator that does tell
 # and has a low V all the same is overconfident, not behind.
 TOLD_APART = 0.05
+# Windows of steps that a generator is behind before it counts: 400 steps at first. Hard
+# images, such as the pixel characters below, take longer to learn than others.
+CATCHING_UP = 8
 # D(x) - D(G(z)) over which the generator may be far behind. Healthy runs had 0.8 in
-# their first 100 steps, and then 0.02 (`ring`) to 0.5 (`dcgan-cifar10`). 10,000 pixel
-# characters with `dcgan-64` had 0.62 to 0.68 up to step 700 and 0.80 at step 1,000.
-# `dcgan-mnist` with a generator's learning rate of 0.1 went from 0.6 to 0.78.
-APART = 0.6
+# their first 100 steps, 0.5 at step 150 and then 0.02 (`ring`) to 0.5
+# (`dcgan-cifar10`). `dcgan-64` on 10,000 pixel characters had 0.59 to 0.68 up to step
+# 700 and 0.80 at step 1,000; with a transparent background 0.53 to 0.63 from step 200
+# to 600. `dcgan-mnist` with a generator's learning rate of 0.1 went from 0.6 to 0.78.
+APART = 0.5
 # Share of the real images' variance, or of their kinds, under which that gap counts. A
-# discriminator without a penalty learns the images by heart in time: on 500 faces the
-# gap grew to 0.91 at step 2,500, and the faces had 0.60 of the variance and 0.73 of
-# the kinds. The pixel characters had two shapes and two colours at step 350 with 0.16
-# of the variance, few colours at step 700 with 0.41, and 0.44 at step 1,000.
-NARROW = 0.5
+# discriminator without a penalty learns the images by heart in time, while the pictures
+# are fine: on 500 faces the gap grew to 0.91 at step 2,500, and the faces had 0.60 of
+# the variance and 0.73 of the kinds; on 200 faces they had 0.53 and 0.60 at least. The
+# pixel characters had two shapes and two colours at step 350 with 0.16 of the variance,
+# more at step 650 with 0.39, and many at step 900 with 0.44.
+NARROW = 0.4
 # Share of the real images' variance. In looks 50 steps apart, healthy runs fell back to
 # 0.43 (`dcgan-cifar10`, steps 500 to 600); the run with the rate of 0.1 ended at 0.05.
 # `gan-mnist-paper` draws one image until step 900: this is reported, and its end too.
@@ -193,6 +198,7 @@ class GeneratorBehind(_Probabilities):
         "add a penalty such as r1, lower the discriminator's learning rate, or, if the "
         "data has few images, move them (translation 0.125)."
     )
+    length = CATCHING_UP
 
     def seen(self, window):
         narrow = window.diversity < NARROW or window.kinds < NARROW
@@ -309,8 +315,8 @@ class Diagnosis(StepCallback):
 
     - the discriminator is far ahead: D(x) and 1 - D(G(z)) above 0.98;
     - or far behind: D(x) and D(G(z)) alike, and V of the game below that of a coin;
-    - the generator is far behind: D(x) - D(G(z)) above 0.6, and the images vary less
-      than half as much as real ones or are of less than half as many kinds;
+    - the generator is far behind: D(x) - D(G(z)) above 0.5, and the images vary less
+      than 0.4 times as much as real ones or are of less than 0.4 times as many kinds;
     - oscillation: both losses go back and forth from window to window;
     - mode collapse: the images vary less than a quarter as much as real ones, or are of
       less than a third as many kinds. Each image has the kind of the real image that is

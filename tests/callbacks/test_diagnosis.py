@@ -348,13 +348,20 @@ def test_a_trend_or_one_hump_is_no_oscillation():
     )
 
 
-# Of real runs of `dcgan-64`, a look each 50 steps. At step 350 the characters have two
-# shapes and two colours; at step 500 the faces are as different as faces are.
+# Of real runs of `dcgan-64`, a look each 50 steps. At step 400 the characters have two
+# shapes and two colours; the 5,000 faces are as different as faces are, and the 200
+# faces too, though the discriminator knows the images by heart.
 CHARACTERS = {
     "d_real": [0.83, 0.80, 0.84, 0.83, 0.83, 0.83, 0.81, 0.82, 0.83, 0.83],
     "d_fake": [0.24, 0.22, 0.17, 0.18, 0.16, 0.18, 0.19, 0.18, 0.17, 0.17],
     "diversity": [0.01, 0.05, 0.05, 0.08, 0.11, 0.14, 0.16, 0.21, 0.24, 0.28],
     "kinds": [0.02, 0.14, 0.07, 0.17, 0.25, 0.36, 0.46, 0.58, 0.61, 0.63],
+}
+TRANSPARENT_CHARACTERS = {
+    "d_real": [0.83, 0.71, 0.71, 0.78, 0.77, 0.78, 0.77, 0.79, 0.78, 0.77, 0.82],
+    "d_fake": [0.24, 0.30, 0.28, 0.23, 0.23, 0.22, 0.23, 0.21, 0.21, 0.23, 0.19],
+    "diversity": [0.01, 0.07, 0.08, 0.10, 0.12, 0.14, 0.16, 0.20, 0.23, 0.25, 0.27],
+    "kinds": [0.05, 0.18, 0.23, 0.33, 0.30, 0.37, 0.47, 0.57, 0.58, 0.62, 0.67],
 }
 FACES = {
     "d_real": [0.88, 0.74, 0.72, 0.71, 0.69, 0.66, 0.66, 0.65, 0.67, 0.66],
@@ -364,34 +371,44 @@ FACES = {
 }
 
 
-def steps_behind(**columns):
+# From step 550 on.
+FACES_BY_HEART = {
+    "d_real": [0.78, 0.78, 0.83, 0.83, 0.81, 0.88, 0.89, 0.85, 0.91, 0.89],
+    "d_fake": [0.22, 0.22, 0.17, 0.17, 0.19, 0.12, 0.11, 0.15, 0.09, 0.09],
+    "diversity": [0.54, 0.54, 0.56, 0.55, 0.53, 0.56, 0.55, 0.54, 0.56, 0.57],
+    "kinds": [0.67, 0.70, 0.77, 0.74, 0.65, 0.67, 0.67, 0.60, 0.63, 0.65],
+}
+
+
+def steps_behind(run):
     """Returns at which steps the generator is said to be far behind."""
-    windows, symptom = series(**columns), diagnosis.GeneratorBehind()
+    windows, symptom = series(**run), diagnosis.GeneratorBehind()
     ends = range(symptom.length, len(windows) + 1)
     return [50 * i for i in ends if symptom.judge(windows[i - symptom.length : i])]
 
 
-def test_few_types_of_pixel_characters_are_reported_at_step_350():
-    assert steps_behind(**CHARACTERS) == [350, 400, 450, 500]
-    assert steps_behind(**FACES) == []
+def test_few_types_of_characters_are_reported_and_faces_are_not():
+    assert steps_behind(CHARACTERS) == [400, 450, 500]
+    assert steps_behind(TRANSPARENT_CHARACTERS) == [550]
+    assert steps_behind(FACES) == []
+    assert steps_behind(FACES_BY_HEART) == []
 
 
 def test_a_generator_far_behind_is_reported_when_it_begins_and_ends(ring):
     gan = make_gan(adam(1e-3), adam(1e-3))
     behind = {**HEALTHY, "d_real": 0.86, "d_fake": 0.14}
-    real = 1.6 * gan.generate(
-        200, seed=5
-    )  # the generated images vary 0.4 times as much
-    windows = [HEALTHY] * 3 + [behind] * 6 + [HEALTHY] * 6
+    # The generated images vary a third as much.
+    real = 1.75 * gan.generate(200, seed=5)
+    windows = [HEALTHY] * 3 + [behind] * 8 + [HEALTHY] * 8
     begun, ended = show(Diagnosis(real), gan, windows)
-    assert (begun.kind, begun.step, begun.ended) == ("generator_behind", 400, False)
+    assert (begun.kind, begun.step, begun.ended) == ("generator_behind", 550, False)
     assert begun.message.startswith(
         "the generator is far behind since step 151: D(x) is 0.86 and D(G(z)) 0.14; "
-        "the images' variance is 0."
+        "the images' variance is 0.3"
     )
     assert "as many kinds as real ones. " in begun.message
     assert "add a penalty such as r1" in begun.message
-    assert (ended.kind, ended.step, ended.ended) == ("generator_behind", 700, True)
+    assert (ended.kind, ended.step, ended.ended) == ("generator_behind", 950, True)
 
 
 @pytest.mark.parametrize(
@@ -400,7 +417,8 @@ def test_a_generator_far_behind_is_reported_when_it_begins_and_ends(ring):
         (0.7, 0.3, 0.9, True),
         (0.7, 0.9, 0.3, True),
         (0.91, 0.60, 0.73, False),  # 500 faces at step 2,500: D knows them by heart
-        (0.5, 0.43, 0.54, False),  # `dcgan-cifar10` at its least
+        (0.49, 0.43, 0.54, False),  # `dcgan-cifar10` at its least
+        (0.17, 0.36, 0.34, False),  # `gan-mnist` at step 300
         (0.02, 0.9, 0.42, False),  # `ring`
         (0.7, 0.3, math.nan, True),  # too few images to count kinds
         (0.7, math.nan, math.nan, False),
@@ -410,10 +428,10 @@ def test_behind_takes_a_wide_gap_and_images_that_vary_little(
     gap, diversity, kinds, behind
 ):
     windows = series(
-        d_real=[0.5 + gap / 2] * 5,
-        d_fake=[0.5 - gap / 2] * 5,
-        diversity=[diversity] * 5,
-        kinds=[kinds] * 5,
+        d_real=[0.5 + gap / 2] * 8,
+        d_fake=[0.5 - gap / 2] * 8,
+        diversity=[diversity] * 8,
+        kinds=[kinds] * 8,
     )
     assert diagnosis.GeneratorBehind().judge(windows) is behind
 
