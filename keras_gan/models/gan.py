@@ -227,6 +227,8 @@ class GAN(inherited.TrainsByItself):
             self.distribute_strategy, self.value_range, self.num_classes
         )
         self._finite_parts = tf.function(self._which_are_finite, autograph=False)
+        self._stacked_sums = tf.function(self._stack_sums, autograph=False)
+        self._sums_at_step = None
         self._compile_kwargs = kwargs
 
     def _check_lazy_penalty(self, interval):
@@ -437,6 +439,29 @@ class GAN(inherited.TrainsByItself):
         """
         return list(self._trackers.values())
 
+    def metric_sums(self, step: int) -> np.ndarray:
+        """Returns the sum and the count of each metric over the epoch so far.
+
+        Several callbacks that ask at the same step share one read of the device.
+
+        Args:
+            step: how many steps the model has taken.
+
+        Returns:
+            float64 [metrics, 2], in the order of `metrics`.
+        """
+        if self._sums_at_step is None or self._sums_at_step[0] != step:
+            sums = self._stacked_sums().numpy().astype("float64").reshape(-1, 2)
+            self._sums_at_step = (step, sums)
+        return self._sums_at_step[1]
+
+    def _stack_sums(self):
+        return tf.stack(self.training_state()["metrics"])
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        self._sums_at_step = None
+
     # Latent vectors and images -------------------------------------------------
 
     def _latent(self, count, seed):
@@ -645,6 +670,7 @@ class GAN(inherited.TrainsByItself):
         if not (fit_data.is_array(x) or isinstance(x, keras.utils.PyDataset)):
             given.setdefault("shuffle", False)
         self._watch.clear()
+        self._sums_at_step = None
         # Last, so that a DivergenceGuard may go back past a faulty batch.
         given["callbacks"] = [*callbacks, _TellOfFaultyData()]
         return super().fit(**given)
