@@ -360,7 +360,7 @@ class Scatter:
 
     def __init__(self, real: np.ndarray | None = None):
         self._real = real
-        self._figure = None
+        self._background = None
 
     @plain_style()
     def draw(self, points: np.ndarray) -> Image.Image:
@@ -369,7 +369,7 @@ class Scatter:
         Args:
             points: float [N, D]; the first two dimensions are shown.
         """
-        if self._figure is None or self._real is None:
+        if self._background is None or self._real is None:
             self._begin(points)
         self._canvas.restore_region(self._background)
         self._generated.set_offsets(points[:, :2])
@@ -379,9 +379,9 @@ class Scatter:
 
     def _begin(self, points):
         """Draws the real points, the axes and the legend."""
-        self._figure = Figure(_SCATTER_INCHES, dpi=_SCATTER_DPI, layout="constrained")
-        self._canvas = FigureCanvasAgg(self._figure)
-        self._axes = self._figure.subplots()
+        figure = Figure(_SCATTER_INCHES, dpi=_SCATTER_DPI, layout="constrained")
+        self._canvas = FigureCanvasAgg(figure)
+        self._axes = figure.subplots()
         adjustable = "datalim" if self._real is None else "box"
         self._axes.set_aspect("equal", adjustable=adjustable)
         style = {"s": 4, "linewidths": 0, "rasterized": True}
@@ -403,7 +403,7 @@ class Scatter:
         for artist in self._on_top:
             artist.set_animated(True)
         self._canvas.draw()
-        self._background = self._canvas.copy_from_bbox(self._figure.bbox)
+        self._background = self._canvas.copy_from_bbox(figure.bbox)
 
 
 @plain_style()

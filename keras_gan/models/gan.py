@@ -255,8 +255,8 @@ class GAN(inherited.TrainsByItself):
 
     def _twin_of_generator(self):
         label = None if self.num_classes is None else tf.zeros([1], "int64")
-        latent = tf.linspace(-1.0, 1.0, self.latent_dim)[tf.newaxis]
-        return twin_of(self.generator, _inputs(latent, label))
+        latent = np.linspace(-1, 1, self.latent_dim, dtype="float32")[np.newaxis]
+        return twin_of(self.generator, _inputs(tf.constant(latent), label))
 
     def train_step(self, data):
         """Plays one iteration of algorithm 1: k discriminator updates, one generator's.
