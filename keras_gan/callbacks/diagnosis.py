@@ -400,17 +400,17 @@ class Diagnosis(StepCallback):
         if self._recent is None:
             # Not earlier: `Checkpoint` puts the sums of a resumed epoch back when the
             # epoch begins.
-            self._recent = RecentMeans(self.model)
+            self._recent = RecentMeans(self.model, self.step_before(batch))
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.step_after(batch)
         every = self.every_steps or interval_at(step) // 2
         if step // every > self._looked // every:
-            self._look(step, self._recent.take()[1])
+            self._look(step, self._recent.take(step)[1])
 
     def on_epoch_end(self, epoch, logs=None):
         if self._recent is not None:
-            self._recent.end_epoch()
+            self._recent.end_epoch(steps_taken(self.model))
 
     def _look(self, step, means):
         first, self._looked = self._looked + 1, step

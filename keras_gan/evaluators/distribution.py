@@ -420,11 +420,12 @@ class RealImages:
                 "of the model's classes."
             )
 
-    @property
+    @functools.cached_property
     def _with_itself(self):
+        form = self.extractor.form(self.images)
         return Comparison(
-            self.extracted,
-            self.extracted,
+            form,
+            form,
             self._coverage,
             sees_blur=self.extractor.sees_blur,
             class_accuracy=self.extractor.accuracy,
@@ -523,7 +524,7 @@ def most_images(images, extractor) -> int:
         images: `datasets.Images`, at least 2.
         extractor: from `features.get`.
     """
-    _, width = extractor(images.array[:1]).features.shape
+    _, width = extractor.form(images).features.shape
     affordable = max(LEAST_IMAGES, _MOST_VALUES // width)
     return min(_MOST_IMAGES, affordable, len(images) // 2)
 

@@ -43,7 +43,8 @@ def twin_of(network: keras.Model, inputs, kind: bool | str = True) -> keras.Mode
         return Twin(network)
     try:
         copy = type(network).from_config(network.get_config())
-        copy(inputs)
+        if not copy.built:
+            copy(inputs)
         copy.set_weights(network.get_weights())
         # A config may also lack an argument without an error.
         same = np.allclose(

@@ -197,6 +197,8 @@ class GenerativeModel(keras.Model):
         super().compile(optimizer=None, **kwargs)
         self._watch = BatchWatch(self.distribute_strategy, self.elements)
         self._finite_parts = tf.function(self._which_are_finite, autograph=False)
+        self._stacked_sums = tf.function(self._stack_sums, autograph=False)
+        self._sums_at_step = None
         self._compile_kwargs = kwargs
 
     def set_optimizers(self, **optimizers) -> None:
@@ -318,6 +320,29 @@ class GenerativeModel(keras.Model):
         """Means over an epoch of the numbers in `reported`."""
         return list(self._trackers.values())
 
+    def metric_sums(self, step: int) -> np.ndarray:
+        """Returns the sum and the count of each metric over the epoch so far.
+
+        Several callbacks that ask at the same step share one read of the device.
+
+        Args:
+            step: how many steps the model has taken.
+
+        Returns:
+            float64 [metrics, 2], in the order of `metrics`.
+        """
+        if self._sums_at_step is None or self._sums_at_step[0] != step:
+            sums = self._stacked_sums().numpy().astype("float64").reshape(-1, 2)
+            self._sums_at_step = (step, sums)
+        return self._sums_at_step[1]
+
+    def _stack_sums(self):
+        return tf.stack(self.training_state()["metrics"])
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        self._sums_at_step = None
+
     # Data ----------------------------------------------------------------------
 
     def fit(self, x=None, y=None, *args, **kwargs):
@@ -369,6 +394,7 @@ class GenerativeModel(keras.Model):
         if not (fit_data.is_array(x) or isinstance(x, keras.utils.PyDataset)):
             given.setdefault("shuffle", False)
         self._watch.clear()
+        self._sums_at_step = None
         # Last, so that a DivergenceGuard may go back past a faulty batch.
         given["callbacks"] = [*callbacks, _ReportFaultyData()]
         return super().fit(**given)

@@ -4,6 +4,7 @@ import functools
 from typing import ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gan import checks, losses, serving
@@ -457,9 +458,9 @@ class GAN(GenerativeModel):
 
     def _add_average(self, kind=True):
         label = None if self.num_classes is None else tf.zeros([1], "int64")
-        latent = tf.linspace(-1.0, 1.0, self.latent_dim)[tf.newaxis]
+        latent = np.linspace(-1, 1, self.latent_dim, dtype="float32")[np.newaxis]
         self.averaged_generator = averaging.twin_of(
-            self.generator, inputs_of(latent, label), kind
+            self.generator, inputs_of(tf.constant(latent), label), kind
         )
 
     def get_config(self):

@@ -293,6 +293,32 @@ def test_random_features_need_no_labels_and_rank_no_mush_above_real_images():
             assert values[share] < baseline[share]
 
 
+class Watched(np.ndarray):
+    """Pixels that count how many images are read."""
+
+    read = 0
+
+    def __getitem__(self, key):
+        found = super().__getitem__(key)
+        self.read += len(found)
+        return found
+
+
+@pytest.mark.parametrize("make", [features.RandomNetwork, lambda _: Brightness()])
+def test_all_is_checked_before_features_are_taken(make, images, gan):
+    pixels = images.array.view(Watched)
+    extractor = make(Images(pixels))
+    real = RealImages(Images(pixels), extractor)
+    assert set(real.names) > {"frechet_distance", "recall"}
+    real.check(["frechet_distance"])
+    with pytest.raises(InputError, match="modes cannot be measured"):
+        real.check(["modes"])
+    assert "30 generated images" in real.protocol(gan)
+    assert pixels.read < 10
+    assert real.measure(gan, ["frechet_distance"])["frechet_distance"] > 0
+    assert pixels.read >= 30
+
+
 def test_pixels_do_not_show_what_prefers_blurred_images(gan, images):
     real = RealImages(images, Pixels())
     assert not {"precision", "recall", "coverage"} & set(real.names)
