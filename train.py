@@ -2,16 +2,17 @@
 
 import argparse
 import contextlib
+import itertools
 import pathlib
 import sys
 import textwrap
 import time
 from collections import Counter
 
+DEFAULT = "digits"  # the recipe of a newcomer
 SIGNAL_EXIT = 128
 MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
 FINAL_MEASURES = ("kernel_distance", *MEASURES)  # the first one takes seconds
-MEASURED_IMAGES = 2000  # cheap enough to measure during training
 MOST_BAD_IMAGES = 0.05  # of all; if more are unreadable, the folder is probably wrong
 EXPORT_IMPORTS = 1.5  # time of the default exports, in times of the imports
 
@@ -19,14 +20,33 @@ EXPORT_IMPORTS = 1.5  # time of the default exports, in times of the imports
 def main(arguments=None) -> int:
     """Runs the command line; returns its exit code."""
     began = time.monotonic()
-    options, settings = parse(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    # The first word decides which options there are.
+    has_word = bool(arguments) and not arguments[0].startswith("-")
+    word, rest = (arguments[0], arguments[1:]) if has_word else (None, arguments)
+    parser = parser_of_every_recipe()
+    options, _ = parser.parse_known_args(rest)
+    if options.help and word is None and not options.resume:
+        parser.print_help()
+        return 0
     # All imports of this project are inside functions: they take seconds, for which
     # --help should not wait.
     try:
         from keras_gan.errors import InputError, RunError
 
         try:
-            return list_choices() if options.list else train(options, settings, began)
+            if options.list:
+                return list_choices()
+            path, name, recipe, run = chosen(word, options)
+            settings = settings_given(parser, rest, name, recipe)
+            if options.help:
+                parser.print_help()
+                return 0
+            if run is None:
+                recipe = recipe.override(settings)
+            else:
+                run = run.resumed_with(settings)
+            return train(options, path, name, recipe, run, began)
         except (InputError, RunError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1 if isinstance(error, RunError) else 2
@@ -35,104 +55,119 @@ def main(arguments=None) -> int:
         return SIGNAL_EXIT + 2
 
 
-def parse(arguments):
-    """Returns the options, and apart from them the settings that the user gave."""
+def parser_of_every_recipe() -> argparse.ArgumentParser:
+    """Returns a parser of the options that do not depend on the recipe."""
+    # Without abbreviations, which would mean another option for another recipe.
     parser = argparse.ArgumentParser(
-        description="Trains a GAN on images, shows how it learns, and exports it. "
-        "--list shows the recipes, and what --data accepts.",
+        usage="%(prog)s [RECIPE or FILE] [OPTION ...]",
+        description="Trains a recipe, shows how it learns, and exports it. RECIPE is "
+        "one of those that --list shows, by default digits; FILE is a TOML file of "
+        "settings, or the config.json of a run.",
+        epilog="RECIPE --help shows the settings of that recipe, all of which are "
+        "options too.",
+        add_help=False,
+        allow_abbrev=False,
     )
-    parser.add_argument("recipe", nargs="?", help="named settings (default digits)")
+    parser.add_argument("-h", "--help", action="store_true", help="show this help")
     parser.add_argument("--list", action="store_true", help="recipes and data sources")
     parser.add_argument("--run-dir", help="where to write (default runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="go on with a run")
     parser.add_argument("--no-export", action="store_true", help="only train")
+    return parser
 
-    settings = parser.add_argument_group(
-        "settings", "Each replaces a field of the recipe."
-    )
 
-    def setting(flag, type, help):
-        settings.add_argument(
-            flag,
-            type=type,
-            help=help,
-            metavar=type.__name__.upper(),
-            default=argparse.SUPPRESS,
+def chosen(word, options):
+    """Returns what the first word and --resume choose.
+
+    Args:
+        word: a recipe or a file of settings; None takes the run's own recipe, or
+            digits.
+        options: those of every recipe.
+
+    Returns:
+        The folder of the run, the name of the recipe, the recipe, and the `Run` to go
+        on with or None.
+    """
+    from keras_gan import InputError, recipes, runs
+
+    path = pathlib.Path(options.run_dir or default_folder(word, options.resume))
+    run = runs.Run.open(path) if options.resume else None
+    if word is not None and recipes.is_file(word):
+        name, recipe, given = recipes.load(word)
+        if run is not None:
+            run = run.resumed_with(given)
+    elif run is None:
+        name = word or DEFAULT
+        recipe = recipes.get(name)
+    elif word not in (None, run.recipe_name):
+        raise InputError(
+            f"the recipe is {word} and the run in {path} has {run.recipe_name}; name "
+            "that or none."
         )
+    if run is not None:
+        name, recipe = run.recipe_name, run.recipe
+    return path, name, recipe, run
 
-    def switch(flag, help):
-        settings.add_argument(
-            flag,
-            action=argparse.BooleanOptionalAction,
-            help=help,
-            default=argparse.SUPPRESS,
+
+def default_folder(word, resume) -> pathlib.Path:
+    """Returns the folder of a run if --run-dir does not name it."""
+    file = pathlib.Path(word or DEFAULT).absolute()
+    if file.suffix.lower() == ".toml":
+        return pathlib.Path("runs", file.stem)
+    if file.name != "config.json":
+        return pathlib.Path("runs", file.name)
+    if resume:
+        return file.parent
+    # The settings of a run, begun again beside it.
+    folders = (f"{file.parent.name}-{number}" for number in itertools.count(2))
+    folder = pathlib.Path("runs", file.parent.name)
+    while folder.exists():
+        folder = pathlib.Path("runs", next(folders))
+    return folder
+
+
+def settings_given(parser, arguments, name, recipe) -> dict:
+    """Returns the settings among the options that the user gave.
+
+    Args:
+        parser: the one of every recipe, which gets the options of this one.
+        arguments: of the command line, without the recipe.
+        name: of the recipe.
+        recipe: `Recipe` whose values are the defaults.
+
+    Raises:
+        InputError: for an option that this recipe does not have.
+    """
+    from keras_gan import InputError, recipes
+    from keras_gan.errors import did_you_mean, listed
+    from keras_gan.recipes.options import add_options, flag, settings_of
+
+    parser.description, parser.epilog = f"{name}: {recipe.summary}", None
+    add_options(parser, recipe)
+    given, unknown = parser.parse_known_args(arguments)
+    known = settings_of(type(recipe))
+    if not unknown:
+        return {name: value for name, value in vars(given).items() if name in known}
+    option = unknown[0].partition("=")[0]
+    if not option.startswith("-"):
+        raise InputError(
+            f"{option!r} is not an option. A recipe or a file comes first: "
+            f"train.py {option} --run-dir ..."
         )
-
-    setting("--data", str, "source of the images, such as folder:photos/")
-    setting("--data-dir", str, "where TensorFlow Datasets keeps its files")
-    setting("--memory-budget", str, "most memory for the images, such as 500MiB or 2GB")
-    setting("--on-bad-image", str, "skip or fail, where a file cannot be read")
-    setting("--image-size", str, "SIDE or HEIGHTxWIDTH in pixels")
-    setting(
-        "--channels", int, "1 grey, 3 colour, 4 with alpha; not as the data have it"
+    others = [
+        other
+        for other, one in recipes.RECIPES.items()
+        if option.replace("--no-", "--") in map(flag, settings_of(type(one)))
+    ]
+    if others:
+        raise InputError(
+            f"{option} is not an option of {name}. It is one of {listed(others)}; "
+            f"train.py {name} --help shows those of {name}."
+        )
+    raise InputError(
+        f"{option} is not an option of {name}; train.py {name} --help shows all."
+        f"{did_you_mean(option, map(flag, known))}"
     )
-    setting("--fit", str, "crop, pad or stretch pictures of another shape")
-    switch("--conditional", "learn the labels of the data too")
-    setting("--epochs", int, "train for so many passes over the data")
-    setting("--steps", int, "train for so many generator updates")
-    setting("--minutes", float, "train for so long")
-    setting("--batch-size", int, "images of each discriminator update")
-    setting("--seed", int, "decides weights, latent vectors and the order of images")
-    setting("--latent-dim", int, "size of the latent vector")
-    setting("--generator-learning-rate", float, "at the start")
-    setting("--discriminator-learning-rate", float, "at the start")
-    setting("--objective", str, "what the players minimise, such as non_saturating")
-    setting(
-        "--penalty", str, "gradient penalty of the discriminator, such as r1, or none"
-    )
-    setting("--penalty-weight", float, "its weight")
-    setting("--penalty-interval", int, "discriminator updates from one to the next")
-    setting("--discriminator-steps", int, "discriminator updates per generator update")
-    setting("--update", str, "alternating or simultaneous")
-    setting("--generator-average", float, "decay of the generator's average; 0 is none")
-    switch("--spectral-normalization", "in the discriminator")
-    setting(
-        "--mixed-precision",
-        str,
-        "bfloat16 or float16; on a processor float16 is slow without --jit on",
-    )
-    setting("--jit", str, "XLA: on, off, or auto, which is on with one GPU")
-    setting("--strategy", str, "one-device, mirrored, or multi-worker (TF_CONFIG)")
-    setting("--steps-per-execution", int, "at most so many before callbacks see one")
-    switch("--deterministic", "repeat bit for bit, somewhat slower")
-    setting("--checkpoint-steps", int, "steps between checkpoints, not five minutes")
-    setting("--sample-steps", int, "steps between sample grids, not 100 and later 500")
-    setting("--evaluate-steps", int, "steps between measures of the images")
-    setting("--evaluate-epochs", int, "epochs between them instead")
-    setting(
-        "--features", str, "what they compare: random, classifier, inception, or pixels"
-    )
-    setting("--divergence-steps", int, "steps between looks for NaN, not a hundred")
-    setting(
-        "--divergence-retries", int, "go back so often with half the learning rates"
-    )
-    setting("--base-filters", int, "DCGAN: channels next to the image")
-    switch("--batch-normalization", "DCGAN: in the discriminator")
-    setting("--hidden-units", int, "DCGAN: of a fully connected layer; 0 is none")
-    setting("--translation", float, "DCGAN: in D, by up to that share of the sides")
-    setting("--beta-1", float, "Adam: decay of its mean gradient")
-    setting("--halving-steps", int, "Adam: steps in which both learning rates halve")
-    setting("--initial-momentum", float, "gan-mnist-paper: at the start")
-    setting("--final-momentum", float, "gan-mnist-paper: after its rise")
-    setting("--momentum-steps", int, "gan-mnist-paper: steps of the rise")
-    switch("--marginal-bias", "gan-mnist-paper: start the generator at the mean image")
-
-    given = vars(parser.parse_args(arguments))
-    if given.get("penalty") == "none":
-        given["penalty"] = None
-    own = ("recipe", "list", "run_dir", "resume", "no_export")
-    options = argparse.Namespace(**{name: given.pop(name) for name in own})
-    return options, given
 
 
 def list_choices() -> int:
@@ -148,24 +183,14 @@ def list_choices() -> int:
     return 0
 
 
-def train(options, settings, began) -> int:
+def train(options, path, name, recipe, run, began) -> int:
     """Trains, evaluates and exports one run; returns the exit code."""
     import keras
 
-    from keras_gan import InputError, distribution, recipes, runs, seeding
+    from keras_gan import distribution, runs, seeding
 
     imports = time.monotonic() - began
-    path = pathlib.Path(options.run_dir or f"runs/{options.recipe or 'digits'}")
-    if options.resume:
-        run = runs.Run.open(path).resumed_with(settings)
-        if options.recipe not in (None, run.recipe_name):
-            raise InputError(
-                f"the recipe is {options.recipe} and the run in {path} has "
-                f"{run.recipe_name}; name that or none."
-            )
-        recipe = run.recipe
-    else:
-        recipe = recipes.get(options.recipe or "digits").override(settings)
+    recipe = recipe if run is None else run.recipe
     distribution.warn_of_unused_gpu()
     strategy = distribution.create(recipe.strategy)
     workers = distribution.Workers(strategy)
@@ -176,13 +201,13 @@ def train(options, settings, began) -> int:
         keras.utils.set_random_seed(recipe.seed)
         if recipe.deterministic:
             seeding.make_deterministic()
-        if options.resume:
+        if run is not None:
             images = run.read_data()
             run.check_data(images)
         else:
-            images = read_images(recipe)
-            run = runs.Run.new(path, options.recipe or "digits", recipe, images)
-        require_enough(recipe, images, strategy.num_replicas_in_sync)
+            images = recipe.read()
+            run = runs.Run.new(path, name, recipe, images)
+        recipe.check_data(images, strategy.num_replicas_in_sync)
         require_readable(run, images)
     workers.check_same("the settings and the data", run.fingerprint())
     with strategy.scope():
@@ -191,7 +216,8 @@ def train(options, settings, began) -> int:
     with contextlib.ExitStack() as lock:
         with workers.together():
             if workers.chief:
-                real = real_images(recipe, images)
+                evaluators = recipe.evaluators(images)
+                real = next(iter(evaluators.values()), None)
                 lock.enter_context(run.locked())
                 if not options.resume:
                     runs.require_free(path)  # nobody else began there meanwhile
@@ -269,34 +295,6 @@ def rounded(seconds: float) -> str:
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
-def read_images(recipe):
-    """Returns the images of a recipe's source."""
-    from keras_gan import datasets
-
-    return datasets.read(
-        recipe.data,
-        recipe.image_shape_asked_for(),
-        recipe.channels,
-        recipe.data_dir,
-        recipe.memory_budget,
-        recipe.fit,
-    )
-
-
-def require_enough(recipe, images, replicas) -> None:
-    """Checks that there are labels if need be, and images for one step."""
-    from keras_gan import InputError
-
-    if recipe.conditional:
-        images.require_labels("--conditional")
-    images.steps_per_epoch(recipe.images_per_step)
-    if recipe.batch_size % replicas:
-        raise InputError(
-            f"--batch-size is {recipe.batch_size}, of all replicas together, and there "
-            f"are {replicas}; a multiple of their number is accepted."
-        )
-
-
 def require_readable(run, images) -> None:
     """Ends a run too many of whose files cannot be read, and leaves their list."""
     from keras_gan import InputError
@@ -314,25 +312,6 @@ def require_readable(run, images) -> None:
         )
 
 
-def real_images(recipe, images):
-    """Returns the images as measures want them, None where there are too few."""
-    from keras_gan import evaluate, features
-    from keras_gan.evaluators.modes import coverage_of
-
-    if len(images) < 4:
-        return None  # two halves of one image each have no covariance
-    coverage = coverage_of(recipe.data)
-    count = MEASURED_IMAGES if coverage is None else coverage.samples
-    extractor = features.get(recipe.features, images)
-    return evaluate.RealImages(
-        images,
-        extractor,
-        count=min(count, evaluate.most_images(images, extractor)),
-        source=recipe.data,
-        data_dir=recipe.data_dir,
-    )
-
-
 def measures_of(real, names=MEASURES) -> list[str]:
     """Returns those of the named measures that these images allow."""
     return [name for name in names if name in real.names]
@@ -344,7 +323,7 @@ def fit(run, gan, images, real) -> int | None:
     from keras_gan.errors import RunError
 
     recipe = run.recipe
-    epoch_steps = images.steps_per_epoch(recipe.images_per_step)
+    epoch_steps = images.steps_per_epoch(recipe.examples_per_step)
     total_steps = recipe.steps or (recipe.epochs and recipe.epochs * epoch_steps)
     stop = callbacks.StopAfter(total_steps, recipe.minutes)
     checkpoint = callbacks.Checkpoint(
@@ -383,17 +362,9 @@ def fit(run, gan, images, real) -> int | None:
         [signals, stop, guard, *reports, checkpoint, together]
     )
 
-    def data(context):
-        return images.batches(
-            recipe.images_per_step,
-            gan.value_range,
-            recipe.conditional,
-            recipe.seed,
-            first_step=step,
-            context=context,
-        )
-
-    batches = gan.distribute_strategy.distribute_datasets_from_function(data)
+    batches = gan.distribute_strategy.distribute_datasets_from_function(
+        lambda context: recipe.batches(images, gan, step, context)
+    )
     # TensorFlow puts a data set of its own around those of replicas.
     batches.value_range = gan.value_range
     with distribution.watched():
@@ -435,7 +406,7 @@ def reporting(run, images, real, total_steps, stop, signals) -> list:
     return [
         *measures,
         callbacks.Progress(
-            recipe.images_per_step, total_steps, stop.minutes_left(), MEASURES[0]
+            recipe.examples_per_step, total_steps, stop.minutes_left(), MEASURES[0]
         ),
         callbacks.Diagnosis(images.array, path=run.path / "findings.json"),
         callbacks.SampleGrid(

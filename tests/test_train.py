@@ -251,7 +251,7 @@ BAD = {
     "nan": (["--data", "npz:{tmp}/nan.npz"], "nan"),
     "batch size": (["--batch-size", "0"], "0"),
     "two lengths": (["--epochs", "1", "--steps", "1"], "steps 1"),
-    "setting of another model": (["gan-mnist", "--base-filters", "8"], "base_filters"),
+    "setting of another model": (["gan-mnist", "--base-filters", "8"], "base-filters"),
     "labels where there are none": (
         ["--conditional", "--data", "npz:{tmp}/grey.npz"],
         "grey.npz",
@@ -416,7 +416,7 @@ def test_help_does_not_wait_for_tensorflow():
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert result.returncode == 0, result.stderr
-    assert "--checkpoint-steps" in result.stdout
+    assert "--resume" in result.stdout
 
 
 def test_list_names_recipes_and_sources():
