@@ -139,6 +139,12 @@ def watched() -> Iterator[None]:
         ) from error
 
 
+@functools.cache
+def workers_of(strategy: tf.distribute.Strategy) -> "Workers":
+    """Returns the workers of a strategy, made once."""
+    return Workers(strategy)
+
+
 class Workers:
     """The processes that train one model together; most often there is only one.
 

@@ -36,7 +36,7 @@ from importlib import metadata
 from keras_gan import recipes
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON, json_text, write_whole
-from keras_gan.recipes.options import changeable, locations
+from keras_gan.recipes.options import changeable, locations, settings_of
 from keras_gan.version import __version__
 
 _LOCK = "lock"
@@ -178,6 +178,23 @@ class Run:
         # Skip unchanged settings: overriding one resets the settings that depend on it.
         changes = {n: value for n, value in changes.items() if n in accepted}
         return dataclasses.replace(self, recipe=self.recipe.override(changes))
+
+    def resumed_as(self, recipe: recipes.Recipe) -> "Run":
+        """Returns the run with a recipe that differs in what a resume may change.
+
+        Raises:
+            InputError: if it is of another family or differs in anything else.
+        """
+        if type(recipe) is not type(self.recipe):
+            raise InputError(
+                f"the recipe is of family {recipe.family} and the run in {self.path} "
+                f"of {self.recipe.family}; a resumed run keeps its family."
+            )
+        names = settings_of(type(recipe))
+        settings = {name: getattr(recipe, name) for name in names}
+        return self.resumed_with(
+            {n: v for n, v in settings.items() if v != getattr(self.recipe, n)}
+        )
 
     def fingerprint(self) -> int:
         """Returns a number that tells whether workers do the same on the same data.

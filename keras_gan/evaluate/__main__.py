@@ -15,9 +15,9 @@ from keras_gan.files import json_text, require_folder, write_all
 _NEIGHBOURS = {"count": 1000, "shown": 24}
 
 
-def main(argv=None) -> int:
+def main(argv=None, prog="python -m keras_gan.evaluate") -> int:
     """Runs the command line; returns its exit code."""
-    options = parser().parse_args(argv)
+    options = parser(prog).parse_args(argv)
     folder = pathlib.Path(options.out or options.run)
     try:
         require_folder(folder)
@@ -36,11 +36,9 @@ def main(argv=None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str) -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
-    command = argparse.ArgumentParser(
-        prog="python -m keras_gan.evaluate", description=__doc__
-    )
+    command = argparse.ArgumentParser(prog=prog, description=__doc__)
     arguments.run(command)
     command.add_argument(
         "--features",

@@ -9,6 +9,7 @@ import pytest
 from keras_gan import InputError, recipes
 from keras_gan.recipes.base import Recipe
 from keras_gan.recipes.options import setting, settings_of
+from keras_gan_command import train as command
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,14 +113,15 @@ def test_an_option_that_there_is_not(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_none_takes_a_setting_away(train, monkeypatch):
-    trained = []
-    monkeypatch.setattr(train, "train", lambda *args: trained.append(args) or 0)
-    given = ["--halving-steps", "none", "--penalty", "none", "--image-size", "32"]
-    assert train.main(["dcgan-cifar10", *given]) == 0
-    recipe = next(one for one in trained[0] if isinstance(one, Recipe))
-    assert (recipe.halving_steps, recipe.penalty, recipe.penalty_weight) == (None,) * 3
-    assert recipe.image_shape_asked_for() == (32, 32)
+def test_none_takes_a_setting_away():
+    recipe = recipes.get("dcgan-cifar10")
+    arguments = ["--halving-steps", "none", "--penalty", "none", "--image-size", "16"]
+    parser = command.parser_of_every_recipe("train")
+    given = command.settings_given(parser, arguments, "dcgan-cifar10", recipe)
+    assert given == {"halving_steps": None, "penalty": None, "image_size": "16"}
+    changed = recipe.override(given)
+    assert (changed.halving_steps, changed.penalty_weight) == (None, None)
+    assert changed.image_shape_asked_for() == (16, 16)
 
 
 def test_a_word_for_a_number_is_refused_by_its_option(train, capsys):
