@@ -95,7 +95,7 @@ def main():
     print(timing.describe_machine())
     for name, shape in CASES.items():
         recipe = recipes.get(name).override({"penalty": None})
-        gan = recipe.build(shape, None)
+        gan = recipe.build({"image_shape": shape})
         images = tf.TensorSpec((recipe.batch_size, *shape))
         operations = count(gan.train_step, images)
         products = sum(operations[kind] for kind in PRODUCTS)
@@ -104,7 +104,7 @@ def main():
         line = f"{name:<16} {products / minimum:.3f} of the least {minimum / 1e9:.2f} G"
         print(f"{line}; with all other operations {total / minimum:.3f}")
         for penalty in ("r1", "r1r2", "gradient_penalty"):
-            gan = recipe.override({"penalty": penalty}).build(shape, None)
+            gan = recipe.override({"penalty": penalty}).build({"image_shape": shape})
             operations = count(gan.train_step, images)
             extra = sum(operations[kind] for kind in PRODUCTS) / minimum
             print(f"  with {penalty:<18} {extra:.3f}")

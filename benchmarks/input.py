@@ -23,7 +23,7 @@ FILE = "0MB"  # a budget for none of the images
 def feeder(images, recipe, value_range, steps):
     """Returns a function that takes batches off the data, as training does."""
     batches = iter(
-        images.batches(recipe.images_per_step, value_range, first_step=0, seed=1)
+        images.batches(recipe.examples_per_step, value_range, first_step=0, seed=1)
     )
 
     def run():
@@ -47,17 +47,17 @@ def compare(name, sources, data_dir):
         for title, (source, size, channels, budget) in sources.items()
     }
     first = next(iter(images.values()))
-    gan = recipe.build(first.shape, None)
+    gan = recipe.build({"image_shape": first.shape})
     gan.steps_per_execution = max(
         n for n in range(1, recipe.steps_per_execution + 1) if STEPS % n == 0
     )
-    batch = next(iter(first.batches(recipe.images_per_step, gan.value_range)))
+    batch = next(iter(first.batches(recipe.examples_per_step, gan.value_range)))
     training = f"{name} trains"
     contestants = {training: timing.stepper(gan, batch, STEPS)}
     for title, source in images.items():
         contestants[title] = feeder(source, recipe, gan.value_range, STEPS)
     seconds = timing.take_turns(contestants, rounds=9, warm_up=1)
-    title = f"{name}, batch {recipe.images_per_step}"
+    title = f"{name}, batch {recipe.examples_per_step}"
     timing.report(title, seconds, STEPS, training)
 
 

@@ -21,7 +21,7 @@ BATCH, STEPS = 64, 10
 
 def stepper(recipe, shape, adam):
     """Returns a function that trains a recipe's networks by that kind of Adam."""
-    gan = recipe.build(shape, None)
+    gan = recipe.build({"image_shape": shape})
     gan.compile(
         *[adam.from_config(o.get_config()) for o in recipe.build_optimizers()],
         generator_average=recipe.generator_average,

@@ -17,8 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-import train
-from keras_gan import GAN
+from keras_gan import GAN, recipes, training
 from keras_gan.callbacks import Failsafe
 
 ONCE = ("on_train_begin", "on_train_end")
@@ -71,10 +70,8 @@ def measure(recipe, minutes, data_dir):
     GAN.make_train_function, Failsafe.__init__ = make_timed, init_timed
     try:
         with tempfile.TemporaryDirectory() as folder:
-            options = [recipe, "--run-dir", f"{folder}/run", "--no-export"]
-            options += ["--minutes", str(minutes)]
-            options += ["--data-dir", data_dir] if data_dir else []
-            assert train.main(options) == 0
+            settings = {"minutes": minutes, "data_dir": data_dir}
+            training.train(recipes.get(recipe).override(settings), f"{folder}/run")
     finally:
         GAN.fit, GAN.make_train_function, Failsafe.__init__ = fit, make, init
     return clock

@@ -1,6 +1,6 @@
 """What `train.py` costs beside its arithmetic: python -m benchmarks.overhead [CASE]
 
-An epoch of `train.fit`, with every callback of a run, and as many steps of a
+An epoch of `training.fit`, with every callback of a run, and as many steps of a
 hand-written loop on data in memory take turns.
 """
 
@@ -13,9 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import train
 from benchmarks import timing
-from keras_gan import recipes, runs
+from keras_gan import distribution, recipes, runs, training
 
 # Recipes without a penalty and an average, which the loop has not either.
 CASES = {
@@ -103,7 +102,7 @@ class TakeTurns(keras.callbacks.Callback):
 
 def compare(name, changes, epochs):
     recipe = recipes.get(name).override({**changes, "epochs": epochs})
-    images = train.read_images(recipe)
+    images = recipe.read()
     low, high = (0.0, 1.0) if name == "gan-mnist" else (-1.0, 1.0)
     values = images.array.astype("float32")
     if images.array.dtype == np.uint8:
@@ -118,7 +117,9 @@ def compare(name, changes, epochs):
         gan.fit = lambda *args, callbacks, **kwargs: fit(
             *args, callbacks=[*callbacks, turns], **kwargs
         )
-        train.fit(run, gan, images, train.real_images(recipe, images))
+        workers = distribution.workers_of(gan.distribute_strategy)
+        real = recipe.evaluators(images)["samples"]
+        training.fit(run, gan, images, real, workers, resume=False, follows="no more")
     steps = images.steps_per_epoch(recipe.batch_size)
     wall, processor = turns.seconds()
     timing.report(f"{name}, batch {recipe.batch_size}", wall, steps, base="loop")

@@ -20,7 +20,7 @@ def main():
         for n in INTERVALS
     }
     steppers = {
-        name: timing.stepper(variant.build(SHAPE, None), images, STEPS)
+        name: timing.stepper(variant.build({"image_shape": SHAPE}), images, STEPS)
         for name, variant in variants.items()
     }
     seconds = timing.take_turns(steppers, ROUNDS, warm_up=1)

@@ -23,7 +23,7 @@ def main():
         for precision in (None, "bfloat16"):
             settings = {**SETTINGS, "mixed_precision": precision}
             recipe = recipes.get(name).override(settings)
-            gan = recipe.build(shape, None)
+            gan = recipe.build({"image_shape": shape})
             steppers[precision or "float32"] = timing.stepper(gan, images, steps)
         seconds = timing.take_turns(steppers)
         timing.report(f"DCGAN {title}", seconds, steps, base="float32")

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from keras_gan import GAN, datasets, evaluate, features, recipes
+from keras_gan.recipes.gan import DCGANRecipe
 
 MEASURES = ("frechet_distance", "precision", "recall")
 COMPILING_STEPS = 3
@@ -85,12 +86,14 @@ class Contestant:
 def of_recipe(recipe, **settings):
     recipe = recipe.override(settings)
     return Contestant(
-        recipe.images_per_step,
-        lambda shape, seed: recipe.override({"seed": seed}).build(shape, None),
+        recipe.examples_per_step,
+        lambda shape, seed: recipe.override({"seed": seed}).build(
+            {"image_shape": shape}
+        ),
     )
 
 
-PLAIN = recipes.DCGANRecipe(
+PLAIN = DCGANRecipe(
     "plain small DCGAN",
     base_filters=64,
     batch_size=64,

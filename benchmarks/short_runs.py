@@ -52,7 +52,7 @@ def main():
             settings = {**SMALL, **VARIANTS[name], "seed": seed}
             recipe = recipes.get("dcgan-mnist").override(settings)
             keras.utils.set_random_seed(seed)
-            gan = recipe.build(images.shape, None)
+            gan = recipe.build({"image_shape": images.shape})
             data = images.batches(recipe.batch_size, seed=seed, first_step=0)
             gan.fit(data, steps_per_epoch=options.steps, epochs=1, verbose=0)
             (distance,) = real.measure(gan, ["frechet_distance"]).values()

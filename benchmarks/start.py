@@ -24,12 +24,14 @@ def mark(name):
 
 mark("python")
 
-import train
+from keras_gan_command.train import main
 import tensorflow
 mark("import tensorflow")
 import keras
 mark("import keras")
-from keras_gan import GAN, callbacks, runs
+from keras_gan import GAN, runs, training
+from keras_gan.recipes import Recipe
+from keras_gan.recipes.gan import GANRecipe
 mark("import keras_gan")
 
 def marked(owner, name, title):
@@ -51,15 +53,15 @@ class FirstStep(keras.callbacks.Callback):
         import os
         os._exit(0)
 
-marked(train, "read_images", "read images")
+marked(Recipe, "read", "read images")
 marked(runs.Run, "new", "digest of the images")
 marked(runs.Run, "build", "build networks")
-marked(train, "real_images", "prepare the measures")
+marked(GANRecipe, "evaluators", "prepare the measures")
 fit = GAN.fit
 GAN.fit = lambda self, *args, callbacks, **kwargs: fit(
     self, *args, callbacks=[*callbacks, FirstStep()], **kwargs
 )
-train.main(sys.argv[1:])
+main(sys.argv[1:])
 """
 
 

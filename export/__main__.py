@@ -16,11 +16,21 @@ _RUN = "folder of a training run, or the file of a saved model"
 _SERVING = "they need tensorflow-serving-api (pip install 'keras-gan[serving]')."
 
 
-def main(arguments: list[str] | None = None) -> int:
+def command(arguments: list[str] | None = None, prog: str | None = None) -> int:
+    """Runs `main` in a process of its own, in which SIGTERM is an exception.
+
+    What is half written is then removed.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    return main(arguments, prog)
+
+
+def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
     """Exports a run or verifies an export, prints a table and returns the exit code.
 
     Args:
         arguments: without the program's name; None reads `sys.argv`.
+        prog: name of the program in its help; None is `python -m export`.
 
     Returns:
         0; 1 where an export differs from the trained model; 2 where what was asked for
@@ -28,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["verify"]:
-        options, work = _verify_parser().parse_args(arguments[1:]), _verify
+        options, work = _verify_parser(prog).parse_args(arguments[1:]), _verify
     else:
-        options, work = _parser().parse_args(arguments), _export
+        options, work = _parser(prog).parse_args(arguments), _export
     # These imports take seconds, for which `--help` should not wait.
     import keras_gan  # noqa: F401  before TensorFlow, which then starts quietly
     from export.report import VerificationError
@@ -88,9 +98,9 @@ def _verify(options):
     return [row]
 
 
-def _verify_parser():
+def _verify_parser(prog):
     parser = argparse.ArgumentParser(
-        prog="python -m export verify",
+        prog=prog or "python -m export verify",
         description="Compares an export that was written before with a trained model.",
     )
     parser.add_argument("path", metavar="PATH", help="the export")
@@ -98,9 +108,9 @@ def _verify_parser():
     return parser
 
 
-def _parser():
+def _parser(prog):
     parser = argparse.ArgumentParser(
-        prog="python -m export",
+        prog=prog or "python -m export",
         description="Writes a trained model as files that serve, and proves that "
         "they compute what the trained model does.",
         epilog="python -m export verify PATH --against RUN proves it again later.",
@@ -160,6 +170,4 @@ def _table(rows):
 
 
 if __name__ == "__main__":
-    # As an exception, so that what is half written is removed.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    sys.exit(main())
+    sys.exit(command())

@@ -139,18 +139,10 @@ def watched() -> Iterator[None]:
         ) from error
 
 
-# Traced once: TensorFlow never forgets a collective operation, and warns of functions
-# that are traced again and again.
 @functools.cache
-def _gathering(strategy, count):
-    """Returns the function that gathers so many numbers of each worker."""
-
-    @tf.function(input_signature=[tf.TensorSpec((count,), "int64")])
-    def gather(numbers):
-        rows = strategy.run(lambda: numbers[tf.newaxis])
-        return strategy.gather(rows, axis=0)
-
-    return gather
+def workers_of(strategy: tf.distribute.Strategy) -> "Workers":
+    """Returns the workers of a strategy, made once."""
+    return Workers(strategy)
 
 
 class Workers:
@@ -173,13 +165,24 @@ class Workers:
             0,
         )
 
-        self._strategy = strategy
+        # Traced once: TensorFlow never forgets a collective operation, and warns of
+        # functions that are traced again and again.
+        @functools.cache
+        def gathering(count):
+            @tf.function(input_signature=[tf.TensorSpec((count,), "int64")])
+            def gather(numbers):
+                rows = strategy.run(lambda: numbers[tf.newaxis])
+                return strategy.gather(rows, axis=0)
+
+            return gather
+
+        self._gathering = gathering
 
     def gather(self, *numbers: int) -> np.ndarray:
         """Returns the numbers that each worker gives, int64 [workers, numbers]."""
         if self.count == 1:
             return np.array([numbers])
-        gather = _gathering(self._strategy, len(numbers))
+        gather = self._gathering(len(numbers))
         rows = gather(tf.constant(numbers, "int64")).numpy()
         return rows[:: len(rows) // self.count]  # all replicas of a worker are alike
 

@@ -1,7 +1,8 @@
 """What the project's commands need of their process, whatever they were started with.
 
 Importing `keras_gan` runs this first. A program of a user's own is left as it is: only
-`train.py` and `python -m` with `keras_gan`, `export` or `benchmarks` are commands.
+`train.py`, `keras-gan` and `python -m` with `keras_gan`, `export` or `benchmarks` are
+commands.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
-_COMMANDS = ("train.py", "export", "benchmarks", "keras_gan")
+_COMMANDS = ("train.py", "keras_gan_command", "export", "benchmarks", "keras_gan")
 OTHER_BACKEND = (
     "keras_gan trains with TensorFlow and Keras uses {}; set the environment variable "
     "KERAS_BACKEND to tensorflow."
@@ -44,10 +45,13 @@ def is_command() -> bool:
             for argument in sys.orig_argv
         )
     main = getattr(sys.modules["__main__"], "__file__", None)
+    if main is None:
+        return False
     # Without `resolve`, which needs the working directory to exist.
-    return main is not None and any(
-        pathlib.Path(os.path.realpath(main)).is_relative_to(_ROOT / command)
-        for command in _COMMANDS
+    path = pathlib.Path(os.path.realpath(main))
+    # What pip installs for the command lies in a folder of the environment.
+    return path.name == "keras-gan" or any(
+        path.is_relative_to(_ROOT / command) for command in _COMMANDS
     )
 
 

@@ -26,7 +26,6 @@ lock             held by the process that trains
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
 import json
 import pathlib
 import platform
@@ -34,19 +33,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 
-import numpy as np
-
-from keras_gan import datasets, recipes
+from keras_gan import recipes
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON, json_text, write_whole
+from keras_gan.recipes.options import changeable, locations, settings_of
 from keras_gan.version import __version__
 
-# What a run becomes does not depend on where it trains, up to rounding.
-_CHANGEABLE = (
-    *("epochs", "steps", "minutes", "strategy"),
-    *("data", "data_dir", "memory_budget"),
-    *("divergence_steps", "divergence_retries"),
-)
 _LOCK = "lock"
 _BAD_IMAGES = "bad_images.txt"
 _FILES = "files.json"
@@ -72,12 +64,21 @@ class Run:
             recipe_name: name of the recipe that the settings began as.
             recipe: all settings.
             images: `datasets.Images` to train on.
+
+        Raises:
+            InputError: if the run could not be opened again by its family.
         """
         path = pathlib.Path(path)
+        made = type(recipe)
+        if recipes.FAMILIES.get(getattr(made, "family", None)) is not made:
+            raise InputError(
+                f"{made.__name__} has no family of its own, by which its runs are "
+                'opened again. Write family: ClassVar[str] = "..." into the class.'
+            )
         versions = {name: metadata.version(name) for name in _PACKAGES}
         versions["python"] = platform.python_version()
         versions["keras_gan"] = __version__
-        facts = describe(images, recipe.conditional)
+        facts = recipe.facts(images)
         return cls(path, recipe_name, recipe, facts, versions)
 
     @classmethod
@@ -91,9 +92,8 @@ class Run:
         _require_utf8(path)
         try:
             config = json.loads((path / "config.json").read_bytes())
-            settings = config["settings"]
             _refuse_edited(path, config)
-            recipe = type(recipes.get(config["recipe"]))(**settings)
+            recipe = recipes.from_config(config, path / "config.json")
             return cls(
                 path, config["recipe"], recipe, config["data"], config["versions"]
             )
@@ -151,6 +151,8 @@ class Run:
             InputError: where that cannot be done.
         """
         config = {
+            "format": recipes.FORMAT,
+            "family": self.recipe.family,
             "recipe": self.recipe_name,
             "settings": dataclasses.asdict(self.recipe),
             "data": self.data,
@@ -180,17 +182,35 @@ class Run:
         Raises:
             InputError: for a change of anything else.
         """
+        accepted = changeable(type(self.recipe))
         for name, value in changes.items():
-            if name not in _CHANGEABLE and value != getattr(self.recipe, name, None):
+            if name not in accepted and value != getattr(self.recipe, name, None):
                 raise InputError(
                     f"{name} is {value!r}, and the run in {self.path} has "
                     f"{getattr(self.recipe, name, None)!r}. A resumed run can change "
-                    f"only {', '.join(_CHANGEABLE)}: leave {name} out, or begin "
+                    f"only {', '.join(accepted)}: leave {name} out, or begin "
                     "another run with --run-dir."
                 )
-        # What is the same as before would bring its own defaults with it.
-        changes = {n: value for n, value in changes.items() if n in _CHANGEABLE}
+        # Skip unchanged settings: overriding one resets the settings that depend on it.
+        changes = {n: value for n, value in changes.items() if n in accepted}
         return dataclasses.replace(self, recipe=self.recipe.override(changes))
+
+    def resumed_as(self, recipe: recipes.Recipe) -> "Run":
+        """Returns the run with a recipe that differs in what a resume may change.
+
+        Raises:
+            InputError: if it is of another family or differs in anything else.
+        """
+        if type(recipe) is not type(self.recipe):
+            raise InputError(
+                f"the recipe is of family {recipe.family} and the run in {self.path} "
+                f"of {self.recipe.family}; a resumed run keeps its family."
+            )
+        names = settings_of(type(recipe))
+        settings = {name: getattr(recipe, name) for name in names}
+        return self.resumed_with(
+            {n: v for n, v in settings.items() if v != getattr(self.recipe, n)}
+        )
 
     def fingerprint(self) -> int:
         """Returns a number that tells whether workers do the same on the same data.
@@ -198,7 +218,8 @@ class Run:
         Where the data lies may differ from one machine to the next.
         """
         settings = dataclasses.asdict(self.recipe)
-        del settings["data"], settings["data_dir"]
+        for name in locations(type(self.recipe)):
+            del settings[name]
         return zlib.crc32(json.dumps([settings, self.data]).encode())
 
     def read_data(self, source: str | None = None):
@@ -213,20 +234,13 @@ class Run:
         recipe = self.recipe
         source = source or recipe.data
         kind, _, place = source.partition(":")
-        channels, levels = recipe.channels, None
+        levels = None
         if kind == "folder" and "levels" not in self.data:
             # An older run had three channels, and white was the greatest 16-bit number.
-            channels, levels = channels or 3, (0, 65535)
+            recipe = dataclasses.replace(recipe, channels=recipe.channels or 3)
+            levels = (0, 65535)
         try:
-            return datasets.read(
-                source,
-                recipe.image_shape_asked_for(),
-                channels,
-                recipe.data_dir,
-                recipe.memory_budget,
-                recipe.fit,
-                levels,
-            )
+            return recipe.read(source, levels)
         except InputError as error:
             if kind in ("folder", "npz") and not pathlib.Path(place).exists():
                 raise InputError(
@@ -250,7 +264,7 @@ class Run:
                 f"{_difference(files, now)}. A run goes on with the same pictures: put "
                 "them back, or begin another run with --run-dir."
             )
-        now = describe(images, self.recipe.conditional)
+        now = self.recipe.facts(images)
         for name, value in self.data.items():
             # Images in a file have no sum, those in memory have one.
             if now.get(name, value) != value:
@@ -292,10 +306,8 @@ class Run:
         )
 
     def build(self):
-        """Returns a compiled `GAN` with this run's settings and new weights."""
-        return self.recipe.build(
-            tuple(self.data["image_shape"]), self.data["num_classes"]
-        )
+        """Returns a compiled model with this run's settings and new weights."""
+        return self.recipe.build(self.data)
 
     def load(self, best: bool = False):
         """Returns the `GAN` of this run, compiled, with its newest checkpoint.
@@ -372,15 +384,29 @@ def _copy_of_config(path):
 
 def _refuse_edited(path, config):
     """Raises InputError where a config is not the one of the checkpoints."""
+    made = recipes.class_of(config, path / "config.json")
     try:
         copy = json.loads(_copy_of_config(path).read_bytes())
     except (FileNotFoundError, *NOT_JSON):
         return  # an older run, or a copy that nobody needs
-    now, before = (
-        {"recipe": c["recipe"], **c["settings"], **c["data"]} for c in (config, copy)
-    )
+
+    def values(one):
+        family = one.get("family", made.family)
+        return {
+            "recipe": one["recipe"],
+            "family": family,
+            **one["settings"],
+            **one["data"],
+        }
+
+    now, before = values(config), values(copy)
+    # An older version wrote the copy if a run died while a newer one resumed it.
+    defaults = {field.name: field.default for field in dataclasses.fields(made)}
+    accepted = changeable(made)
     for name in [*before, *now]:
-        if name not in _CHANGEABLE and now.get(name) != before.get(name):
+        if name not in accepted and now.get(name) != before.get(
+            name, defaults.get(name)
+        ):
             raise InputError(
                 f"{path / 'config.json'} was edited: {name} is {now.get(name)!r}, and "
                 f"{before.get(name)!r} belongs to the checkpoints. Put it back, or "
@@ -428,18 +454,3 @@ def load(path, best: bool = False):
         InputError: if there is no run or it has no checkpoint yet.
     """
     return Run.open(path).load(best)
-
-
-def describe(images, conditional: bool) -> dict:
-    """Returns the facts of the data that a run depends on, for `config.json`."""
-    facts = {
-        "images": len(images),
-        "image_shape": list(images.shape),
-        "num_classes": images.num_classes if conditional else None,
-        "class_names": list(images.class_names or ()) if conditional else [],
-        "levels": list(images.levels) if images.levels else None,
-    }
-    # Reading a set that does not fit into memory once more would take minutes.
-    if not isinstance(images.array, np.memmap):
-        facts["sha256"] = hashlib.sha256(images.array).hexdigest()
-    return facts

@@ -7,11 +7,9 @@ import sys
 from keras_gan.errors import InputError, sentence
 
 
-def main(arguments=None) -> int:
+def main(arguments=None, prog="python -m keras_gan.sample") -> int:
     """Runs the command line; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m keras_gan.sample", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("run", help="run folder that train.py wrote")
     parser.add_argument(
         "--count", type=int, help="samples (default 64 to 100 images or 2,000 points)"

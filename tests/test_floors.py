@@ -14,21 +14,24 @@ FLOORS = [
     "pixels",
     "serving",
     "datasets epoch_table models pictures theory",
-    "checkpoints features recipes",
-    "evaluators runs",
+    "checkpoints features",
+    "evaluators",
+    "recipes",
+    "runs",
     "callbacks sample",
-    "experiments",
+    "experiments training",
     "evaluate",
     "keras_gan",
     "export",
-    "train",
+    "keras_gan_command",
+    "__main__ train",
 ]
 HEIGHT = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 
 
 def modules():
     """Returns the path of each module, by its name."""
-    paths = [*ROOT.glob("keras_gan/**/*.py"), *ROOT.glob("export/**/*.py")]
+    paths = [*ROOT.glob("keras_gan*/**/*.py"), *ROOT.glob("export/**/*.py")]
     found = {}
     for path in [*paths, ROOT / "train.py"]:
         parts = path.relative_to(ROOT).with_suffix("").parts

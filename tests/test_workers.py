@@ -19,13 +19,13 @@ RUN = [
     *("--generator-learning-rate", "2e-4", "--discriminator-learning-rate", "2e-4"),
     *("--sample-steps", "5", "--checkpoint-steps", "1000"),
 ]
-# train.py itself, which also leaves all state of training where the test finds it.
+# The command itself, which also leaves all state of training where the test finds it.
 WORKER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import train
 import numpy as np
 from keras_gan import GAN
+from keras_gan_command.train import main
 
 fit = GAN.fit
 
@@ -35,7 +35,7 @@ def fit_and_tell(self, *args, **kwargs):
     np.savez(sys.argv[2], *[v.numpy() for variables in state for v in variables])
 
 GAN.fit = fit_and_tell
-sys.exit(train.main(sys.argv[3:]))
+sys.exit(main(sys.argv[3:]))
 """
 
 

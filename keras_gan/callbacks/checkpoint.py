@@ -8,7 +8,7 @@ import tqdm
 
 from keras_gan.callbacks.step_callback import StepCallback, steps_of_epoch
 from keras_gan.checkpoints import CheckpointFolder, restore_newest, steps_taken
-from keras_gan.distribution import Workers
+from keras_gan.distribution import workers_of
 from keras_gan.errors import Diverged
 
 
@@ -84,7 +84,7 @@ class Checkpoint(StepCallback):
         self._folder = CheckpointFolder(
             self.model, self.directory, self.also, self.keep
         )
-        workers = Workers(self.model.distribute_strategy)
+        workers = workers_of(self.model.distribute_strategy)
         self._chief = workers.chief
         self._told = False
         self._saved_time = time.monotonic()

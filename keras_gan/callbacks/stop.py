@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan.callbacks.step_callback import StepCallback
-from keras_gan.distribution import Workers
+from keras_gan.distribution import workers_of
 
 
 class StopAfter(StepCallback):
@@ -80,7 +80,7 @@ class StopTogether(keras.callbacks.Callback):
         self.signals = signals
 
     def on_train_begin(self, logs=None):
-        self._workers = Workers(self.model.distribute_strategy)
+        self._workers = workers_of(self.model.distribute_strategy)
 
     def on_train_batch_end(self, batch, logs=None):
         self._ask()

@@ -19,9 +19,9 @@ _NEIGHBOURS = {"count": 1000, "shown": 24}
 _PARTS = 6  # of the work, for its progress bar
 
 
-def main(argv=None) -> int:
+def main(argv=None, prog="python -m keras_gan.evaluate") -> int:
     """Runs the command line; returns its exit code."""
-    options = parser().parse_args(argv)
+    options = parser(prog).parse_args(argv)
     folder = pathlib.Path(options.out or options.run)
     try:
         require_folder(folder)
@@ -41,11 +41,9 @@ def main(argv=None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str) -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
-    command = argparse.ArgumentParser(
-        prog="python -m keras_gan.evaluate", description=__doc__
-    )
+    command = argparse.ArgumentParser(prog=prog, description=__doc__)
     arguments.run(command)
     command.add_argument(
         "--features",

@@ -11,9 +11,11 @@ from keras_gan.experiments import EXPERIMENTS, arguments
 from keras_gan.files import require_folder
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None, prog: str = "python -m keras_gan.experiments"
+) -> int:
     """Runs the command line; returns its exit code."""
-    options = parser().parse_args(argv)
+    options = parser(prog).parse_args(argv)
     name, experiment = options.name, EXPERIMENTS[options.name]
     beside = vars(options).get("run", ".")
     folder = pathlib.Path(options.out or f"{beside}/experiments/{name}")
@@ -30,10 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str) -> argparse.ArgumentParser:
     """Returns the parser of the command line, with one command per experiment."""
     everything = argparse.ArgumentParser(
-        prog="python -m keras_gan.experiments",
+        prog=prog,
         description=__doc__,
         epilog="NAME --help shows the options of an experiment.",
     )

@@ -68,7 +68,7 @@ def test_a_healthy_run_is_not_remarked_upon():
     recipe = RECIPES["digits"]
     keras.utils.set_random_seed(recipe.seed)
     images = datasets.read("digits", 16)
-    gan = recipe.build(images.shape, None)
+    gan = recipe.build({"image_shape": images.shape})
     callback = Diagnosis(images.array)
     gan.fit(
         images.batches(recipe.batch_size, first_step=0),

@@ -1,0 +1,367 @@
+"""What all recipes have: where the data lies, how long a run is, what it writes."""
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan import datasets, distribution
+from keras_gan.datasets import conversion, storage
+from keras_gan.errors import InputError, did_you_mean
+from keras_gan.recipes.options import setting, settings_of
+
+_MOST_EXAMPLES = 2**20  # of a batch
+_MOST_PIXELS = 4096  # of a side
+
+# By its name, which config.json holds: the class of a family's recipes.
+FAMILIES: dict[str, type["Recipe"]] = {}
+
+
+def _height_and_width(image_size):
+    sides = str(image_size).lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise InputError(
+            f"image_size is {image_size!r}; accepted are one number of "
+            "pixels, such as 64, or HEIGHTxWIDTH, such as 48x64."
+        )
+    # Text of thousands of digits is no number to Python.
+    if max(map(len, sides)) > 5 or not all(1 <= int(s) <= _MOST_PIXELS for s in sides):
+        raise InputError(
+            f"image_size is {image_size!r}; sides must be from 1 to "
+            f"{_MOST_PIXELS} pixels."
+        )
+    return int(sides[0]), int(sides[-1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Settings of a run that do not depend on the kind of model.
+
+    A recipe is everything that a run depends on except where it is written. Each
+    setting is also an option of the command line and a key of a settings file, and a
+    run's `config.json` holds them all.
+
+    A class of recipes that can be trained has a name, `family`, by which `config.json`
+    finds it again: `family: ClassVar[str] = "mine"`. It defines `build`, and what else
+    differs of the methods below.
+
+    Args:
+        summary: the recipe in one line.
+
+    Raises:
+        InputError: for a value that no run can have.
+    """
+
+    family: ClassVar[str]
+
+    summary: str
+    data: str = setting(
+        "digits", "source of the images, such as folder:photos/", location=True
+    )
+    data_dir: str | None = setting(
+        None,
+        "where TensorFlow Datasets keeps its files",
+        unset="TFDS_DATA_DIR or ~/tensorflow_datasets",
+        location=True,
+    )
+    memory_budget: str = setting(
+        storage.MEMORY_BUDGET,
+        "most memory for the images, such as 500MiB or 2GB; what exceeds it is read "
+        "from a temporary file",
+        check=storage.bytes_of,
+        changeable=True,
+    )
+    on_bad_image: str = setting(
+        "skip",
+        "skip leaves out files that cannot be read, up to one in twenty; fail none",
+        choices=("skip", "fail"),
+    )
+    image_size: int | str | None = setting(
+        None,
+        "SIDE or HEIGHTxWIDTH in pixels",
+        check=_height_and_width,
+        unset="as the source has it",
+    )
+    channels: int | None = setting(
+        None,
+        "1 grey, 3 colour, 4 with alpha",
+        at_least=1,
+        unset="as the source has it",
+    )
+    fit: str = setting(
+        "crop",
+        "what happens to a picture of another shape",
+        choices=conversion.FITS,
+    )
+    batch_size: int = setting(
+        128,
+        "examples of each update, on all replicas together",
+        at_least=1,
+        at_most=_MOST_EXAMPLES,
+    )
+    epochs: int | None = setting(
+        None, "train for this many passes over the data", at_least=1, changeable=True
+    )
+    steps: int | None = setting(
+        None, "train for this many steps instead", at_least=1, changeable=True
+    )
+    minutes: float | None = setting(
+        None, "train for this long instead", above=0, changeable=True
+    )
+    seed: int = setting(
+        0,
+        "decides weights, latent vectors and the order of the data",
+        at_least=0,
+        at_most=2**31 - 1,
+    )
+    mixed_precision: str | None = setting(
+        None,
+        "precision of the layers; float16 is slow on a processor without --jit on",
+        choices=("bfloat16", "float16"),
+        unset="float32",
+    )
+    jit: str = setting(
+        "auto",
+        "compile with XLA; auto does with one GPU",
+        choices=("auto", "on", "off"),
+    )
+    steps_per_execution: int = setting(
+        1,
+        "at most this many steps run before callbacks see one, and a signal waits for "
+        "them; pays if a step takes milliseconds",
+        at_least=1,
+    )
+    strategy: str = setting(
+        "one-device",
+        "where it trains; multi-worker reads TF_CONFIG",
+        choices=distribution.STRATEGIES,
+        changeable=True,
+    )
+    deterministic: bool = setting(False, "repeat bit for bit, somewhat slower")
+    checkpoint_steps: int | None = setting(
+        None, "steps between checkpoints", at_least=1, unset="every five minutes"
+    )
+    sample_steps: int | None = setting(
+        None,
+        "steps between sample grids",
+        at_least=1,
+        unset="100, from step 1,000 on 500",
+    )
+    evaluate_epochs: int | None = setting(
+        None,
+        "epochs between measures of the samples",
+        at_least=1,
+        unset="at the end alone",
+    )
+    evaluate_steps: int | None = setting(
+        None, "steps between them instead", at_least=1, unset="at the end alone"
+    )
+    features: str = setting(
+        "random", "what measures compare: random, classifier, inception or pixels"
+    )
+    divergence_steps: int = setting(
+        100,
+        "steps between looks for values that are not finite",
+        at_least=1,
+        changeable=True,
+    )
+    divergence_retries: int = setting(
+        0,
+        "how many times a run that diverged goes back to its newest checkpoint with "
+        "half the learning rates",
+        at_least=0,
+        changeable=True,
+    )
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "family" not in vars(cls):
+            return
+        known = FAMILIES.setdefault(cls.family, cls)
+        if known.__qualname__ != cls.__qualname__:
+            raise InputError(
+                f"family {cls.family!r} of {cls.__qualname__} is taken by "
+                f"{known.__qualname__}; choose another name."
+            )
+        FAMILIES[cls.family] = cls  # a notebook defines its class again
+
+    def __post_init__(self):
+        for name, one in settings_of(type(self)).items():
+            one.require(name, getattr(self, name))
+        if isinstance(self.image_size, int):
+            object.__setattr__(self, "image_size", str(self.image_size))
+        if self.jit == "on" and self.strategy != "one-device":
+            raise InputError(
+                f"jit is on and strategy is {self.strategy}; XLA compiles for "
+                "one-device only, so jit must be off or auto."
+            )
+        lengths = [self.epochs, self.steps, self.minutes]
+        if sum(length is not None for length in lengths) != 1:
+            raise InputError(
+                f"epochs is {self.epochs}, steps {self.steps}, minutes {self.minutes}; "
+                "exactly one of them decides how long a run is."
+            )
+        if self.evaluate_epochs is not None and self.evaluate_steps is not None:
+            raise InputError(
+                f"evaluate_epochs is {self.evaluate_epochs} and evaluate_steps "
+                f"{self.evaluate_steps}; give one of them."
+            )
+
+    @property
+    def examples_per_step(self) -> int:
+        """Examples of the data that one step uses."""
+        return self.batch_size
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the model learns the labels of the data too."""
+        return False
+
+    def image_shape_asked_for(self) -> tuple[int, int] | None:
+        """Returns (height, width) of `image_size`, or None where it is not set."""
+        return None if self.image_size is None else _height_and_width(self.image_size)
+
+    @classmethod
+    def require_known(cls, names: Iterable[str]) -> None:
+        """Checks that the recipes of this class have settings of these names.
+
+        Raises:
+            InputError: for the first one that they do not have.
+        """
+        fields = {field.name for field in dataclasses.fields(cls)}
+        for name in names:
+            if name not in fields:
+                raise InputError(
+                    f"{name} is no setting of this recipe; it has "
+                    f"{', '.join(sorted(fields - {'summary'}))}."
+                    f"{did_you_mean(name, fields)}"
+                )
+
+    def override(self, changes: Mapping[str, Any]) -> "Recipe":
+        """Returns this recipe with other values for some settings.
+
+        Another length or interval of measures replaces the recipe's.
+
+        Raises:
+            InputError: for a setting that the recipe does not have.
+        """
+        self.require_known(changes)
+        for group in (
+            ("epochs", "steps", "minutes"),
+            ("evaluate_epochs", "evaluate_steps"),
+        ):
+            if changes.keys() & set(group):
+                changes = {**dict.fromkeys(group), **changes}
+        return dataclasses.replace(self, **changes)
+
+    def steps_at_a_time(self, *boundaries: int | None) -> int:
+        """Returns how many steps run at a time, at most `steps_per_execution`.
+
+        Args:
+            boundaries: steps at whose multiples something happens: the length of an
+                epoch, of the run, the step that it begins at; None and 0 are none.
+        """
+        if self.strategy != "one-device":
+            return 1  # TensorFlow fails at conditions of several steps on replicas
+        own = (self.sample_steps, self.checkpoint_steps, self.evaluate_steps)
+        lengths = (*boundaries, *own)
+        common = math.gcd(*(length for length in lengths if length))
+        return max(n for n in range(1, self.steps_per_execution + 1) if common % n == 0)
+
+    def read(self, source: str | None = None, levels=None) -> datasets.Images:
+        """Returns the data.
+
+        Args:
+            source: another one than `data`, read in the same way.
+            levels: as `datasets.read` takes them.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+        return datasets.read(
+            source or self.data,
+            self.image_shape_asked_for(),
+            self.channels,
+            self.data_dir,
+            self.memory_budget,
+            self.fit,
+            levels,
+        )
+
+    def check_data(self, images, replicas: int) -> None:
+        """Checks that there are labels if need be, and examples for one step.
+
+        Args:
+            images: what `read` gave.
+            replicas: devices that share a batch.
+
+        Raises:
+            InputError: if not.
+        """
+        if self.labelled:
+            images.require_labels("--conditional")
+        images.steps_per_epoch(self.examples_per_step)
+        if self.batch_size % replicas:
+            raise InputError(
+                f"--batch-size is {self.batch_size}, of all replicas together, and "
+                f"there are {replicas}; a multiple of their number is accepted."
+            )
+
+    def facts(self, images) -> dict[str, Any]:
+        """Returns the facts of the data that a run depends on, for `config.json`."""
+        facts = {
+            "images": len(images),
+            "image_shape": list(images.shape),
+            "num_classes": images.num_classes if self.labelled else None,
+            "class_names": list(images.class_names or ()) if self.labelled else [],
+            "levels": list(images.levels) if images.levels else None,
+        }
+        # Reading a set that does not fit into memory once more would take minutes.
+        if not isinstance(images.array, np.memmap):
+            facts["sha256"] = hashlib.sha256(images.array).hexdigest()
+        return facts
+
+    def batches(self, images, model, first_step: int, context) -> tf.data.Dataset:
+        """Returns what `fit` trains on, from a step on.
+
+        Args:
+            images: what `read` gave.
+            model: what `build` gave.
+            first_step: steps that the model has taken.
+            context: `tf.distribute.InputContext` of the worker.
+        """
+        return images.batches(
+            self.examples_per_step,
+            model.value_range,
+            self.labelled,
+            self.seed,
+            first_step=first_step,
+            context=context,
+        )
+
+    def build(self, facts: Mapping[str, Any]) -> keras.Model:
+        """Returns a compiled model with new weights.
+
+        Args:
+            facts: those of the data, as `facts` returns them.
+
+        Raises:
+            InputError: for settings that the model does not accept.
+        """
+        raise NotImplementedError
+
+    def initialize(self, model, images) -> None:
+        """Sets what the networks take from the data before the first step."""
+
+    def evaluators(self, images) -> dict[str, Any]:
+        """Returns what measures the model, by name; the first one during training too.
+
+        Args:
+            images: what `read` gave.
+        """
+        return {}
