@@ -4,9 +4,15 @@ import argparse
 import signal
 import sys
 
-from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
+from export.formats import (
+    DEFAULT_FORMATS,
+    DEFAULT_OPTIONS,
+    FORMATS,
+    OPTION_CHOICES,
+    ExportOptions,
+)
 
-_RUN = "folder of a training run, or the file of a saved GAN"
+_RUN = "folder of a training run, or the file of a saved model"
 _SERVING = "they need tensorflow-serving-api (pip install 'keras-gan[serving]')."
 
 
@@ -48,8 +54,8 @@ def _export(options):
 
     rows = export_all(
         *(options.run, options.out, options.name, options.format, options.version),
-        form=Form(
-            **{field: getattr(options, field) for field in FORM_CHOICES},
+        options=ExportOptions(
+            **{field: getattr(options, field) for field in OPTION_CHOICES},
             runtime=options.runtime,
         ),
     )
@@ -84,7 +90,7 @@ def _verify_parser():
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m export",
-        description="Writes a trained generator as files that serve, and proves that "
+        description="Writes a trained model as files that serve, and proves that "
         "they compute what the trained model does.",
         epilog="python -m export verify PATH --against RUN proves it again later.",
     )
@@ -106,11 +112,11 @@ def _parser():
         metavar="DIR",
         help="npm package onnxruntime-web, to copy into a web page",
     )
-    form = parser.add_argument_group("of the ONNX file")
-    for field, choices in FORM_CHOICES.items():
-        form.add_argument(
+    group = parser.add_argument_group("of the ONNX file")
+    for field, choices in OPTION_CHOICES.items():
+        group.add_argument(
             f"--{field}",
-            default=getattr(DEFAULT_FORM, field),
+            default=getattr(DEFAULT_OPTIONS, field),
             type=type(choices[0]),
             metavar=field.upper(),
             help=f"{', '.join(map(str, choices))} (default: {choices[0]})",

@@ -15,7 +15,7 @@ from packaging.version import Version
 from PIL import Image
 
 import export
-from export import generator as export_generator
+from export import exportable
 from keras_gan import DCGAN, datasets, first_safe
 from keras_gan.errors import InputError
 
@@ -85,7 +85,8 @@ def read_pictures(folder, gan):
 
 def read_a_model(folder, gan):
     gan.save(folder / "gan.keras")
-    assert export_generator.describe(folder / "gan.keras", "name").latent_dim == 4
+    read = exportable.describe(folder / "gan.keras", "name")
+    assert read.default.facts["latent_dim"] == 4
 
 
 def read_an_onnx_file(folder, gan):

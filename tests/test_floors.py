@@ -11,6 +11,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [
     "errors first_safe ownership precision process seeding settings version",
     "checks distribution files latents losses metrics networks optimizers transparency",
+    "pixels",
+    "serving",
     "checkpoints datasets epoch_table models pictures theory",
     "features recipes",
     "evaluators runs",

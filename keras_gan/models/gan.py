@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import checks, losses, seeding
+from keras_gan import checks, losses, seeding, serving
 from keras_gan.errors import Diverged, InputError
 from keras_gan.latents import Prior
 from keras_gan.models import fit_data, inherited
@@ -477,6 +477,26 @@ class GAN(inherited.TrainsByItself):
         """
         network = self.generator if training else self.inference_generator
         return network(inputs, training=training)
+
+    def networks(self):
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        if self.averaged_generator is not None:
+            networks["averaged_generator"] = self.averaged_generator
+        return networks
+
+    def signatures(self, networks):
+        """Returns what an export can be asked for, by `serving.latent_to_image`."""
+        prior = Prior(self.latent_dim, self.latent_distribution, self.latent_bounds)
+        image = serving.image(self.image_shape, self.value_range)
+        generator = networks["generator"]
+        return serving.latent_to_image(generator, prior, image, self.num_classes)
+
+    def export_facts(self):
+        """Returns what the description of an export holds besides, ready for JSON."""
+        averaged = self.averaged_generator is not None
+        # A model that was read from a file without its optimizers has no decay.
+        decay = getattr(self, "generator_average", None)
+        return {"average_decay": decay if averaged else None}
 
     def sample_latent(self, count, seed=None):
         """Returns latent vectors, float32 [count, latent_dim].

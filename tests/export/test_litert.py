@@ -10,8 +10,8 @@ import pytest
 
 import export
 from export import litert
-from export.formats import Form
-from export.generator import describe
+from export.exportable import describe
+from export.formats import ExportOptions
 from keras_gan import DCGAN, InputError
 
 pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
@@ -23,8 +23,9 @@ def gan():
     return DCGAN((8, 12, 3), latent_dim=5, base_filters=2, num_classes=3, seed=1)
 
 
-def exported(gan, folder, **form):
-    (row,) = export.export_all(gan, folder, "m", ["litert"], form=Form(**form))
+def exported(gan, folder, **options):
+    options = ExportOptions(**options)
+    (row,) = export.export_all(gan, folder, "m", ["litert"], options=options)
     return row
 
 

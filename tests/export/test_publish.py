@@ -11,11 +11,10 @@ import onnx
 import pytest
 
 import export
-import export.generator
 import export.onnx
 import export.saved_model
-from export.formats import Form
-from export.report import Row
+from export.formats import ExportOptions
+from export.report import ExportResult
 from keras_gan import InputError
 
 
@@ -26,14 +25,35 @@ def spoiled(monkeypatch):
     def spoil(module):
         write = module.write
 
-        def write_another(generator, path):
-            network = keras.models.clone_model(generator.network)
-            network.set_weights([1.01 * w for w in generator.network.get_weights()])
-            write(dataclasses.replace(generator, network=network), path)
+        def write_another(exportable, path):
+            network = exportable.networks["generator"]
+            weights = network.get_weights()
+            network.set_weights([1.01 * w for w in weights])
+            write(exportable, path)
+            network.set_weights(weights)
 
         monkeypatch.setattr(module, "write", write_another)
 
     return spoil
+
+
+@pytest.fixture
+def other_function(gan, monkeypatch):
+    """Returns a function that has the model say another `serving_default`."""
+    signatures = gan.signatures
+
+    def say(function):
+        def changed(networks):
+            said = signatures(networks)
+            default = dataclasses.replace(
+                said["serving_default"],
+                function=lambda latent: {"image": function(latent)},
+            )
+            return said | {"serving_default": default}
+
+        monkeypatch.setattr(gan, "signatures", changed)
+
+    return say
 
 
 def to_saved_model(gan, folder, **options):
@@ -64,12 +84,9 @@ def test_an_export_that_differs_is_not_published(to, module, gan, tmp_path, spoi
 
 
 @EXPORTS
-def test_batch_statistics_are_found(to, module, gan, tmp_path, monkeypatch):
-    def serve(self, latent, label=None):
-        return {"image": self.network(latent, training=True)}
-
+def test_batch_statistics_are_found(to, module, gan, tmp_path, other_function):
     # In the reference too, so that only a row made alone can tell.
-    monkeypatch.setattr(export.generator.Generator, "serve", serve)
+    other_function(lambda latent: gan.generator(latent, training=True))
     # Two loaders of it may differ too, as statistics of one row divide by nearly 0.
     with pytest.raises(export.VerificationError, match=r"alone|in the C\+\+ loader"):
         to(gan, tmp_path)
@@ -107,11 +124,8 @@ def test_an_operation_that_onnx_does_not_have_is_not_published(gan, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nan_images_do_not_pass(gan, tmp_path, monkeypatch):
-    def serve(self, latent, label=None):
-        return {"image": self.network(latent, training=False) / 0.0 * 0.0}
-
-    monkeypatch.setattr(export.generator.Generator, "serve", serve)
+def test_nan_images_do_not_pass(gan, tmp_path, other_function):
+    other_function(lambda latent: gan.generator(latent, training=False) / 0.0 * 0.0)
     with pytest.raises(export.VerificationError, match="Keras model's by nan"):
         to_onnx(gan, tmp_path)
 
@@ -197,6 +211,9 @@ def test_export_all_reports_failures_and_publishes_the_rest(gan, tmp_path, spoil
     assert "differ" in report[1]["problem"]
 
 
+INT8, NO_RUNTIME = ExportOptions(precision="int8"), ExportOptions(runtime="/no")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -208,8 +225,8 @@ def test_export_all_reports_failures_and_publishes_the_rest(gan, tmp_path, spoil
         ({"formats": ["saved-model"], "name": "a\n"}, "name is"),
         ({"formats": ["saved-model"], "version": 0}, "at least 1"),
         ({"formats": ["saved-model"], "version": 2**63}, f"at most {2**63 - 1}"),
-        ({"formats": ["triton", "litert"], "form": Form(precision="int8")}, "litert"),
-        ({"formats": ["triton", "web"], "form": Form(runtime="/no")}, "runtime is /no"),
+        ({"formats": ["triton", "litert"], "options": INT8}, "litert"),
+        ({"formats": ["triton", "web"], "options": NO_RUNTIME}, "runtime is /no"),
     ],
 )
 def test_export_all_refuses_before_it_writes(options, message, gan, tmp_path, contents):
@@ -263,7 +280,7 @@ def test_export_all_refuses_a_report_that_is_none(gan, tmp_path):
 
 
 def row(path, **values):
-    return Row("onnx", path, bytes=1, parameters=1, tolerance=1e-5, **values)
+    return ExportResult("onnx", path, bytes=1, parameters=1, tolerance=1e-5, **values)
 
 
 def test_a_report_keeps_what_is_still_true(tmp_path):

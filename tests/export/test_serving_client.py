@@ -17,8 +17,9 @@ import tensorflow as tf
 from PIL import Image
 
 from export import saved_model
-from export.generator import describe
+from export.exportable import describe
 from keras_gan import DCGAN
+from keras_gan.latents import Prior
 
 pytest.importorskip(
     "tensorflow_serving", reason="pip install 'keras-gan[serving]' brings it"
@@ -75,8 +76,8 @@ def client():
 def expected_grid(gan, count, seed, truncation, labels):
     """The same pictures from the model itself, in a grid of equal sides."""
     seeds = tf.range(seed, seed + count, dtype="int64")
-    generator = describe(gan, "faces")
-    latent = generator.prior.from_seeds(seeds, tf.fill([count], truncation))
+    prior = Prior(gan.latent_dim, gan.latent_distribution, gan.latent_bounds)
+    latent = prior.from_seeds(seeds, tf.fill([count], truncation))
     images = gan.render(latent, np.resize(labels, count))
     side = int(count**0.5)
     rows = images.reshape(side, side, *images.shape[1:])
