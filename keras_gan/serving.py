@@ -87,6 +87,21 @@ class Signature:
             function in a file write one file for each function that has a kind.
         facts: what users must know besides, ready for JSON.
         most_rows: of a batch that is quick enough for a proof.
+
+    Example: a model that makes pictures half as bright.
+
+    ```python
+    import keras
+    from keras_gan import serving
+
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(0.5)])
+    picture = serving.image((8, 8, 1), (0, 1))
+    functions = serving.image_to_image(network, picture, picture)
+    assert [*functions] == ["serving_default", "png"]
+    default = functions["serving_default"]
+    assert default.kind == "image_to_image"
+    assert default.examples(3)["source"].shape == (3, 8, 8, 1)
+    ```
     """
 
     function: Callable[..., dict[str, tf.Tensor]]

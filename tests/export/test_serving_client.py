@@ -11,6 +11,7 @@ import urllib.request
 from concurrent import futures
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,7 +19,7 @@ from PIL import Image
 
 from export import saved_model
 from export.exportable import describe
-from keras_gan import DCGAN
+from keras_gan import DCGAN, serving
 from keras_gan.latents import Prior
 
 pytest.importorskip(
@@ -45,11 +46,34 @@ def gan():
     return conditional()
 
 
+class Darker(keras.Model):
+    """Makes pictures half as bright."""
+
+    seed = step = 0
+
+    def __init__(self):
+        super().__init__()
+        self.half = keras.Sequential(
+            [keras.Input((16, 16, 3)), keras.layers.Rescaling(0.5)]
+        )
+
+    def networks(self):
+        return {"half": self.half}
+
+    def signatures(self, networks):
+        image = serving.image((16, 16, 3), (0.0, 1.0))
+        return serving.image_to_image(networks["half"], image, image)
+
+    def export_facts(self):
+        return {}
+
+
 @pytest.fixture(scope="module")
 def served(gan, tmp_path_factory):
-    """Returns the gRPC and the REST port of a server of the model "faces"."""
+    """Returns the gRPC and the REST port of a server of two models."""
     folder = tmp_path_factory.mktemp("models")
     saved_model.write(describe(gan, "faces"), folder / "faces" / "2")
+    saved_model.write(describe(Darker(), "darker"), folder / "darker" / "1")
     server = subprocess.Popen(
         [sys.executable, _SERVER, folder],
         stdin=subprocess.PIPE,
@@ -102,6 +126,26 @@ def test_pictures_arrive_as_the_model_makes_them(
     assert picture.shape == (96, 96, 3)
     assert np.abs(picture - expected).max() <= 1
     assert expected.std() > 1
+
+
+@pytest.mark.parametrize("protocol", [[], ["--rest"]])
+def test_pictures_are_sent_and_others_come_back(protocol, served, client, tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), "uint8")
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    Image.fromarray(levels).save(files[0])
+    Image.fromarray(255 - levels).save(files[1])
+    out = tmp_path / "out.png"
+    arguments = ["darker", "--port", str(served[1 if protocol else 0]), *protocol]
+    arguments += ["--input", *map(str, files), "--out", str(out)]
+    assert client.main(arguments) == 0
+    expected = np.concatenate([levels, 255 - levels]) / 2
+    assert np.abs(np.asarray(Image.open(out)) - expected).max() <= 0.5
+
+
+def test_a_picture_that_is_not_there(served, client, tmp_path, capsys):
+    assert client.main(["darker", "--input", str(tmp_path / "none.png")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "none.png" in line
 
 
 def free_port():
