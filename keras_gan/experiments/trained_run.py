@@ -12,6 +12,7 @@ from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
 from keras_gan.evaluators.distribution import sampling
 from keras_gan.models import GAN
+from keras_gan.pixels import PixelRange
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,5 +171,4 @@ def pixels(images: np.ndarray) -> np.ndarray:
 
 def scaled(images: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
     """Returns uint8 images as float32 with (low, high) in place of 0 and 255."""
-    low, high = value_range
-    return images.astype("float32") * ((high - low) / 255) + low
+    return PixelRange(*value_range).to_float(images)

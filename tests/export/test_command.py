@@ -68,11 +68,11 @@ import sys
 import export.onnx
 from export.__main__ import main
 write = export.onnx.write
-def write_another(generator, path):
-    network = generator.network
+def write_another(exportable, path):
+    network = exportable.networks["generator"]
     weights = network.get_weights()
     network.set_weights([1.1 * w for w in weights])
-    write(generator, path)
+    write(exportable, path)
     network.set_weights(weights)
 export.onnx.write = write_another
 sys.exit(main(sys.argv[1:]))
@@ -91,7 +91,7 @@ def test_a_signal_leaves_nothing_half_written(run_folder, tmp_path):
     code = """
 import os, runpy, signal, sys, time
 import export.onnx
-def write(generator, path):
+def write(exportable, path):
     path.write_text("half")
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)

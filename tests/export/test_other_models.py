@@ -18,6 +18,7 @@ import export
 from export.exportable import describe
 from export.formats import FORMATS, ExportOptions
 from keras_gan import InputError, serving
+from keras_gan.models.base import GenerativeModel
 
 RANGE = (-2.0, 3.0)  # not that of a GAN by default
 SHAPE = (6, 5, 3)
@@ -42,19 +43,16 @@ def translator(seed, name, shape=SHAPE, num_classes=None, filters=3, end="linear
     return keras.Model(inputs, x, name=name)
 
 
-class Model(keras.Model):
-    """What an export asks of a model, around networks and signatures of a test."""
+class Model(GenerativeModel):
+    """A model with the networks and signatures of a test."""
 
     def __init__(self, networks, signatures):
-        super().__init__()
-        self.parts, self.seed, self.step = networks, 3, 7
-        self.signatures = signatures
+        super().__init__(seed=3)
+        self.parts, self.signatures = networks, signatures
+        self.step.assign(7)
 
     def networks(self):
         return self.parts
-
-    def export_facts(self):
-        return {}
 
 
 def one_way(**settings):
@@ -336,6 +334,11 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         export.export_all(model(), tmp_path, **{"name": "m", **options})
     assert [p.name for p in tmp_path.iterdir()] == ["taken.b_to_a.onnx"]
+
+
+def test_a_family_that_does_not_say_what_it_computes(tmp_path):
+    with pytest.raises(InputError, match="GenerativeModel says nothing of what"):
+        export.to_onnx(GenerativeModel(), tmp_path / "m.onnx")
 
 
 def test_values_without_levels_are_not_made_uint8():
