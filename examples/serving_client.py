@@ -2,11 +2,14 @@
 
     python examples/serving_client.py digits --count 16 --out digits.png
     python examples/serving_client.py digits --rest --seed 7 --truncation 0.7
+    python examples/serving_client.py pets --labels cat dog \\
+        --metadata serving/pets/1/assets.extra/metadata.json
     python examples/serving_client.py maps --input aerial.png --out map.png
 
 The first asks over gRPC at localhost:8500, the second over REST at localhost:8501. The
-same seed gives the same pictures, from any server. The third sends a picture to a model
-that makes images from images. gRPC needs tensorflow-serving-api.
+same seed gives the same pictures, from any server. A server knows classes by their
+numbers only; their names are in the export's metadata. The last sends a picture to a
+model that makes images from images. gRPC needs tensorflow-serving-api.
 """
 
 import argparse
@@ -37,11 +40,11 @@ def main(arguments=None) -> int:
     ask = ask_rest if options.rest else ask_grpc
     address = f"{options.host}:{options.port or (8501 if options.rest else 8500)}"
     signature = options.signature or ("png" if options.input else "sample_png")
-    numbers = [options.seed, options.seed + options.count - 1, *(options.labels or [])]
     pictures = []
     try:
-        rows = _rows(options)
-        for number in numbers:
+        labels = labels_of(options.labels or [], options.metadata)
+        rows = _rows(options, labels)
+        for number in [options.seed, options.seed + options.count - 1, *labels]:
             if not -(2**63) <= number < 2**63:
                 raise ValueError(
                     f"{number} is no seed and no label; accepted are -2^63 to 2^63 - 1."
@@ -57,7 +60,7 @@ def main(arguments=None) -> int:
     return 0
 
 
-def _rows(options):
+def _rows(options, labels):
     """Returns the inputs of each picture: a seed, or a file."""
     rows = [{"source_bytes": pathlib.Path(p).read_bytes()} for p in options.input]
     if not rows:
@@ -66,9 +69,53 @@ def _rows(options):
             for i in range(options.count)
         ]
     for i, row in enumerate(rows):
-        if options.labels:
-            row["label"] = options.labels[i % len(options.labels)]
+        if labels:
+            row["label"] = labels[i % len(labels)]
     return rows
+
+
+def labels_of(classes: list[str], metadata: str | None = None) -> list[int]:
+    """Returns the numbers of classes.
+
+    Args:
+        classes: names or, if no class has such a name, numbers.
+        metadata: path of an export's `metadata.json`, which names the classes.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is not such a file, or for a class that it does not have.
+    """
+    names = []
+    if metadata is not None:
+        try:
+            with open(metadata, encoding="utf-8") as file:
+                names = json.load(file)["class_names"] or []
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"--metadata is {metadata}, which is not the metadata of an export "
+                f"({error!r}). Give the file assets.extra/metadata.json of a "
+                "SavedModel that python -m export wrote."
+            ) from error
+    return [_label(text, names, metadata) for text in classes]
+
+
+def _label(text, names, metadata):
+    if text in names:
+        return names.index(text)
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    if names:
+        remedy = f"The classes are {', '.join(names)}."
+    elif metadata is not None:
+        remedy = f"{metadata} names no classes: give their numbers, from 0."
+    else:
+        remedy = (
+            "A server knows numbers only: give the number of the class, or add "
+            "--metadata MODEL/VERSION/assets.extra/metadata.json."
+        )
+    raise ValueError(f"the class {text!r} is not known. {remedy}")
 
 
 def ask_grpc(
@@ -179,7 +226,14 @@ def _parser():
         "pictures grow alike and flawless (default: 100, none)",
     )
     parser.add_argument(
-        "--labels", type=int, nargs="+", help="classes, repeated over the pictures"
+        "--labels",
+        nargs="+",
+        metavar="CLASS",
+        help="classes by number, or by name with --metadata, repeated over the "
+        "pictures",
+    )
+    parser.add_argument(
+        "--metadata", help="metadata.json of the export, which names the classes"
     )
     parser.add_argument(
         "--input",

@@ -58,10 +58,21 @@ def _export(options):
             **{field: getattr(options, field) for field in OPTION_CHOICES},
             runtime=options.runtime,
         ),
+        progress=_shown,
     )
     if any(row.warmup_requests == 0 for row in rows):
         print(f"The SavedModel holds no warm-up requests: {_SERVING}")
     return rows
+
+
+def _shown(formats):
+    """Yields each format and shows on a terminal which one is being written."""
+    from tqdm import tqdm
+
+    with tqdm(formats, smoothing=0, unit=" exports", disable=None) as bar:
+        for format in bar:
+            bar.set_description(format)
+            yield format
 
 
 def _verify(options):

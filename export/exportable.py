@@ -18,6 +18,8 @@ from keras_gan.errors import InputError, first_line
 from keras_gan.serving import DEFAULT, Signature, Spec
 from keras_gan.version import __version__
 
+_ROUNDING = 0.25  # of half precision, in parts of the values' mean size; it is a tenth
+
 
 @dataclasses.dataclass(frozen=True)
 class Exportable:
@@ -151,14 +153,15 @@ def describe(model_or_run, name: str) -> Exportable:
         model = runs.load(model_or_run)
     if not hasattr(model, "signatures"):
         raise InputError(
-            f"a {type(model).__name__} was given; accepted are a model of keras_gan "
-            "and the path of a run's folder or of the file that its save wrote."
+            f"a {type(model).__name__} was given. Give a model of keras_gan, or the "
+            "path of a run's folder or of a file that its save wrote."
         )
     networks = _InferenceNetworks(model.networks())
     signatures = model.signatures(networks)
     for signature in signatures.values():
         # A function may ask for networks when it is called, and not in a graph.
-        signature.function(*map(tf.constant, signature.examples(1).values()))
+        _run(signature, 1)
+    _require_same(model, signatures, networks)
     facts = {
         "class_names": tuple(class_names) if class_names else None,
         **networks.facts(),
@@ -184,17 +187,24 @@ class _InferenceNetworks(dict):
         self._networks = networks
 
     def __missing__(self, name):
-        architecture = self._networks[name]
-        network = self._networks.get(f"averaged_{name}", architecture)
+        architecture, network = self._networks[name], self.trained[name]
         for weight in network.weights:
             values = keras.ops.convert_to_numpy(weight).astype("float32")
             if not np.isfinite(values).all():
                 raise InputError(
-                    f"the {name}'s weight {weight.path} holds NaN or infinite values; "
-                    "only finite ones are exported."
+                    f"the {name}'s weight {weight.path} holds NaN or infinite values. "
+                    "Restore a checkpoint from before it diverged, and export that."
                 )
         self[name] = _in_float32(network, architecture)
         return self[name]
+
+    @property
+    def trained(self):
+        """The same networks as they were trained."""
+        networks = self._networks
+        return {
+            name: networks.get(f"averaged_{name}", networks[name]) for name in networks
+        }
 
     def facts(self):
         """Returns how the networks that were asked for make their results."""
@@ -206,6 +216,47 @@ class _InferenceNetworks(dict):
             "average_decay": None,
             "batch_normalization_statistics": "moving averages" if moving else None,
         }
+
+
+def _require_same(model, signatures, networks):
+    """Raises InputError if float32 copies make something else than their networks."""
+    trained = networks.trained
+    copied = [
+        name for name, network in networks.items() if network is not trained[name]
+    ]
+    if not copied:
+        return
+    for name, original in model.signatures(trained).items():
+        if original.kind is None:
+            continue
+        copies = _run(signatures[name], 8)
+        for output, values in _run(original, 8).items():
+            size = np.abs(values).mean()
+            difference = np.abs(copies[output] - values).mean()
+            if difference > _ROUNDING * size:
+                layers = _own_layers(map(model.networks().get, copied))
+                raise InputError(
+                    "the model computes in half precision, and its copy in float32, "
+                    f"which exports need, gives another {output} (mean difference "
+                    f"{difference:.2g} of values of mean size {size:.2g}). A layer's "
+                    "get_config must hold all arguments of its class: look at "
+                    f"{layers or 'its layers'}, or build the model in float32."
+                )
+
+
+def _run(signature, count):
+    rows = map(tf.constant, signature.examples(count).values())
+    return {name: x.numpy() for name, x in signature.function(*rows).items()}
+
+
+def _own_layers(networks):
+    """Returns the names of layers whose classes are a user's."""
+    return " and ".join(
+        f"{layer.name} of class {type(layer).__name__}"
+        for network in networks
+        for layer in network._flatten_layers(include_self=False)
+        if not type(layer).__module__.startswith(("keras.", "keras_gan."))
+    )
 
 
 def _called_by(signature, networks):
@@ -229,14 +280,14 @@ def _with_options(name, signature, options):
     shapes = " and ".join(str(spec.shape) for spec in specs)
     if nchw and not any(spec.image for spec in specs):
         raise InputError(
-            f"layout is {options.layout} and {name} has no images, but values of shape "
-            f"{shapes}; only nhwc, which changes nothing, is accepted."
+            f"layout is {options.layout}, and {name} has values of shape {shapes}, "
+            "which have none. Leave the layout out."
         )
     rangeless = any(spec.image and spec.pixels is None for spec in specs)
     if uint8 and (rangeless or not any(spec.pixels for spec in specs)):
         raise InputError(
-            f"output is {options.output} and the values of {name} have no range to map "
-            "to 0 to 255; only float32 is accepted."
+            f"output is {options.output}, and the values of {name} have no range to "
+            "map to 0 to 255. Choose float32, or give the model a value_range."
         )
     if not (nchw or uint8):
         return signature
@@ -316,8 +367,8 @@ def _loaded(path):
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds on a broken file
         raise InputError(
-            f"{path} cannot be read as a model ({first_line(error)}); a file that "
-            "a model's save wrote and the folder of a run are accepted."
+            f"{path} cannot be read as a model ({first_line(error)}). Give a file that "
+            "a model's save wrote, or the folder of a run."
         ) from error
 
 
@@ -364,11 +415,10 @@ def _in_float32(network, architecture):
         architecture: that has the layers; it may be the network itself.
 
     Raises:
-        InputError: where a layer cannot be copied.
+        InputError: if a layer cannot be copied.
     """
-    # A wrapper, such as that of spectral normalisation, has another within it.
-    layers = [getattr(layer, "layer", layer) for layer in architecture.layers]
-    if all(layer.compute_dtype == "float32" for layer in layers):
+    layers = architecture._flatten_layers(include_self=False)
+    if all(layer.compute_dtype in ("float32", None) for layer in layers):
         return network
     # ONNX Runtime has no bfloat16 convolutions on a CPU.
     copy = _float32_copy(architecture)
@@ -401,7 +451,7 @@ def _float32_layer(layer):
     except Exception as error:  # own layers fail in as many ways as they are written
         raise InputError(
             f"the layer {layer.name} of class {type(layer).__name__} cannot be copied "
-            "in float32, as exports need it; give it get_config and from_config, or "
+            "in float32, which exports need. Give it get_config and from_config, or "
             "build the network in float32."
         ) from error
 

@@ -23,7 +23,8 @@ def version_folder(base: Path, version: int | None) -> Path:
         from keras_gan.errors import InputError  # imports TensorFlow
 
         raise InputError(
-            f"version is {version}; it must be at least 1 and at most {_LAST_VERSION}."
+            f"version is {version}. Give a whole number from 1 to {_LAST_VERSION}, or "
+            "none for the next free one."
         )
     return base / str(version)
 
@@ -80,7 +81,7 @@ class ExportOptions:
                 from keras_gan.errors import InputError  # imports TensorFlow
 
                 raise InputError(
-                    f"{name} is {value!r}; accepted are "
+                    f"{name} is {value!r}. Expected one of: "
                     f"{', '.join(map(str, accepted))}."
                 )
 

@@ -24,12 +24,13 @@ def check(exportable: Exportable) -> None:
     """
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise InputError(
-            "the format litert is verified by ai-edge-litert, which is not installed: "
-            "pip install 'keras-gan[litert]'."
+            "the format litert is verified by ai-edge-litert, which is not installed. "
+            "Run pip install 'keras-gan[litert]'."
         )
     if exportable.options.precision == "int8":
         raise InputError(
-            "precision is int8; accepted for litert are float32 and float16."
+            "precision is int8, and litert has float32 and float16 only. Choose one of "
+            "them, or the format onnx."
         )
 
 
@@ -60,8 +61,8 @@ def write(exportable: Exportable, path: Path) -> None:
         except ConverterError as error:
             names = {part.operator.name for part in error.errors} - {""}
             raise InputError(
-                f"the model needs {', '.join(sorted(names)) or 'an operation'}, "
-                "which LiteRT does not have; another format is accepted."
+                f"the model needs {', '.join(sorted(names)) or 'an operation'}, which "
+                "LiteRT does not have. Choose another format, such as onnx."
             ) from error
     with zipfile.ZipFile(path, "a") as file:
         file.writestr(_METADATA, json_text(exportable.metadata()))

@@ -64,9 +64,9 @@ def check(exportable: Exportable) -> None:
     newest = onnx.defs.onnx_opset_version()
     if (exportable.options.opset or _OPSET) > newest:
         raise InputError(
-            f"opset is {exportable.options.opset} and onnx {onnx.__version__} knows "
-            f"operations up to opset {newest}; ask for an older one or run "
-            "pip install --upgrade onnx onnxruntime."
+            f"opset is {exportable.options.opset}, and onnx {onnx.__version__} knows "
+            f"operations up to opset {newest}. Ask for an older one, or run pip "
+            "install --upgrade onnx onnxruntime."
         )
 
 

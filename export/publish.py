@@ -26,7 +26,7 @@ from export.report import (
     write_report,
 )
 from export.verify import unverified, verified
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, did_you_mean
 from keras_gan.serving import DEFAULT
 
 # What is a name for TensorFlow Serving, Triton, YAML and file systems alike.
@@ -79,14 +79,15 @@ def export_all(
     for format in formats:
         if format not in FORMATS:
             raise InputError(
-                f"format is {format!r}; accepted are {', '.join(FORMATS)}."
+                f"format is {format!r}. Expected one of: {', '.join(FORMATS)}."
+                f"{did_you_mean(format, FORMATS)}"
             )
     if name is None:
         name = _name_of(model_or_run)
     if not re.fullmatch(_NAME, name):
         raise InputError(
-            f"name is {name!r}; accepted are letters, digits, '.', '_' and '-', of "
-            "which the first is a letter or a digit."
+            f"name is {name!r}. Give a name of letters, digits, '.', '_' and '-' that "
+            "begins with a letter or a digit."
         )
     report = Path(out, "report.json")
     read_report(report)
@@ -99,8 +100,13 @@ def export_all(
         deployment.check(Path(out))
     chosen = {format: FORMATS[format].options(options) for format in formats}
     if options != DEFAULT_OPTIONS and set(chosen.values()) == {DEFAULT_OPTIONS}:
+        default = vars(DEFAULT_OPTIONS)
+        asked = [n for n, v in vars(options).items() if v != default[n]]
+        able = [n for n, f in FORMATS.items() if set(asked) <= set(f.choices)]
         raise InputError(
-            f"{options} was asked for, and {', '.join(formats)} leaves no such choice."
+            f"{' and '.join(f'{n} is {getattr(options, n)}' for n in asked)}, and "
+            f"{' and '.join(formats)} cannot have that. Leave it out, or choose a "
+            f"format that can: {', '.join(able) or 'no single one has all of it'}."
         )
     exportable = describe(model_or_run, name)
     parts = {format: {} for format in formats}
@@ -140,7 +146,7 @@ def refuse_existing(target: Path, overwrite: bool = False) -> None:
     """
     if target.exists() and not overwrite:
         raise InputError(
-            f"{target} exists already; remove it or choose another name or version."
+            f"{target} exists already. Remove it, or choose another name or version."
         )
 
 
@@ -212,11 +218,15 @@ def verify_again(path: str | os.PathLike, model_or_run) -> ExportResult:
     found = [name for name, format in FORMATS.items() if format.matches(path)]
     if not found:
         markers = ", ".join(f"{x.marker} ({name})" for name, x in FORMATS.items())
-        raise InputError(f"{path} is no export; accepted are such with {markers}.")
+        what = "is not an export" if path.exists() else "does not exist"
+        raise InputError(
+            f"{path} {what}. Name a file that ends in, or a folder that holds, one of: "
+            f"{markers}."
+        )
     if len(found) > 1:
         raise InputError(
-            f"{path} has what marks exports of {' and of '.join(found)}; accepted is "
-            "one alone."
+            f"{path} holds the marks of several exports ({' and '.join(found)}). Name "
+            "the folder or file of one of them."
         )
     (name,) = found
     try:
@@ -225,8 +235,8 @@ def verify_again(path: str | os.PathLike, model_or_run) -> ExportResult:
         model, function = metadata["name"], metadata.get("function", DEFAULT)
     except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
         raise InputError(
-            f"{path} has no description that this project wrote ({error!r}); an export "
-            "of this version is accepted."
+            f"{path} has no description that this project wrote ({error!r}). Export "
+            "the run again with python -m export."
         ) from error
     exportable = describe(model_or_run, model)
     if FORMATS[name].holds != "all":

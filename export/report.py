@@ -111,7 +111,7 @@ def read_report(path: Path) -> list[dict]:
     except (OSError, ValueError, TypeError, AttributeError):
         pass
     raise InputError(
-        f"{path} is no report of exports; remove it or use another folder."
+        f"{path} is not a report of exports. Remove it, or name another folder."
     )
 
 

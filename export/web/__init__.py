@@ -30,13 +30,13 @@ def check(exportable: Exportable) -> None:
     kind, image = exportable.default.kind, _image(exportable)
     if kind not in _PAGES:
         raise InputError(
-            f"the format web has no page for {kind}, only for {', '.join(_PAGES)}; use "
-            "another format."
+            f"the format web has no page for {kind}, only for {', '.join(_PAGES)}. "
+            "Choose another format, such as onnx."
         )
     if not image.is_picture:
         raise InputError(
-            f"the format web shows pictures and the generator makes values of shape "
-            f"{image.shape}; accepted are grey and colour images."
+            "the format web shows grey and colour images, and the generator makes "
+            f"values of shape {image.shape}. Choose another format, such as onnx."
         )
     if exportable.options.runtime is None:
         return
@@ -45,8 +45,8 @@ def check(exportable: Exportable) -> None:
     if missing:
         raise InputError(
             f"runtime is {exportable.options.runtime}, which has no "
-            f"{' and no '.join(missing)}; the npm package onnxruntime-web, unpacked, "
-            "is accepted."
+            f"{' and no '.join(missing)}. Give the folder of the unpacked npm package "
+            "onnxruntime-web."
         )
 
 

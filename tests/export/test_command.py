@@ -1,5 +1,6 @@
 """`python -m export` in processes of its own."""
 
+import io
 import json
 import os
 import re
@@ -37,6 +38,16 @@ except SystemExit:
     output = run_python(code)
     assert "saved-model, onnx" in output
     assert output.splitlines()[-1] == "[]"
+
+
+def test_a_terminal_shows_which_format_is_being_written(
+    run_folder, tmp_path, monkeypatch
+):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main([str(run_folder), "--out", str(tmp_path), "--format", "onnx"]) == 0
+    assert "onnx:" in terminal.getvalue() and "1/1" in terminal.getvalue()
 
 
 def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):

@@ -62,7 +62,7 @@ def test_an_operation_that_it_does_not_have_is_named(gan, tmp_path):
 
 
 def test_what_it_cannot_do_is_said(gan, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="int8; accepted for litert are float32"):
+    with pytest.raises(InputError, match="litert has float32 and float16 only"):
         exported(gan, tmp_path, precision="int8")
     litert.write(describe(gan, "m"), tmp_path / "m.tflite")
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)

@@ -267,10 +267,10 @@ def negated(model):
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        ({"layout": "nwhc"}, "layout is 'nwhc'; accepted are nhwc, nchw"),
+        ({"layout": "nwhc"}, "layout is 'nwhc'. Expected one of: nhwc, nchw"),
         ({"output": "int8"}, "output is 'int8'"),
         ({"precision": "bfloat16"}, "precision is 'bfloat16'"),
-        ({"opset": 17}, r"opset is 17; accepted are 18, 19"),
+        ({"opset": 17}, r"opset is 17. Expected one of: 18, 19"),
         ({"opset": 99}, "opset is 99"),
     ],
 )
@@ -293,7 +293,7 @@ def test_points_have_no_layout_and_no_grey_levels(form, tmp_path):
 
 
 def test_a_form_that_no_format_has_is_refused(gan, tmp_path):
-    with pytest.raises(InputError, match="saved-model leaves no such choice"):
+    with pytest.raises(InputError, match="saved-model cannot have that"):
         export.export_all(
             *(gan, tmp_path, "model", ["saved-model"]),
             options=ExportOptions(layout="nchw"),

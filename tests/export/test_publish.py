@@ -161,7 +161,7 @@ def test_versions(gan, tmp_path, contents):
     before = contents(tmp_path)
     with pytest.raises(InputError, match="exists already"):
         to_saved_model(gan, tmp_path, version=7)
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match="whole number from 1"):
         to_saved_model(gan, tmp_path, version=0)
     assert contents(tmp_path) == before
 
@@ -223,8 +223,8 @@ INT8, NO_RUNTIME = ExportOptions(precision="int8"), ExportOptions(runtime="/no")
         ({"formats": ["saved-model"], "name": ".."}, "name is .*letters, digits"),
         ({"formats": ["saved-model"], "name": 'a"b'}, "name is"),
         ({"formats": ["saved-model"], "name": "a\n"}, "name is"),
-        ({"formats": ["saved-model"], "version": 0}, "at least 1"),
-        ({"formats": ["saved-model"], "version": 2**63}, f"at most {2**63 - 1}"),
+        ({"formats": ["saved-model"], "version": 0}, "whole number from 1"),
+        ({"formats": ["saved-model"], "version": 2**63}, f"from 1 to {2**63 - 1}"),
         ({"formats": ["triton", "litert"], "options": INT8}, "litert"),
         ({"formats": ["triton", "web"], "options": NO_RUNTIME}, "runtime is /no"),
     ],
@@ -265,8 +265,8 @@ def test_an_error_names_the_target_alone(place, gan, tmp_path, monkeypatch):
     monkeypatch.setattr(place, denied)
     with pytest.raises(InputError) as info:
         to_onnx(gan, tmp_path, verify=False)
-    sentence = f"{tmp_path}/model.onnx cannot be written: Permission denied."
-    assert str(info.value) == sentence
+    sentence = f"{tmp_path}/model.onnx cannot be written: Permission denied. "
+    assert str(info.value) == f"{sentence}Mend that, or write to another folder."
     with pytest.raises(InputError, match=r"report\.json cannot be written: Perm"):
         export.write_report([], tmp_path / "report.json")
 
@@ -274,7 +274,7 @@ def test_an_error_names_the_target_alone(place, gan, tmp_path, monkeypatch):
 def test_export_all_refuses_a_report_that_is_none(gan, tmp_path):
     for text in ("{", "[1]", '{"path": 1}'):
         (tmp_path / "report.json").write_text(text)
-        with pytest.raises(InputError, match="no report"):
+        with pytest.raises(InputError, match="not a report"):
             export.export_all(gan, tmp_path, "model", formats=["onnx"])
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 

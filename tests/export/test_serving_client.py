@@ -1,5 +1,6 @@
 """examples/serving_client.py over real connections, and what a server answers."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -20,6 +21,7 @@ from PIL import Image
 from export import saved_model
 from export.exportable import describe
 from keras_gan import DCGAN, serving
+from keras_gan.files import json_text
 from keras_gan.latents import Prior
 from keras_gan.models.base import GenerativeModel
 
@@ -86,6 +88,17 @@ def served(gan, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def metadata(gan, tmp_path_factory):
+    """Returns the metadata of an export whose classes have names."""
+    exportable = describe(gan, "faces")
+    facts = exportable.facts | {"class_names": ("glad", "2", "sad")}
+    exportable = dataclasses.replace(exportable, facts=facts)
+    path = tmp_path_factory.mktemp("metadata") / "metadata.json"
+    path.write_text(json_text(exportable.metadata()), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
 def client():
     spec = importlib.util.spec_from_file_location("serving_client", _CLIENT)
     module = importlib.util.module_from_spec(spec)
@@ -142,6 +155,32 @@ def test_a_picture_that_is_not_there(served, client, tmp_path, capsys):
     assert client.main(["darker", "--input", str(tmp_path / "none.png")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "none.png" in line
+
+
+def test_classes_are_asked_for_by_name(served, gan, client, metadata, tmp_path):
+    out = tmp_path / "grid.png"
+    arguments = ["faces", "--count", "4", "--out", str(out), "--port", str(served[0])]
+    # The class named 2 is number 1.
+    arguments += ["--labels", "sad", "2", "0", "--metadata", str(metadata)]
+    assert client.main(arguments) == 0
+    expected = expected_grid(gan, 4, 0, 100.0, [2, 1, 0])
+    assert np.abs(np.asarray(Image.open(out)).astype(int) - expected).max() <= 1
+
+
+def test_an_unknown_class_is_told_with_the_remedy(client, metadata, tmp_path, capsys):
+    nameless, other = tmp_path / "nameless.json", tmp_path / "other.json"
+    nameless.write_text('{"class_names": null}')
+    other.write_text("{}")
+    for more, message in [
+        ([], "'happy' is not known. A server knows numbers only: give the number"),
+        (["--metadata", metadata], "The classes are glad, 2, sad."),
+        (["--metadata", nameless], "names no classes: give their numbers"),
+        (["--metadata", other], "is not the metadata of an export"),
+        (["--metadata", tmp_path / "none.json"], "No such file"),
+    ]:
+        assert client.main(["faces", "--labels", "happy", *map(str, more)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
 
 
 def free_port():

@@ -80,7 +80,7 @@ def test_what_is_no_page_is_refused(gan, tmp_path):
         latent_dim=3,
         value_range=None,
     )
-    with pytest.raises(InputError, match="shows pictures"):
+    with pytest.raises(InputError, match="shows grey and colour images"):
         export.export_all(points, tmp_path, "points", ["triton", "web"])
     assert list(tmp_path.iterdir()) == []
 
