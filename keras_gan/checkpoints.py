@@ -20,7 +20,7 @@ from keras_gan.ownership import mark_restored
 _known = weakref.WeakKeyDictionary()
 
 
-def steps_taken(model) -> int:
+def steps_taken(model: keras.Model) -> int:
     """Returns how many steps a model has taken."""
     # Also right under a strategy, where the variable is one of several copies.
     return int(keras.ops.convert_to_numpy(model.step))
@@ -40,7 +40,13 @@ class CheckpointFolder:
         keep: how many checkpoints stay; None keeps all.
     """
 
-    def __init__(self, model, directory, also=None, keep=None):
+    def __init__(
+        self,
+        model: keras.Model,
+        directory: str | os.PathLike,
+        also: dict | None = None,
+        keep: int | None = None,
+    ):
         self._model = model
         self._directory = pathlib.Path(directory)
         self._checkpoint = tf.train.Checkpoint(**model.training_state(), **(also or {}))
@@ -187,7 +193,7 @@ class CheckpointFolder:
             yield os.path.join(folder, pathlib.Path(path).name)
 
 
-def other_training(directory, steps: list[int], now: int) -> str:
+def other_training(directory: str | os.PathLike, steps: list[int], now: int) -> str:
     """Returns why a model cannot save where there are checkpoints.
 
     Args:
@@ -214,7 +220,9 @@ def _read_all(path):
         reader.get_tensor(name)
 
 
-def restore_newest(model, directory, also=None) -> str | None:
+def restore_newest(
+    model: keras.Model, directory: str | os.PathLike, also: dict | None = None
+) -> str | None:
     """Gives a compiled model the state of the newest checkpoint that can be read.
 
     Args:

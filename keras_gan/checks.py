@@ -3,13 +3,14 @@
 import math
 import numbers
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from keras_gan.errors import InputError
 
 
-def whole_number(name: str, value, lowest: int, highest: int = 2**63 - 1) -> int:
+def whole_number(name: str, value: Any, lowest: int, highest: int = 2**63 - 1) -> int:
     """Returns a whole number, of Python's or NumPy's kinds, as an int.
 
     Args:
@@ -30,7 +31,7 @@ def whole_number(name: str, value, lowest: int, highest: int = 2**63 - 1) -> int
     return int(value)
 
 
-def interval(name: str, value) -> tuple[float, float]:
+def interval(name: str, value: Any) -> tuple[float, float]:
     """Returns (low, high) as floats.
 
     Args:

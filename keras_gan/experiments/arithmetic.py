@@ -11,6 +11,8 @@ and classes take part as one-hot vectors. Numbers belong to a seed.
 Source: Radford et al. 2015, arXiv 1511.06434, section 6.3.2.
 """
 
+import argparse
+
 import numpy as np
 
 from keras_gan import pictures
@@ -31,7 +33,7 @@ _TURNED = 8
 _TURN_STEPS = 9
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     numbers = arguments.sample_numbers
@@ -64,7 +66,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns a numbered sheet, the value of an expression, or turned samples.
 
     Raises:

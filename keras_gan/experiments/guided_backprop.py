@@ -13,6 +13,8 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 6.2; Springenberg et al. 
 arXiv 1412.6806, section 3.4.
 """
 
+import argparse
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -34,7 +36,7 @@ _GREY = 128
 _RECTIFIERS = (keras.layers.ReLU, keras.layers.LeakyReLU)
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     count = arguments.at_least(1)
@@ -50,7 +52,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns how selective trained and random features are, and what they see.
 
     Raises:
@@ -167,12 +169,17 @@ class _GuidedRectifier(keras.layers.Layer):
         return rectify(inputs)
 
 
-def set_statistics(network: keras.Model, inputs) -> None:
+def set_statistics(network: keras.Model, inputs: list[np.ndarray]) -> None:
     """Gives batch norm in a model of `guided` the statistics of these inputs."""
     network(_tensors(inputs), training=True)
 
 
-def strongest(network, inputs, count: int, name: str = ""):
+def strongest(
+    network: keras.Model,
+    inputs: Callable[[slice], list[np.ndarray]],
+    count: int,
+    name: str = "",
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the strongest activation of each feature in each image, and its place.
 
     Args:
@@ -195,7 +202,9 @@ def strongest(network, inputs, count: int, name: str = ""):
     return np.concatenate(peaks), np.concatenate(places)
 
 
-def guided_gradients(network, inputs, units: np.ndarray) -> np.ndarray:
+def guided_gradients(
+    network: keras.Model, inputs: list[np.ndarray], units: np.ndarray
+) -> np.ndarray:
     """Returns the guided gradient of one activation in each image.
 
     Args:
@@ -248,7 +257,9 @@ def receptive_fields(network: keras.Model) -> tuple[Field, Field]:
     return tuple(fields)
 
 
-def crop(images: np.ndarray, fields, units: np.ndarray) -> np.ndarray:
+def crop(
+    images: np.ndarray, fields: tuple[Field, Field], units: np.ndarray
+) -> np.ndarray:
     """Returns the receptive field of one unit in each image; what is outside is grey.
 
     Args:

@@ -7,6 +7,7 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 6.1; Goodfellow et al. 20
 arXiv 1406.2661, figure 3.
 """
 
+import argparse
 import itertools
 
 import numpy as np
@@ -18,7 +19,7 @@ from keras_gan.experiments.trained_run import TrainedRun, pixels
 from keras_gan.latents import linear, spherical
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     parser.add_argument(
@@ -32,7 +33,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns how even the steps of walks in latent space are."""
     trained = TrainedRun.load(options.run, options.best)
     gan = trained.gan

@@ -6,6 +6,8 @@ images: the test split where the run has one, else training images to all others
 Source: Goodfellow et al. 2014, arXiv 1406.2661, figure 2.
 """
 
+import argparse
+
 import numpy as np
 
 from keras_gan import pictures
@@ -18,7 +20,7 @@ from keras_gan.experiments.trained_run import TrainedRun
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     count = arguments.at_least(1)
@@ -28,7 +30,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--pairs", type=count, default=24, help="pairs to show (24)")
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns distances to the nearest training image, of samples and of real images.
 
     Raises:

@@ -5,6 +5,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 
+import keras
 import matplotlib
 import numpy as np
 from matplotlib.ft2font import FT2Font
@@ -54,7 +55,9 @@ class Drawing:
 
 
 def drawing_of(
-    model, real: np.ndarray | None = None, class_names: Sequence[str] | None = None
+    model: keras.Model,
+    real: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> Drawing:
     """Returns how samples of a model are shown, by the shape of one sample.
 
