@@ -71,7 +71,7 @@ class Exportable:
         signature = self.signatures[function]
         return dataclasses.replace(
             self,
-            name=file_name(self.name, function),
+            name=self.name if function == DEFAULT else f"{self.name}.{function}",
             networks=_called_by(signature, self.networks),
             signatures={DEFAULT: signature},
             function=function,
@@ -121,11 +121,6 @@ class Exportable:
             "outputs": {n: _description(x) for n, x in signature.outputs.items()},
             **signature.facts,
         }
-
-
-def file_name(name: str, function: str) -> str:
-    """Returns the name of the files that hold one function of a model."""
-    return name if function == DEFAULT else f"{name}.{function}"
 
 
 def describe(model_or_run, name: str) -> Exportable:
