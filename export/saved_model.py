@@ -27,8 +27,8 @@ def to_saved_model(
     Its signatures are those of the model: see the functions of `keras_gan.serving`.
     From latent vectors to images `serving_default` takes `latent`, float32 [batch,
     latent_dim], and with classes `label`, int64 [batch]; it gives `image`, float32
-    [batch, *image_shape]. `assets.extra` holds `metadata.json`, which describes the model, and
-    a server's warm-up requests if tensorflow-serving-api is installed.
+    [batch, *image_shape]. `assets.extra` holds `metadata.json`, which describes the
+    model, and a server's warm-up requests if tensorflow-serving-api is installed.
 
     Args:
         model_or_run: a model of `keras_gan`, or the path of a run's folder.
