@@ -1,20 +1,17 @@
 """What an export needs to know of a trained model: its functions and description."""
 
 import dataclasses
-import inspect
-import json
-import operator
 import os
-import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from export.float32 import in_float32
 from export.formats import DEFAULT_OPTIONS, OPTION_CHOICES, ExportOptions
-from keras_gan import first_safe
-from keras_gan.errors import InputError, first_line
+from export.model_files import load
+from keras_gan.errors import InputError
 from keras_gan.serving import DEFAULT, Signature, Spec
 from keras_gan.version import __version__
 
@@ -74,7 +71,7 @@ class Exportable:
         signature = self.signatures[function]
         return dataclasses.replace(
             self,
-            name=file_name(self.name, function),
+            name=self.name if function == DEFAULT else f"{self.name}.{function}",
             networks=_called_by(signature, self.networks),
             signatures={DEFAULT: signature},
             function=function,
@@ -126,11 +123,6 @@ class Exportable:
         }
 
 
-def file_name(name: str, function: str) -> str:
-    """Returns the name of the files that hold one function of a model."""
-    return name if function == DEFAULT else f"{name}.{function}"
-
-
 def describe(model_or_run, name: str) -> Exportable:
     """Returns what a model can be asked for, and its description.
 
@@ -144,7 +136,7 @@ def describe(model_or_run, name: str) -> Exportable:
     """
     model, run, class_names = model_or_run, None, None
     if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
-        model = _loaded(model_or_run)
+        model = load(model_or_run)
     elif isinstance(model_or_run, str | os.PathLike):
         from keras_gan import runs
 
@@ -195,7 +187,7 @@ class _InferenceNetworks(dict):
                     f"the {name}'s weight {weight.path} holds NaN or infinite values. "
                     "Restore a checkpoint from before it diverged, and export that."
                 )
-        self[name] = _in_float32(network, architecture)
+        self[name] = in_float32(network, architecture)
         return self[name]
 
     @property
@@ -352,118 +344,3 @@ def _description(spec: Spec) -> dict:
         levels = spec.dtype == "uint8"
         range_ = (0, 255) if levels else (spec.pixels.low, spec.pixels.high)
     return {"shape": spec.shape, "dtype": spec.dtype, "value_range": range_}
-
-
-def _loaded(path):
-    first_safe.warn(".keras files", "keras", "tensorflow")
-    try:
-        if Path(path).suffix != ".keras":  # Keras would read others as HDF5
-            raise ValueError("its name does not end in .keras")
-        with zipfile.ZipFile(path) as archive:
-            for name in map(PurePosixPath, archive.namelist()):
-                if name.is_absolute() or ".." in name.parts:
-                    raise ValueError(f"its member {name} leads out of the archive")
-            _refuse_calls(json.loads(archive.read("config.json")))
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds on a broken file
-        raise InputError(
-            f"{path} cannot be read as a model ({first_line(error)}). Give a file that "
-            "a model's save wrote, or the folder of a run."
-        ) from error
-
-
-def _refuse_calls(config):
-    """Raises ValueError where a layer would call more than an activation.
-
-    Keras's safe mode looks at classes when they are made from their configs. What a
-    layer names as its function it calls unseen, with what the file says: any function
-    that Keras exports and any class, also TFSMLayer, which runs a SavedModel. Keras
-    itself writes activations, and functions that are registered, as "builtins".
-    """
-    parts = [config]
-    while parts:
-        part = parts.pop()
-        if isinstance(part, list):
-            parts += part
-        if not isinstance(part, dict):
-            continue
-        parts += part.values()
-        module, name = part.get("module"), part.get("class_name")
-        if name == "TFSMLayer":  # Keras's safe mode refuses it from 3.13.2 on
-            called = True
-        elif name == "function":
-            name, called = part.get("config"), module != "builtins"
-        else:
-            called = inspect.isfunction(_exported(f"{module}.{name}"))
-        if called:
-            raise ValueError(f"a layer would call {module}.{name}")
-
-
-def _exported(name):
-    """Returns what Keras exports under a name, or None."""
-    try:
-        return operator.attrgetter(name.removeprefix("keras."))(keras)
-    except AttributeError:
-        return None
-
-
-def _in_float32(network, architecture):
-    """Returns the network, or a float32 copy of one that computes in half precision.
-
-    Args:
-        network: that has the weights.
-        architecture: that has the layers; it may be the network itself.
-
-    Raises:
-        InputError: if a layer cannot be copied.
-    """
-    layers = architecture._flatten_layers(include_self=False)
-    if all(layer.compute_dtype in ("float32", None) for layer in layers):
-        return network
-    # ONNX Runtime has no bfloat16 convolutions on a CPU.
-    copy = _float32_copy(architecture)
-    copy.set_weights([np.asarray(w, "float32") for w in network.get_weights()])
-    return copy
-
-
-def _float32_copy(network):
-    if not isinstance(network, keras.Sequential) and not hasattr(network, "_nodes"):
-        return _float32_layer(network)
-    # Layer by layer: own classes are then those of the network, not those of a name.
-    return keras.models.clone_model(
-        network, clone_function=_float32_layer, recursive=True
-    )
-
-
-def _float32_layer(layer):
-    if isinstance(layer, keras.layers.Lambda):
-        # Keras writes the code of a function, not the names that it refers to.
-        return keras.layers.Lambda(
-            layer.function,
-            arguments=layer.arguments,
-            mask=layer.mask,
-            output_shape=layer._output_shape,
-            name=layer.name,
-            dtype="float32",
-        )
-    try:
-        return type(layer).from_config(_float32_config(layer.get_config()))
-    except Exception as error:  # own layers fail in as many ways as they are written
-        raise InputError(
-            f"the layer {layer.name} of class {type(layer).__name__} cannot be copied "
-            "in float32, which exports need. Give it get_config and from_config, or "
-            "build the network in float32."
-        ) from error
-
-
-def _float32_config(config):
-    """Returns the config of a layer or model with every floating dtype as float32."""
-    if isinstance(config, list | tuple):
-        return type(config)(_float32_config(part) for part in config)
-    if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
-            return "float32"
-        return {key: _float32_config(value) for key, value in config.items()}
-    if config in ("float16", "bfloat16", "float64"):
-        return "float32"
-    return config

@@ -32,10 +32,10 @@ def to_onnx(
 ) -> ExportResult:
     """Writes one function of a model as an ONNX file.
 
-    That of a GAN takes `latent`, float32 [batch, latent_dim], and of a conditional one
-    `label`, int64 [batch], 0 to num_classes - 1 (others count as the nearest); it gives
-    `image`, float32 [batch, *image_shape] or as asked for. `metadata_props` describes
-    it.
+    Its inputs and outputs are those of the function: see `keras_gan.serving`. From
+    latent vectors to images it takes `latent`, float32 [batch, latent_dim], and with
+    classes `label`, int64 [batch]; it gives `image`, float32 [batch, *image_shape] or
+    as asked for. `metadata_props` describes it.
 
     Args:
         model_or_run: a model of `keras_gan`, or the path of a run's folder.

@@ -25,10 +25,10 @@ def to_saved_model(
     """Writes a model as a SavedModel into the folder `path/<version>`.
 
     Its signatures are those of the model: see the functions of `keras_gan.serving`.
-    `serving_default` of a GAN takes `latent`, float32 [batch, latent_dim], and of a
-    conditional one `label`, int64 [batch]; it gives `image`, float32 [batch,
-    *image_shape]. `assets.extra` holds `metadata.json`, which describes the model, and
-    a server's warm-up requests if tensorflow-serving-api is installed.
+    From latent vectors to images `serving_default` takes `latent`, float32 [batch,
+    latent_dim], and with classes `label`, int64 [batch]; it gives `image`, float32
+    [batch, *image_shape]. `assets.extra` holds `metadata.json`, which describes the
+    model, and a server's warm-up requests if tensorflow-serving-api is installed.
 
     Args:
         model_or_run: a model of `keras_gan`, or the path of a run's folder.

@@ -127,7 +127,7 @@ def test_a_saved_model_is_verified_against_a_model(gan, tmp_path):
         with pytest.raises(InputError, match="no description"):
             export.verify_again(path, gan)
     (path / "index.html").touch()
-    with pytest.raises(InputError, match="exports of saved-model and of web"):
+    with pytest.raises(InputError, match=r"several exports \(saved-model and web\)"):
         export.verify_again(path, gan)
 
 
