@@ -636,15 +636,16 @@ class GAN(inherited.TrainsByItself):
         for batch in batches:
             self._check_batch(batch, scaled_to)
         self._check_split(sizes)
-        if given.get("steps_per_epoch") is None and fit_data.ends_unforeseen(
-            given["x"]
-        ):
-            replicas = self.distribute_strategy.num_replicas_in_sync
-            if replicas > 1:
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if replicas > 1:
+            if given.get("steps_per_epoch") is None and fit_data.ends_unforeseen(
+                given["x"]
+            ):
                 raise InputError(
                     f"the data does not say how many batches it has, and {replicas} "
                     "replicas cannot tell where it ends; give fit steps_per_epoch."
                 )
+            given["x"] = fit_data.in_own_memory(given["x"])
         # Keras warns of data that it cannot shuffle.
         if not (fit_data.is_array(x) or isinstance(x, keras.utils.PyDataset)):
             given.setdefault("shuffle", False)
