@@ -64,6 +64,49 @@ def _look_at_arrays(images, labels, batch_size, steps):
     return [(images, labels)], sizes
 
 
+def in_own_memory(data):
+    """Returns data whose batches share no memory with arrays of the user.
+
+    With several replicas TensorFlow computes in the memory of an array that Python code
+    gave it (2.21), and so changes the user's images.
+
+    Args:
+        data: as `look` returns it.
+    """
+    if isinstance(data, keras.utils.PyDataset):
+        return _Copies(data)
+    if isinstance(data, types.GeneratorType):
+        return (_copied(batch) for batch in data)
+    return data
+
+
+class _Copies(keras.utils.PyDataset):
+    """The batches of another `PyDataset`, copied."""
+
+    def __init__(self, data):
+        super().__init__(data.workers, data.use_multiprocessing, data.max_queue_size)
+        self._data = data
+
+    @property
+    def num_batches(self):
+        return self._data.num_batches
+
+    def __getitem__(self, index):
+        return _copied(self._data[index])
+
+    def on_epoch_begin(self):
+        self._data.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self._data.on_epoch_end()
+
+
+def _copied(batch):
+    return tf.nest.map_structure(
+        lambda part: part.copy() if isinstance(part, np.ndarray) else part, batch
+    )
+
+
 def known_range(data) -> tuple[float, float] | dict | None:
     """Returns the range that data says its images were scaled to, or None.
 

@@ -89,10 +89,10 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
 
 
 def test_twelve_bits_fill_the_range_of_the_folder(tmp_path):
-    for i, top in enumerate((2000, 4095)):
+    for i, top in enumerate((2000, 4095, 1000)):
         Image.fromarray(np.array([[0, top]], np.uint16)).save(tmp_path / f"{i}.png")
     images = datasets.read(f"folder:{tmp_path}", (1, 2))
-    assert images.array[..., 0].tolist() == [[[0, 125]], [[0, 255]]]
+    assert images.array[..., 0].tolist() == [[[0, 125]], [[0, 255]], [[0, 62]]]
     assert "from 0 (black) to 4095 (white)" in images.summary
 
 
@@ -119,9 +119,11 @@ def test_content_decides_and_the_rest_is_counted(tmp_path):
 def test_channels_follow_the_pictures(tmp_path):
     Image.new("L", (8, 8), 7).save(tmp_path / "a.png")
     assert datasets.read(f"folder:{tmp_path}", 8).shape == (8, 8, 1)
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "grey_in_colour.png")
+    assert datasets.read(f"folder:{tmp_path}", 8).shape == (8, 8, 1)
     quadrants().save(tmp_path / "b.png")
     assert datasets.read(f"folder:{tmp_path}", 8).shape == (8, 8, 3)
-    for name in "cde":
+    for name in "cdef":
         Image.new("RGBA", (8, 8), (1, 2, 3, 100)).save(tmp_path / f"{name}.png")
     assert datasets.read(f"folder:{tmp_path}", 8).shape == (8, 8, 4)
 
@@ -140,7 +142,12 @@ def test_fit(tmp_path):
     assert stretched[29, 29].tolist() == list(BLUE)
     padded = read("pad")
     assert padded[15, 2].tolist() == list(RED)
-    assert padded[2, 2].tolist() == padded[28, 28].tolist()
+    wide[:] = GREEN
+    wide[3:7, 5:25] = RED
+    Image.fromarray(wide).save(tmp_path / "a.png")
+    padded = read("pad")
+    assert padded[15, 15].tolist() == list(RED)
+    assert padded[2, 2].tolist() == padded[28, 28].tolist() == list(GREEN)
     with pytest.raises(InputError, match="Did you mean 'stretch'"):
         read("strech")
 
@@ -151,15 +158,18 @@ def test_sixteen_bit_colour(tmp_path):
         checksum = zlib.crc32(kind + body)
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
-    row = struct.pack(">B6H", 0, 65535, 32896, 0, 257 * 10, 257 * 20, 257 * 30)
+    # The 8 bits that Pillow keeps of these are all 0.
+    row = struct.pack(">B6H", 0, 255, 128, 0, 10, 20, 30)
     (tmp_path / "a.png").write_bytes(
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", struct.pack(">2I5B", 2, 1, 16, 2, 0, 0, 0))
         + chunk(b"IDAT", zlib.compress(row))
         + chunk(b"IEND", b"")
     )
-    pixels = datasets.read(f"folder:{tmp_path}", (1, 2)).array[0]
-    assert pixels.tolist() == [[[255, 128, 0], [10, 20, 30]]]
+    images = datasets.read(f"folder:{tmp_path}", (1, 2))
+    assert images.array[0].tolist() == [[[255, 128, 0], [10, 20, 30]]]
+    assert "from 0 (black) to 255 (white)" in images.summary
+    assert "read with 8" not in images.summary
 
 
 def test_alpha_is_laid_over_white(tmp_path):

@@ -443,6 +443,26 @@ attempt("distributed range", distributed(100 * images, labels))
 late = labels.copy()
 late[11] = 3  # of the second replica
 attempt("distributed late", distributed(images, late))
+
+
+class Views(tests.Batches):
+    def __getitem__(self, i):
+        return tuple(part[4 * i : 4 * i + 4] for part in self.parts)
+
+
+# TensorFlow shares the memory of an array that begins at a multiple of 64 bytes.
+room = np.empty(images.size + 16, "float32")
+start = -room.ctypes.data % 64 // 4
+own = room[start : start + images.size].reshape(images.shape)
+own[:] = images
+gan.compile("sgd", "sgd")
+for name, data in {
+    "PyDataset": Views(own, labels),
+    "generator": (Views(own, labels)[i] for i in range(3)),
+}.items():
+    attempt(f"views of a {name}", data, steps_per_epoch=3)
+    found[f"views of a {name}"] += f", changed {int((own != images).sum())}"
+    own[:] = images
 with open(sys.argv[2], "w") as file:
     json.dump(found, file)
 """
@@ -487,6 +507,11 @@ def test_the_data_of_replicas_is_looked_at(on_replicas):
     assert "from -9" in on_replicas["distributed range"]
     assert "step" in on_replicas["distributed late"]
     assert "labels outside 0 to 2" in on_replicas["distributed late"]
+
+
+@pytest.mark.parametrize("kind", ["PyDataset", "generator"])
+def test_arrays_of_the_user_keep_their_values(kind, on_replicas):
+    assert on_replicas[f"views of a {kind}"] == "trained 3, changed 0"
 
 
 def test_a_dcgan_of_pale_images_in_a_folder_trains(tmp_path):
