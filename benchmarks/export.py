@@ -22,8 +22,8 @@ import tensorflow as tf
 from benchmarks import timing
 from export import onnx as onnx_format
 from export import saved_model
-from export.formats import Form
-from export.generator import describe
+from export.exportable import describe
+from export.formats import ExportOptions
 from keras_gan import DCGAN
 
 _SHAPES = {"28": (28, 28, 1), "32": (32, 32, 3), "64": (64, 64, 3)}
@@ -58,24 +58,24 @@ def compare(size: str, folder: pathlib.Path, clock: Callable[[], float]) -> None
     for weight in gan.generator.weights:
         if len(weight.shape) == 1:  # nothing computes a factor of 1 and a shift of 0
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-    generator = describe(gan, "model")
+    exportable = describe(gan, "model")
     files = {}
     for precision in ("float32", "float16", "int8"):
         files[f"onnx {precision}"] = folder / f"{precision}.onnx"
-        formed = generator.formed(Form(precision=precision))
+        formed = exportable.with_options(ExportOptions(precision=precision))
         onnx_format.write(formed, files[f"onnx {precision}"])
     files["transposed convolutions"] = folder / "transposed.onnx"
-    whole = generator.formed(Form(precision="float32"))
+    whole = exportable.with_options(ExportOptions(precision="float32"))
     onnx_format.write(whole, files["transposed convolutions"], sub_kernels=False)
-    saved_model.write(generator, folder / "saved")
+    saved_model.write(exportable, folder / "saved")
 
     signature = tf.saved_model.load(folder / "saved").signatures["serving_default"]
     sessions = {name: session(path) for name, path in files.items()}
-    weights = 4 * generator.network.count_params()
+    weights = 4 * exportable.parameters
     for name, path in files.items():
         print(f"  {name}: {path.stat().st_size / weights:.4f} of the float32 weights")
     for batch, rounds in _BATCHES.items():
-        rows = generator.examples(batch)
+        rows = exportable.default.examples(batch)
         latent = tf.constant(rows["latent"])
         calls = {
             "saved-model": lambda x=latent: signature(latent=x)["image"].numpy(),
@@ -100,13 +100,13 @@ def compare(size: str, folder: pathlib.Path, clock: Callable[[], float]) -> None
 
 def compare_precisions(run: str, folder: pathlib.Path) -> None:
     """Prints how far 1,000 images of a trained generator move, in grey levels."""
-    generator = describe(run, "model")
-    rows = generator.examples(1000)
+    exportable = describe(run, "model")
+    rows = exportable.default.examples(1000)
     levels = {}
     for precision in ("float32", "float16", "int8"):
         path = folder / f"{precision}.onnx"
-        form = Form(precision=precision, output="uint8")
-        onnx_format.write(generator.formed(form), path)
+        options = ExportOptions(precision=precision, output="uint8")
+        onnx_format.write(exportable.with_options(options), path)
         (images,) = session(path).run(None, rows)
         levels[precision] = images.astype(int)
         moved = np.abs(levels[precision] - levels["float32"])

@@ -2,9 +2,14 @@
 
     python examples/serving_client.py digits --count 16 --out digits.png
     python examples/serving_client.py digits --rest --seed 7 --truncation 0.7
+    python examples/serving_client.py pets --labels cat dog \\
+        --metadata serving/pets/1/assets.extra/metadata.json
+    python examples/serving_client.py maps --input aerial.png --out map.png
 
 The first asks over gRPC at localhost:8500, the second over REST at localhost:8501. The
-same seed gives the same pictures, from any server. gRPC needs tensorflow-serving-api.
+same seed gives the same pictures, from any server. A server knows classes by their
+numbers only; their names are in the export's metadata. The last sends a picture to a
+model that makes images from images. gRPC needs tensorflow-serving-api.
 """
 
 import argparse
@@ -13,6 +18,7 @@ import contextlib
 import http.client
 import io
 import json
+import pathlib
 import sys
 import urllib.error
 import urllib.parse
@@ -33,21 +39,19 @@ def main(arguments=None) -> int:
     options = _parser().parse_args(arguments)
     ask = ask_rest if options.rest else ask_grpc
     address = f"{options.host}:{options.port or (8501 if options.rest else 8500)}"
-    rows = [
-        {"seed": options.seed + i, "truncation": options.truncation}
-        | ({"label": options.labels[i % len(options.labels)]} if options.labels else {})
-        for i in range(options.count)
-    ]
-    numbers = [options.seed, options.seed + options.count - 1, *(options.labels or [])]
+    signature = options.signature or ("png" if options.input else "sample_png")
     pictures = []
     try:
-        for number in numbers:
+        labels = labels_of(options.labels or [], options.metadata)
+        rows = _rows(options, labels)
+        for number in [options.seed, options.seed + options.count - 1, *labels]:
             if not -(2**63) <= number < 2**63:
                 raise ValueError(
                     f"{number} is no seed and no label; accepted are -2^63 to 2^63 - 1."
                 )
         for start in range(0, len(rows), _BATCH):
-            pictures += ask(address, options.model, rows[start : start + _BATCH])
+            batch = rows[start : start + _BATCH]
+            pictures += ask(address, options.model, batch, signature)
         grid(pictures).save(options.out)
     except (ServerError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -56,13 +60,75 @@ def main(arguments=None) -> int:
     return 0
 
 
-def ask_grpc(address: str, model: str, rows: list[dict]) -> list[bytes]:
-    """Returns a PNG file for each row, from the signature `sample_png` over gRPC.
+def _rows(options, labels):
+    """Returns the inputs of each picture: a seed, or a file."""
+    rows = [{"source_bytes": pathlib.Path(p).read_bytes()} for p in options.input]
+    if not rows:
+        rows = [
+            {"seed": options.seed + i, "truncation": options.truncation}
+            for i in range(options.count)
+        ]
+    for i, row in enumerate(rows):
+        if labels:
+            row["label"] = labels[i % len(labels)]
+    return rows
+
+
+def labels_of(classes: list[str], metadata: str | None = None) -> list[int]:
+    """Returns the numbers of classes.
+
+    Args:
+        classes: names or, if no class has such a name, numbers.
+        metadata: path of an export's `metadata.json`, which names the classes.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is not such a file, or for a class that it does not have.
+    """
+    names = []
+    if metadata is not None:
+        try:
+            with open(metadata, encoding="utf-8") as file:
+                names = json.load(file)["class_names"] or []
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"--metadata is {metadata}, which is not the metadata of an export "
+                f"({error!r}). Give the file assets.extra/metadata.json of a "
+                "SavedModel that python -m export wrote."
+            ) from error
+    return [_label(text, names, metadata) for text in classes]
+
+
+def _label(text, names, metadata):
+    if text in names:
+        return names.index(text)
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    if names:
+        remedy = f"The classes are {', '.join(names)}."
+    elif metadata is not None:
+        remedy = f"{metadata} names no classes: give their numbers, from 0."
+    else:
+        remedy = (
+            "A server knows numbers only: give the number of the class, or add "
+            "--metadata MODEL/VERSION/assets.extra/metadata.json."
+        )
+    raise ValueError(f"the class {text!r} is not known. {remedy}")
+
+
+def ask_grpc(
+    address: str, model: str, rows: list[dict], signature: str = "sample_png"
+) -> list[bytes]:
+    """Returns a PNG file for each row, over gRPC.
 
     Args:
         address: HOST:PORT.
         model: its name on the server.
-        rows: each with `seed`, `truncation` and, of a conditional model, `label`.
+        rows: each with the inputs of the signature: `seed` and `truncation`, or
+            `source_bytes`, and of a conditional model `label`.
+        signature: that gives `png_bytes`.
 
     Raises:
         ServerError: where there is no server, or it refuses, or a library is missing.
@@ -80,10 +146,10 @@ def ask_grpc(address: str, model: str, rows: list[dict]) -> list[bytes]:
 
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model
-    request.model_spec.signature_name = "sample_png"
+    request.model_spec.signature_name = signature
     for name in rows[0]:
-        dtype = "float32" if name == "truncation" else "int64"
-        values = np.array([row[name] for row in rows], dtype)
+        dtypes = {"truncation": "float32", "source_bytes": object}
+        values = np.array([row[name] for row in rows], dtypes.get(name, "int64"))
         request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
     # A batch of large pictures exceeds the 4 MiB that gRPC takes without it.
     unlimited = [("grpc.max_receive_message_length", -1)]
@@ -96,11 +162,14 @@ def ask_grpc(address: str, model: str, rows: list[dict]) -> list[bytes]:
     return list(tf.make_ndarray(response.outputs["png_bytes"]))
 
 
-def ask_rest(address: str, model: str, rows: list[dict]) -> list[bytes]:
+def ask_rest(
+    address: str, model: str, rows: list[dict], signature: str = "sample_png"
+) -> list[bytes]:
     """Does the same as `ask_grpc` over REST, with the standard library alone."""
+    instances = [{name: _in_json(value) for name, value in r.items()} for r in rows]
     request = urllib.request.Request(
         f"http://{address}/v1/models/{urllib.parse.quote(model, safe='')}:predict",
-        json.dumps({"signature_name": "sample_png", "instances": rows}).encode(),
+        json.dumps({"signature_name": signature, "instances": instances}).encode(),
         {"Content-Type": "application/json"},
     )
     try:
@@ -120,6 +189,12 @@ def ask_rest(address: str, model: str, rows: list[dict]) -> list[bytes]:
             f"{address} does not answer as TensorFlow Serving does over REST; its port "
             "for that is 8501 if not set otherwise."
         ) from None
+
+
+def _in_json(value):
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
+    return value
 
 
 def grid(pictures: list[bytes]) -> Image.Image:
@@ -151,7 +226,26 @@ def _parser():
         "pictures grow alike and flawless (default: 100, none)",
     )
     parser.add_argument(
-        "--labels", type=int, nargs="+", help="classes, repeated over the pictures"
+        "--labels",
+        nargs="+",
+        metavar="CLASS",
+        help="classes by number, or by name with --metadata, repeated over the "
+        "pictures",
+    )
+    parser.add_argument(
+        "--metadata", help="metadata.json of the export, which names the classes"
+    )
+    parser.add_argument(
+        "--input",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="pictures that the model makes others from, of the size that it takes",
+    )
+    parser.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="function to ask (default: sample_png, with --input png)",
     )
     parser.add_argument("--out", default="pictures.png", help="file to write")
     return parser

@@ -1,9 +1,9 @@
-"""From a trained GAN, or the folder of a run, to files that serve its images."""
+"""From a trained model, or the folder of a run, to files that serve what it makes."""
 
 import importlib
 
 __all__ = [
-    "Form",
+    "ExportOptions",
     "VerificationError",
     "export_all",
     "to_onnx",
@@ -13,7 +13,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Form": "export.formats",
+    "ExportOptions": "export.formats",
     "VerificationError": "export.report",
     "export_all": "export.publish",
     "to_onnx": "export.onnx",

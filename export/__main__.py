@@ -4,9 +4,15 @@ import argparse
 import signal
 import sys
 
-from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
+from export.formats import (
+    DEFAULT_FORMATS,
+    DEFAULT_OPTIONS,
+    FORMATS,
+    OPTION_CHOICES,
+    ExportOptions,
+)
 
-_RUN = "folder of a training run, or the file of a saved GAN"
+_RUN = "folder of a training run, or the file of a saved model"
 _SERVING = "they need tensorflow-serving-api (pip install 'keras-gan[serving]')."
 
 
@@ -38,7 +44,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
     # These imports take seconds, for which `--help` should not wait.
     import keras_gan  # noqa: F401  before TensorFlow, which then starts quietly
     from export.report import VerificationError
-    from keras_gan.errors import InputError
+    from keras_gan.errors import InputError, sentence
 
     try:
         rows = work(options)
@@ -47,7 +53,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(_table(rows))
     return 0
@@ -58,14 +64,25 @@ def _export(options):
 
     rows = export_all(
         *(options.run, options.out, options.name, options.format, options.version),
-        form=Form(
-            **{field: getattr(options, field) for field in FORM_CHOICES},
+        options=ExportOptions(
+            **{field: getattr(options, field) for field in OPTION_CHOICES},
             runtime=options.runtime,
         ),
+        progress=_shown,
     )
     if any(row.warmup_requests == 0 for row in rows):
         print(f"The SavedModel holds no warm-up requests: {_SERVING}")
     return rows
+
+
+def _shown(formats):
+    """Yields each format and shows on a terminal which one is being written."""
+    from tqdm import tqdm
+
+    with tqdm(formats, smoothing=0, unit=" exports", disable=None) as bar:
+        for format in bar:
+            bar.set_description(format)
+            yield format
 
 
 def _verify(options):
@@ -94,7 +111,7 @@ def _verify_parser(prog):
 def _parser(prog):
     parser = argparse.ArgumentParser(
         prog=prog or "python -m export",
-        description="Writes a trained generator as files that serve, and proves that "
+        description="Writes a trained model as files that serve, and proves that "
         "they compute what the trained model does.",
         epilog="python -m export verify PATH --against RUN proves it again later.",
     )
@@ -116,11 +133,11 @@ def _parser(prog):
         metavar="DIR",
         help="npm package onnxruntime-web, to copy into a web page",
     )
-    form = parser.add_argument_group("of the ONNX file")
-    for field, choices in FORM_CHOICES.items():
-        form.add_argument(
+    group = parser.add_argument_group("of the ONNX file")
+    for field, choices in OPTION_CHOICES.items():
+        group.add_argument(
             f"--{field}",
-            default=getattr(DEFAULT_FORM, field),
+            default=getattr(DEFAULT_OPTIONS, field),
             type=type(choices[0]),
             metavar=field.upper(),
             help=f"{', '.join(map(str, choices))} (default: {choices[0]})",

@@ -65,7 +65,8 @@ def check(out: Path) -> None:
     """Raises InputError where `models.config` could not be renewed."""
     if (out / _CONFIG).is_dir():
         raise InputError(
-            f"{out / _CONFIG} is a folder; remove it or name another with --out."
+            f"{out / _CONFIG} is a folder, and a file belongs there. Remove it, or "
+            "name another folder with --out."
         )
 
 

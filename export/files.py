@@ -54,7 +54,10 @@ def writing(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        raise InputError(f"{target} cannot be written: {_reason(error)}.") from error
+        raise InputError(
+            f"{target} cannot be written: {_reason(error)}. Mend that, or write to "
+            "another folder."
+        ) from error
 
 
 def refuse_unwritable(target: Path) -> None:
@@ -66,8 +69,8 @@ def refuse_unwritable(target: Path) -> None:
         folder = next(folder for folder in target.parents if folder.exists())
         if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
             raise InputError(
-                f"{target} cannot be written: {folder} is no folder that can be "
-                "written to; name another with --out."
+                f"{target} cannot be written: {folder} is not a folder, or you may not "
+                "write there. Name another folder with --out."
             )
 
 

@@ -23,7 +23,8 @@ def version_folder(base: Path, version: int | None) -> Path:
         from keras_gan.errors import InputError  # imports TensorFlow
 
         raise InputError(
-            f"version is {version}; it must be at least 1 and at most {_LAST_VERSION}."
+            f"version is {version}. Give a whole number from 1 to {_LAST_VERSION}, or "
+            "none for the next free one."
         )
     return base / str(version)
 
@@ -49,13 +50,14 @@ def triton_folder(base: Path, version: int | None) -> Path:
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
-    """How an export gives images and stores weights, where a format leaves a choice.
+class ExportOptions:
+    """How an export takes and gives images and stores weights, if a format can choose.
 
     Args:
-        layout: "nhwc" gives images [batch, height, width, channels], "nchw" [batch,
-            channels, height, width].
-        output: "float32" in the model's range, or "uint8" from 0 to 255.
+        layout: of images, in and out: "nhwc" is [batch, height, width, channels],
+            "nchw" [batch, channels, height, width].
+        output: "float32" in the model's range, or "uint8" from 0 to 255; images that
+            go in are the same.
         precision: of the weights: "float32"; "float16", which computes in it too; or
             "int8", which halves that again and computes in float32.
         opset: version of the ONNX operations, 18 to 26; None is 18.
@@ -73,18 +75,18 @@ class Form:
     runtime: str | None = None
 
     def __post_init__(self):
-        for name, accepted in FORM_CHOICES.items():
+        for name, accepted in OPTION_CHOICES.items():
             value = getattr(self, name)
             if value is not None and value not in accepted:
                 from keras_gan.errors import InputError  # imports TensorFlow
 
                 raise InputError(
-                    f"{name} is {value!r}; accepted are "
+                    f"{name} is {value!r}. Expected one of: "
                     f"{', '.join(map(str, accepted))}."
                 )
 
 
-FORM_CHOICES = {
+OPTION_CHOICES = {
     "layout": ("nhwc", "nchw"),
     "output": ("float32", "uint8"),
     "precision": ("float32", "float16", "int8"),
@@ -97,42 +99,61 @@ class Format:
     """One kind of export.
 
     Args:
-        module: has `check(generator)`, which raises InputError for one that the format
-            cannot hold; `write(generator, path)`, for one that it can;
-            `signatures(generator)`; and `metadata(path)`, what `Generator.metadata`
-            gave when a file was written. It is imported when the format is asked for,
-            as each needs a library of its own.
+        module: has `check(exportable)`, which raises InputError for one that the format
+            cannot hold; `write(exportable, path)`, for one that it can; and
+            `metadata(path)`, what `Exportable.metadata` gave when a file was written.
+            It is imported when the format is asked for, as each needs a library of its
+            own.
         target: function from the model's path and version to the export's path.
-        mark: what tells such an export from others: the ending of its name, or the
+        marker: what tells such an export from others: the ending of its name, or the
             name of a file in it.
-        choices: the fields of `Form` that it leaves open; others are as by default.
+        holds: which of the model's functions are in one export: "all" of them, "each"
+            main function in one of its own, or the "default" alone.
+        choices: the fields of `ExportOptions` that it leaves open; others are as by
+            default.
     """
 
     module: str
     target: Callable[[Path, int | None], Path]
-    mark: str
+    marker: str
+    holds: str
     choices: tuple[str, ...] = ()
 
-    def form(self, wanted: Form) -> Form:
-        """Returns the part of a form that this format has a choice in."""
-        return Form(**{name: getattr(wanted, name) for name in self.choices})
+    def options(self, wanted: ExportOptions) -> ExportOptions:
+        """Returns those of the options that this format has a choice in."""
+        return ExportOptions(**{name: getattr(wanted, name) for name in self.choices})
 
-    def recognizes(self, path: Path) -> bool:
+    def parts(self, exportable) -> list:
+        """Returns what each export in this format holds, as `Exportable`."""
+        if self.holds == "all":
+            return [exportable]
+        functions = exportable.functions  # the default first
+        if self.holds == "default":
+            functions = functions[:1]
+        return [exportable.only(function) for function in functions]
+
+    def matches(self, path: Path) -> bool:
         """Whether a file or folder looks like an export in this format."""
-        return (path.is_file() and path.suffix == self.mark) or (
-            path / self.mark
+        return (path.is_file() and path.suffix == self.marker) or (
+            path / self.marker
         ).is_file()
 
 
-DEFAULT_FORM = Form()
+DEFAULT_OPTIONS = ExportOptions()
 
 FORMATS = {
-    "saved-model": Format("export.saved_model", version_folder, "saved_model.pb"),
-    "onnx": Format("export.onnx", onnx_file, ".onnx", tuple(FORM_CHOICES)),
-    "triton": Format(
-        "export.triton", triton_folder, "config.pbtxt", tuple(FORM_CHOICES)
+    "saved-model": Format(
+        "export.saved_model", version_folder, "saved_model.pb", "all"
     ),
-    "litert": Format("export.litert", litert_file, ".tflite", ("precision",)),
-    "web": Format("export.web", web_folder, "index.html", ("precision", "runtime")),
+    "onnx": Format("export.onnx", onnx_file, ".onnx", "each", tuple(OPTION_CHOICES)),
+    "triton": Format(
+        *("export.triton", triton_folder, "config.pbtxt", "each"),
+        tuple(OPTION_CHOICES),
+    ),
+    "litert": Format("export.litert", litert_file, ".tflite", "each", ("precision",)),
+    "web": Format(
+        *("export.web", web_folder, "index.html", "default"),
+        ("precision", "runtime"),
+    ),
 }
 DEFAULT_FORMATS = ("saved-model", "onnx")

@@ -10,33 +10,31 @@ import keras
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from export.generator import Generator
-from export.signatures import default_alone
+from export.exportable import Exportable
 from keras_gan.errors import InputError
 from keras_gan.files import json_text, without_pattern
 
 _METADATA = "metadata.json"
 
-signatures = default_alone
 
-
-def check(generator: Generator) -> None:
-    """Raises InputError where there is no such file, or nothing to verify it with.
+def check(exportable: Exportable) -> None:
+    """Raises InputError if there is no such file, or nothing to verify it with.
 
     Weights in int8 would run much slower there.
     """
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise InputError(
-            "the format litert is verified by ai-edge-litert, which is not installed: "
-            "pip install 'keras-gan[litert]'."
+            "the format litert is verified by ai-edge-litert, which is not installed. "
+            "Run pip install 'keras-gan[litert]'."
         )
-    if generator.form.precision == "int8":
+    if exportable.options.precision == "int8":
         raise InputError(
-            "precision is int8; accepted for litert are float32 and float16."
+            "precision is int8, and litert has float32 and float16 only. Choose one of "
+            "them, or the format onnx."
         )
 
 
-def write(generator: Generator, path: Path) -> None:
+def write(exportable: Exportable, path: Path) -> None:
     """Writes the file, unverified.
 
     It has one signature, `serving_default`, with a free batch dimension. The
@@ -45,9 +43,9 @@ def write(generator: Generator, path: Path) -> None:
     Raises:
         InputError: for operations that LiteRT does not have.
     """
-    signature = signatures(generator)["serving_default"]
+    signature = exportable.default
     archive = keras.export.ExportArchive()
-    archive.add_endpoint("serving_default", signature.function, signature.inputs)
+    archive.add_endpoint("serving_default", signature.function, signature.tensors)
     with tempfile.TemporaryDirectory() as made, without_pattern(made) as folder:
         archive.write_out(folder, verbose=False)
         # From a function instead of a SavedModel the weights get lost without a word.
@@ -55,7 +53,7 @@ def write(generator: Generator, path: Path) -> None:
             folder, signature_keys=["serving_default"]
         )
         converter.experimental_enable_resource_variables = True
-        if generator.form.precision == "float16":
+        if exportable.options.precision == "float16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         try:
@@ -63,11 +61,11 @@ def write(generator: Generator, path: Path) -> None:
         except ConverterError as error:
             names = {part.operator.name for part in error.errors} - {""}
             raise InputError(
-                f"the generator needs {', '.join(sorted(names)) or 'an operation'}, "
-                "which LiteRT does not have; another format is accepted."
+                f"the model needs {', '.join(sorted(names)) or 'an operation'}, which "
+                "LiteRT does not have. Choose another format, such as onnx."
             ) from error
     with zipfile.ZipFile(path, "a") as file:
-        file.writestr(_METADATA, json_text(generator.metadata()))
+        file.writestr(_METADATA, json_text(exportable.metadata()))
 
 
 def metadata(path: Path) -> dict:

@@ -10,12 +10,24 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from export import deployment
+from export.exportable import Exportable, describe
 from export.files import refuse_unwritable, staged, writing
-from export.formats import DEFAULT_FORM, DEFAULT_FORMATS, FORM_CHOICES, FORMATS, Form
-from export.generator import Generator, describe
-from export.report import Row, VerificationError, read_report, write_report
+from export.formats import (
+    DEFAULT_FORMATS,
+    DEFAULT_OPTIONS,
+    FORMATS,
+    OPTION_CHOICES,
+    ExportOptions,
+)
+from export.report import (
+    ExportResult,
+    VerificationError,
+    read_report,
+    write_report,
+)
 from export.verify import unverified, verified
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, did_you_mean
+from keras_gan.serving import DEFAULT
 
 # What is a name for TensorFlow Serving, Triton, YAML and file systems alike.
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -28,81 +40,94 @@ def export_all(
     formats: Sequence[str] = DEFAULT_FORMATS,
     version: int | None = None,
     overwrite: bool = False,
-    form: Form = DEFAULT_FORM,
+    options: ExportOptions = DEFAULT_OPTIONS,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
-) -> list[Row]:
+) -> list[ExportResult]:
     """Writes verified exports `out/name/<version>`, `out/name.onnx`, `out/report.json`.
 
-    Beside a SavedModel go the files of `export.deployment`, for TensorFlow Serving.
+    Of a model with several main functions a SavedModel holds all, and formats with one
+    function in a file give `out/name.FUNCTION.onnx` for each but the default. Beside a
+    SavedModel go the files of `export.deployment`, for TensorFlow Serving.
 
     Args:
-        model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+        model_or_run: a model of `keras_gan`, or the path of a run's folder.
         out: folder of the exports.
         name: name of the model: letters, digits, ".", "_" and "-", of which the first
             is a letter or a digit. None takes that of the run's folder or file, with
-            "-" for anything else in it, and "model" for a GAN.
+            "-" for anything else in it, and "model" for a model.
         formats: which exports, of `export.formats.FORMATS`.
         version: number of the SavedModel; None takes the next that is free.
         overwrite: replace a file that is there, once the new one is verified.
-        form: of the exports whose format leaves a choice.
+        options: of the exports whose format leaves a choice.
         progress: takes the formats and yields each when its export begins, such as
             `tqdm.tqdm`.
 
     Returns:
-        A row for each format.
+        The result of each export.
 
     Raises:
-        InputError: for an unknown format, another name, a form that none of them or of
-            this model's images has, a generator or form that a format cannot hold, an
-            export that exists, a folder that cannot be written, a report that is none,
-            no GAN, or weights that are not finite; nothing is written.
-        VerificationError: where an export differs from the model. That one is not
+        InputError: nothing is written:
+            - for an unknown format or another name,
+            - for an option that no format or no image of the model has,
+            - for a model or an option that a format cannot hold,
+            - for an export that exists or a folder that cannot be written,
+            - for a `report.json` of something else,
+            - for no model, or weights that are not finite.
+        VerificationError: if an export differs from the model. That one is not
             published, the others are, and the report tells of both.
     """
     for format in formats:
         if format not in FORMATS:
             raise InputError(
-                f"format is {format!r}; accepted are {', '.join(FORMATS)}."
+                f"format is {format!r}. Expected one of: {', '.join(FORMATS)}."
+                f"{did_you_mean(format, FORMATS)}"
             )
     if name is None:
         name = _name_of(model_or_run)
     if not re.fullmatch(_NAME, name):
         raise InputError(
-            f"name is {name!r}; accepted are letters, digits, '.', '_' and '-', of "
-            "which the first is a letter or a digit."
+            f"name is {name!r}. Give a name of letters, digits, '.', '_' and '-' that "
+            "begins with a letter or a digit."
         )
     report = Path(out, "report.json")
     read_report(report)
     base = Path(out, name)
-    targets = {format: FORMATS[format].target(base, version) for format in formats}
-    for target in [*targets.values(), report]:
-        refuse_unwritable(target)
-    for target in targets.values():
-        refuse_existing(target, overwrite and target.is_file())
-    if "saved-model" in targets:
+    # Before the model is read, which may take long.
+    for format in formats:
+        _refuse_taken(FORMATS[format].target(base, version), overwrite)
+    refuse_unwritable(report)
+    if "saved-model" in formats:
         deployment.check(Path(out))
-    forms = {format: FORMATS[format].form(form) for format in formats}
-    if form != DEFAULT_FORM and set(forms.values()) == {DEFAULT_FORM}:
+    chosen = {format: FORMATS[format].options(options) for format in formats}
+    if options != DEFAULT_OPTIONS and set(chosen.values()) == {DEFAULT_OPTIONS}:
+        default = vars(DEFAULT_OPTIONS)
+        asked = [n for n, v in vars(options).items() if v != default[n]]
+        able = [n for n, f in FORMATS.items() if set(asked) <= set(f.choices)]
         raise InputError(
-            f"{form} was asked for, and {', '.join(formats)} leaves no such choice."
+            f"{' and '.join(f'{n} is {getattr(options, n)}' for n in asked)}, and "
+            f"{' and '.join(formats)} cannot have that. Leave it out, or choose a "
+            f"format that can: {', '.join(able) or 'no single one has all of it'}."
         )
-    generator = describe(model_or_run, name)
-    generators = {format: generator.formed(forms[format]) for format in formats}
-    for format, formed in generators.items():
-        _module(format).check(formed)
+    exportable = describe(model_or_run, name)
+    parts = {format: {} for format in formats}
+    for format, targets in parts.items():
+        for part in FORMATS[format].parts(exportable):
+            target = FORMATS[format].target(Path(out, part.name), version)
+            _refuse_taken(target, overwrite)
+            targets[target] = part.with_options(chosen[format])
+            _module(format).check(targets[target])
     rows, failures = [], []
     try:
-        for format in progress(targets):
-            target = targets[format]
-            try:
-                generator = generators[format]
-                rows.append(publish(format, generator, target, overwrite=overwrite))
-            except VerificationError as error:
-                rows.extend(error.rows)
-                failures.append(str(error))
-            else:
-                if format == "saved-model":
-                    deployment.write(Path(out), name)
+        for format in progress(parts):
+            for target, part in parts[format].items():
+                try:
+                    rows.append(publish(format, part, target, overwrite=overwrite))
+                except VerificationError as error:
+                    rows.extend(error.rows)
+                    failures.append(str(error))
+                else:
+                    if format == "saved-model":
+                        deployment.write(Path(out), name)
     finally:
         # What was published before a disk was full is in its place.
         if rows:
@@ -121,8 +146,14 @@ def refuse_existing(target: Path, overwrite: bool = False) -> None:
     """
     if target.exists() and not overwrite:
         raise InputError(
-            f"{target} exists already; remove it or choose another name or version."
+            f"{target} exists already. Remove it, or choose another name or version."
         )
+
+
+def _refuse_taken(target, overwrite):
+    """Raises InputError if an export cannot be put there; only files are replaced."""
+    refuse_unwritable(target)
+    refuse_existing(target, overwrite and target.is_file())
 
 
 def _name_of(model_or_run):
@@ -135,16 +166,16 @@ def _name_of(model_or_run):
 
 def publish(
     format: str,
-    generator: Generator,
+    exportable: Exportable,
     target: Path,
     verify: bool = True,
     overwrite: bool = False,
-) -> Row:
+) -> ExportResult:
     """Writes one export beside its place, verifies it there and moves it.
 
     Args:
         format: name of the format.
-        generator: what to export; the format's `check` accepts it.
+        exportable: what to export; the format's `check` accepts it.
         target: file or folder of the export.
         verify: run the export in a second process first.
         overwrite: replace a file that is there.
@@ -155,9 +186,9 @@ def publish(
     """
     with staged(target) as temporary:
         with writing(target):
-            _module(format).write(generator, temporary)
+            _module(format).write(exportable, temporary)
         look = verified if verify else unverified
-        row = dataclasses.replace(look(generator, format, temporary), path=target)
+        row = dataclasses.replace(look(exportable, format, temporary), path=target)
         if row.problem is not None:
             raise VerificationError(
                 f"the {format} export {target} was not published: {row.problem}.", [row]
@@ -169,7 +200,7 @@ def publish(
     return row
 
 
-def verify_again(path: str | os.PathLike, model_or_run) -> Row:
+def verify_again(path: str | os.PathLike, model_or_run) -> ExportResult:
     """Compares an export that was written some time ago with a model.
 
     Args:
@@ -177,35 +208,42 @@ def verify_again(path: str | os.PathLike, model_or_run) -> Row:
         model_or_run: as in `export_all`.
 
     Returns:
-        Its row, with `problem` where it differs.
+        Its result, with `problem` if it differs.
 
     Raises:
-        InputError: where there is no export of this project, none of one format alone,
-            nothing to run it with, or no GAN.
+        InputError: for no export of this project, or one of two formats; for no model,
+            or one without the export's function; without what runs the export.
     """
     path = Path(path)
-    found = [name for name, format in FORMATS.items() if format.recognizes(path)]
+    found = [name for name, format in FORMATS.items() if format.matches(path)]
     if not found:
-        marks = ", ".join(f"{format.mark} ({name})" for name, format in FORMATS.items())
-        raise InputError(f"{path} is no export; accepted are such with {marks}.")
+        markers = ", ".join(f"{x.marker} ({name})" for name, x in FORMATS.items())
+        what = "is not an export" if path.exists() else "does not exist"
+        raise InputError(
+            f"{path} {what}. Name a file that ends in, or a folder that holds, one of: "
+            f"{markers}."
+        )
     if len(found) > 1:
         raise InputError(
-            f"{path} has what marks exports of {' and of '.join(found)}; accepted is "
-            "one alone."
+            f"{path} holds the marks of several exports ({' and '.join(found)}). Name "
+            "the folder or file of one of them."
         )
     (name,) = found
     try:
         metadata = _module(name).metadata(path)
-        form = Form(**{choice: metadata[choice] for choice in FORM_CHOICES})
-        model = metadata["name"]
+        options = ExportOptions(**{name: metadata[name] for name in OPTION_CHOICES})
+        model, function = metadata["name"], metadata.get("function", DEFAULT)
     except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
         raise InputError(
-            f"{path} has no description that this project wrote ({error!r}); an export "
-            "of this version is accepted."
+            f"{path} has no description that this project wrote ({error!r}). Export "
+            "the run again with python -m export."
         ) from error
-    generator = describe(model_or_run, model).formed(form)
-    _module(name).check(generator)
-    return verified(generator, name, path)
+    exportable = describe(model_or_run, model)
+    if FORMATS[name].holds != "all":
+        exportable = exportable.only(function)
+    exportable = exportable.with_options(options)
+    _module(name).check(exportable)
+    return verified(exportable, name, path)
 
 
 def _module(format):

@@ -12,25 +12,25 @@ from keras_gan.files import json_text
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class ExportResult:
     """One export and the outcome of its verification.
 
     Args:
         format: name of the format, such as "onnx".
         path: the file or folder.
         bytes: its size.
-        parameters: values in the generator's weights.
-        tolerance: largest difference of `image` that is accepted; None where the export
-            was not run.
+        parameters: values in the weights of the networks that it holds.
+        tolerance: largest difference that is accepted of what `largest_difference` is
+            of; None if the export was not run.
         passed: whether verification passed; None where it was not asked for.
-        largest_difference: of `serving_default` from the Keras model, absolute, over
-            all batches and classes; None where the export did not run or gave values
-            that are not finite.
+        largest_difference: of the first output of `serving_default` from the Keras
+            model, absolute, over all batches and classes; None if the export did not
+            run or gave values that are not finite.
         differences: the same for each batch size.
         outputs: the same for each output of each signature, such as "sample/image";
             in grey levels for pictures.
-        alone_difference: between the first row's image made alone and within the
-            largest batch.
+        alone_difference: between the first row made alone and within the largest
+            batch.
         runtime: library that ran the export.
         runtime_version: its version.
         milliseconds: of one call for each batch size, for orientation.
@@ -64,12 +64,12 @@ class VerificationError(Exception):
         rows: the rows of all exports that were tried, passed ones too.
     """
 
-    def __init__(self, message: str, rows: Sequence[Row]):
+    def __init__(self, message: str, rows: Sequence[ExportResult]):
         super().__init__(message)
         self.rows = list(rows)
 
 
-def write_report(rows: Sequence[Row], path: str | os.PathLike) -> None:
+def write_report(rows: Sequence[ExportResult], path: str | os.PathLike) -> None:
     """Writes rows into a JSON list, with paths relative to it.
 
     Rows that are there already about other exports stay. A failed row does not
@@ -111,7 +111,7 @@ def read_report(path: Path) -> list[dict]:
     except (OSError, ValueError, TypeError, AttributeError):
         pass
     raise InputError(
-        f"{path} is no report of exports; remove it or use another folder."
+        f"{path} is not a report of exports. Remove it, or name another folder."
     )
 
 

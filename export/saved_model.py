@@ -7,11 +7,10 @@ from pathlib import Path
 import keras
 
 from export import warmup
+from export.exportable import Exportable, describe
 from export.formats import version_folder
-from export.generator import Generator, describe
 from export.publish import publish, refuse_existing
-from export.report import Row
-from export.signatures import every
+from export.report import ExportResult
 from keras_gan.files import json_text
 
 _METADATA = Path("assets.extra", "metadata.json")
@@ -22,52 +21,48 @@ def to_saved_model(
     path: str | os.PathLike,
     version: int | None = None,
     verify: bool = True,
-) -> Row:
-    """Writes the generator as a SavedModel into the folder `path/<version>`.
+) -> ExportResult:
+    """Writes a model as a SavedModel into the folder `path/<version>`.
 
-    Its signature `serving_default` takes `latent`, float32 [batch, latent_dim], and of
-    a conditional model `label`, int64 [batch], 0 to num_classes - 1 (others count as
-    the nearest); it gives `image`, float32 [batch, *image_shape]. `sample`,
-    `sample_png` and `interpolate` are those of `export.signatures.every`.
-    `assets.extra` holds `metadata.json`, which describes it, and where
-    tensorflow-serving-api is installed a server's warm-up requests.
+    Its signatures are those of the model: see the functions of `keras_gan.serving`.
+    `serving_default` of a GAN takes `latent`, float32 [batch, latent_dim], and of a
+    conditional one `label`, int64 [batch]; it gives `image`, float32 [batch,
+    *image_shape]. `assets.extra` holds `metadata.json`, which describes the model, and
+    a server's warm-up requests if tensorflow-serving-api is installed.
 
     Args:
-        model_or_run: a `keras_gan.GAN`, or the path of a run's folder.
+        model_or_run: a model of `keras_gan`, or the path of a run's folder.
         path: folder of the model's versions; its name is the model's.
         version: number of this one, at least 1; None takes the next that is free.
         verify: run the export in a second process before it is published.
 
     Raises:
-        InputError: for a version that exists, no GAN, or weights that are not finite.
-        VerificationError: where the export differs from the model; nothing is written.
+        InputError: for a version that exists, no model, or weights that are not finite.
+        VerificationError: if the export differs from the model; nothing is written.
     """
     target = version_folder(Path(path), version)
     refuse_existing(target)
-    generator = describe(model_or_run, Path(path).resolve().name)
-    return publish("saved-model", generator, target, verify)
+    exportable = describe(model_or_run, Path(path).resolve().name)
+    return publish("saved-model", exportable, target, verify)
 
 
-signatures = every
+def check(exportable: Exportable) -> None:
+    """Accepts every model."""
 
 
-def check(generator: Generator) -> None:
-    """Accepts every generator."""
-
-
-def write(generator: Generator, path: Path) -> None:
+def write(exportable: Exportable, path: Path) -> None:
     """Writes the SavedModel into the folder `path`, unverified."""
     archive = keras.export.ExportArchive()
-    # Tracking the network as well would store every weight twice (keras #23553).
-    for name, signature in every(generator).items():
-        archive.add_endpoint(name, signature.function, signature.inputs)
+    # Tracking the networks as well would store every weight twice (keras #23553).
+    for name, signature in exportable.signatures.items():
+        archive.add_endpoint(name, signature.function, signature.tensors)
     archive.write_out(path, verbose=False)
     # TensorFlow Serving reads nothing in assets.extra, so it is free for descriptions.
     description = path / _METADATA
     description.parent.mkdir()
-    description.write_text(json_text(generator.metadata()), "utf-8")
+    description.write_text(json_text(exportable.metadata()), "utf-8")
     if warmup.installed():
-        warmup.write(generator, path)
+        warmup.write(exportable, path)
 
 
 def metadata(path: Path) -> dict:

@@ -17,6 +17,7 @@ class TritonPythonModel:
             str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
         )
         self._inputs = [value.name for value in self._session.get_inputs()]
+        self._outputs = [value.name for value in self._session.get_outputs()]
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._num_classes = json.loads(metadata["num_classes"])
 
@@ -26,9 +27,9 @@ class TritonPythonModel:
         good = [
             v for v, problem in zip(asked, problems, strict=True) if problem is None
         ]
-        images = iter(self._images(good) if good else ())
+        results = iter(self._results(good) if good else ())
         return [
-            pb_utils.InferenceResponse([pb_utils.Tensor("image", next(images))])
+            pb_utils.InferenceResponse(self._tensors(next(results)))
             if problem is None
             else pb_utils.InferenceResponse(error=pb_utils.TritonError(problem))
             for problem in problems
@@ -40,7 +41,7 @@ class TritonPythonModel:
 
     def _problem(self, values):
         """Returns why a request is refused, or None; it must not spoil its batch."""
-        if self._num_classes is None:
+        if self._num_classes is None or "label" not in self._inputs:
             return None
         label = values[self._inputs.index("label")]
         if label.min() < 0 or label.max() >= self._num_classes:
@@ -50,9 +51,13 @@ class TritonPythonModel:
             )
         return None
 
-    def _images(self, asked):
+    def _tensors(self, result):
+        return list(map(pb_utils.Tensor, self._outputs, result))
+
+    def _results(self, asked):
+        """Returns the outputs of each request."""
         columns = [np.concatenate(values) for values in zip(*asked, strict=True)]
         feed = dict(zip(self._inputs, columns, strict=True))
-        (images,) = self._session.run(["image"], feed)
         ends = np.cumsum([len(values[0]) for values in asked])
-        return np.split(images, ends[:-1])
+        made = self._session.run(self._outputs, feed)
+        return zip(*(np.split(rows, ends[:-1]) for rows in made), strict=True)

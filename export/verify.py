@@ -1,7 +1,6 @@
 """Proof that an export computes what the trained model does."""
 
 import dataclasses
-import importlib
 import io
 import json
 import os
@@ -14,57 +13,56 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from export.formats import FORMATS
-from export.generator import Generator
+from export.exportable import Exportable
 from export.precision import PRECISIONS
-from export.report import Row
+from export.report import ExportResult
 from keras_gan.files import without_pattern
+from keras_gan.serving import DEFAULT, Spec
 
-BATCH_SIZES = (1, 3, 64)
+BATCH_SIZES = (1, 3, 64)  # the last is less for large images
 
 _WORKER = Path(__file__).with_name("_worker")
 
 
-def unverified(generator: Generator, format: str, path: Path) -> Row:
-    """Returns the row of an export that nobody ran."""
+def unverified(exportable: Exportable, format: str, path: Path) -> ExportResult:
+    """Returns the result of an export that nobody ran."""
     files = [file for file in [path, *path.rglob("*")] if file.is_file()]
-    return Row(
+    return ExportResult(
         format=format,
         path=path,
         bytes=sum(file.stat().st_size for file in files),
-        parameters=generator.network.count_params(),
+        parameters=exportable.parameters,
     )
 
 
-def verified(generator: Generator, format: str, path: Path) -> Row:
-    """Returns the row of an export after running it.
+def verified(exportable: Exportable, format: str, path: Path) -> ExportResult:
+    """Returns the result of an export after running it.
 
     A fresh process that can import neither keras_gan nor Keras loads it and calls each
-    signature with 1, 3 and 64 rows; the outputs are compared with those of the Keras
-    model.
+    signature with 1, 3 and 64 rows, or 8 of large images; the outputs are compared with
+    those of the Keras model.
 
     Args:
-        generator: what was exported.
+        exportable: what was exported.
         format: name of the format.
         path: the export.
     """
-    row = unverified(generator, format, path)
+    row = unverified(exportable, format, path)
 
     def failed(problem):
         return dataclasses.replace(row, passed=False, problem=problem)
 
-    signatures = importlib.import_module(FORMATS[format].module).signatures(generator)
-    inputs = {
-        name: signature.examples(generator, max(BATCH_SIZES))
-        for name, signature in signatures.items()
-    }
+    signatures = exportable.signatures
+    most = min(signature.most_rows for signature in signatures.values())
+    sizes = [min(size, most) for size in BATCH_SIZES]
+    inputs = {name: each.examples(sizes[-1]) for name, each in signatures.items()}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
         np.savez(
             arrays[0],
             **{f"{s}/{name}": x for s in inputs for name, x in inputs[s].items()},
         )
-        process = _run_worker(format, path, *arrays)
+        process = _run_worker(format, path, *arrays, sizes)
         if process.returncode != 0:
             lines = process.stderr.strip().splitlines() or ["no message"]
             return failed(f"it does not run: {lines[-1]}")
@@ -77,42 +75,41 @@ def verified(generator: Generator, format: str, path: Path) -> Row:
     stored_values = outcome.pop("stored_values", 0)
     if stored_values > row.parameters:
         return failed(
-            f"it stores {stored_values} values of weights where the generator has "
+            f"it stores {stored_values} values of weights where the model has "
             f"{row.parameters}"
         )
-    return dataclasses.replace(
-        row, **_compared(generator, signatures, inputs, outputs), **outcome
-    )
+    precision = exportable.options.precision
+    compared = _compared(signatures, precision, inputs, outputs, sizes)
+    return dataclasses.replace(row, **compared, **outcome)
 
 
-def tolerance(generator: Generator, output: str, expected: np.ndarray) -> float:
+def tolerance(spec: Spec, precision: str, expected: np.ndarray) -> float:
     """Returns the largest difference from the model that an output may have.
 
-    That of images is in parts of half their range, or of the largest value where they
-    have none, and in grey levels for uint8.
+    It is in the output's own unit, or in parts of half its range, or of the largest
+    value if it has none; for uint8 it is in grey levels.
 
     Args:
-        generator: what was exported.
-        output: its name, such as "image" or "latent".
+        spec: of the output.
+        precision: of the export's weights.
         expected: what the model gives.
     """
-    accepted = PRECISIONS[generator.form.precision].tolerance
+    accepted = PRECISIONS[precision].tolerance
     if expected.dtype == "uint8":
         # A value halfway between two levels may be rounded either way.
         return max(1.0, np.ceil(accepted * 255 / 2))
-    if output != "image":
-        return accepted
-    if generator.value_range is None:
+    if spec.unit is not None:
+        return accepted * spec.unit
+    if spec.pixels is None:
         return accepted * float(np.abs(expected).max())
-    low, high = generator.value_range
-    return accepted * (high - low) / 2
+    return accepted * (spec.pixels.high - spec.pixels.low) / 2
 
 
-def _run_worker(format, path, *arrays):
-    sizes = ",".join(str(size) for size in BATCH_SIZES)
+def _run_worker(format, path, inputs, outputs, sizes=BATCH_SIZES):
+    sizes = ",".join(map(str, sizes))
     with without_pattern(path) as readable:
         return subprocess.run(
-            [sys.executable, _WORKER, format, readable, *arrays, sizes],
+            [sys.executable, _WORKER, format, readable, inputs, outputs, sizes],
             capture_output=True,
             text=True,
             env={
@@ -133,16 +130,19 @@ def _search_path():
     return os.pathsep.join(p for p in sys.path if Path(p).resolve() not in hidden)
 
 
-def _compared(generator, signatures, inputs, outputs):
-    """Returns what `Row` says about the outputs, which are named as the worker's."""
+def _compared(signatures, precision, inputs, outputs, sizes):
+    """Returns what a result says about the outputs, named as the worker's are."""
     problems, largest = [], {}
-    for output, expected in _expected(signatures, inputs).items():
-        found = [_decoded(outputs.get(f"{output}/{size}")) for size in BATCH_SIZES]
+    shown = f"{DEFAULT}/{next(iter(signatures[DEFAULT].outputs))}"
+    for output, expected in _expected(signatures, inputs, sizes).items():
+        found = [_decoded(outputs.get(f"{output}/{size}")) for size in sizes]
         differences = list(map(_difference, found, expected))
         alone = _difference(found[0], found[-1][:1])
-        accepted = tolerance(generator, output.split("/")[1], expected[-1])
-        if output == "serving_default/image":
-            image, image_alone, image_accepted = differences, alone, accepted
+        signature, name = output.split("/")
+        spec = signatures[signature].outputs[name]
+        accepted = tolerance(spec, precision, expected[-1])
+        if output == shown:
+            of_shown, shown_alone, shown_accepted = differences, alone, accepted
         largest[output] = float(np.max(differences))
         # Written so that NaN is a problem too.
         if not largest[output] <= accepted:
@@ -157,24 +157,24 @@ def _compared(generator, signatures, inputs, outputs):
             )
     return {
         "passed": not problems,
-        "tolerance": _finite(image_accepted),
-        "largest_difference": _finite(largest["serving_default/image"]),
+        "tolerance": _finite(shown_accepted),
+        "largest_difference": _finite(largest[shown]),
         "differences": {
             str(size): _finite(value)
-            for size, value in zip(BATCH_SIZES, image, strict=True)
+            for size, value in zip(sizes, of_shown, strict=True)
         },
-        "alone_difference": _finite(image_alone),
+        "alone_difference": _finite(shown_alone),
         "outputs": {name: _finite(value) for name, value in largest.items()},
         "problem": problems[0] if problems else None,
     }
 
 
-def _expected(signatures, inputs):
+def _expected(signatures, inputs, sizes):
     """Returns the model's own outputs, one for each batch size, by SIGNATURE/OUTPUT."""
     expected = {}
     for name, signature in signatures.items():
-        for size in BATCH_SIZES:
-            rows = [tf.constant(inputs[name][s.name][:size]) for s in signature.inputs]
+        for size in sizes:
+            rows = [tf.constant(inputs[name][key][:size]) for key in signature.inputs]
             with tf.device("/CPU:0"):
                 made = signature.function(*rows)
             for output, values in made.items():

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import warnings
 import weakref
+from collections import Counter
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from keras_gan.errors import InputError, first_line
 from keras_gan.files import without_pattern, write_whole
+from keras_gan.models import averaging
 from keras_gan.ownership import mark_restored
 
 # Of each model and folder: the steps that it saved there or was restored past, and
@@ -91,7 +93,7 @@ class CheckpointFolder:
                         keras.ops.convert_to_numpy(variable),
                         reader.get_tensor(f"{name}/{i}/.ATTRIBUTES/VARIABLE_VALUE"),
                     )
-                    for name in ("step", "generator", "discriminator")
+                    for name in ("step", *self._model.networks())
                     for i, variable in enumerate(state[name])
                 )
             except Exception:  # damage comes as many kinds, a missing name as another
@@ -158,7 +160,7 @@ class CheckpointFolder:
             path = self._path(step)
             try:
                 with self._readable(path) as readable:
-                    _read_all(readable)
+                    saved = _read_all(readable)
             except Exception as error:
                 problems.append(f"{path} ({first_line(error)})")
                 warnings.warn(
@@ -167,14 +169,17 @@ class CheckpointFolder:
                 )
                 known[step] = False
                 continue
+            self._refuse_other(path, saved)
             try:
-                # What the model has must be in the file; the file may hold more.
+                # `also` may name fewer variables than the file holds.
                 with self._readable(path) as readable:
                     status = self._checkpoint.read(readable).expect_partial()
                 status.assert_existing_objects_matched()
             except (AssertionError, ValueError) as error:
                 raise InputError(
-                    f"checkpoint {path} belongs to another model: {first_line(error)}."
+                    f"checkpoint {path} belongs to another model: {first_line(error)}. "
+                    "Build and compile the model as it was when the checkpoint was "
+                    "saved, or name another folder."
                 ) from error
             known.update((earlier, True) for earlier in steps if earlier <= step)
             self._known_steps().update(known)
@@ -183,9 +188,34 @@ class CheckpointFolder:
         if problems:
             raise InputError(
                 f"no checkpoint in {self._directory} can be read: "
-                f"{'; '.join(problems)}."
+                f"{'; '.join(problems)}. Put back a copy of one, or train from the "
+                "start in another folder."
             )
         return None
+
+    def _refuse_other(self, path, saved):
+        """Raises InputError if a checkpoint holds more or fewer variables of a part.
+
+        TensorFlow drops without a word what the model lacks.
+        """
+        state = self._model.training_state()
+        has = Counter({name: len(variables) for name, variables in state.items()})
+        for name in {*saved, *has}:
+            if averaging.is_average(name) and (saved[name] > 0) != (has[name] > 0):
+                raise InputError(
+                    averaging.mismatch(f"checkpoint {path}", saved[name] > 0, name)
+                )
+        # A variable that two parts share is saved once, under one of their names.
+        if sum(saved[name] for name in state) == len(
+            {id(variable) for variables in state.values() for variable in variables}
+        ):
+            return
+        other = next(name for name, count in has.items() if saved[name] != count)
+        raise InputError(
+            f"checkpoint {path} belongs to another model: it holds {saved[other]} "
+            f"variables of {other}, and this model has {has[other]}. Build and compile "
+            "the model as it was when the checkpoint was saved, or name another folder."
+        )
 
     @contextlib.contextmanager
     def _readable(self, path):
@@ -212,12 +242,17 @@ def other_training(directory: str | os.PathLike, steps: list[int], now: int) -> 
 def _read_all(path):
     """Reads a checkpoint from end to end, which proves its checksums.
 
+    Returns:
+        How many variables each part of the state has in it.
+
     Damage comes as many kinds of exceptions, some of which `restore` also raises where
     a whole checkpoint is of another model.
     """
     reader = tf.train.load_checkpoint(path)
-    for name in reader.get_variable_to_shape_map():
+    names = reader.get_variable_to_shape_map()
+    for name in names:
         reader.get_tensor(name)
+    return Counter(name.partition("/")[0] for name in names)
 
 
 def restore_newest(

@@ -2,7 +2,10 @@
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
+
+import keras
 
 from keras_gan.errors import InputError
 
@@ -48,3 +51,53 @@ def interval(name: str, value: Any) -> tuple[float, float]:
             "below high."
         )
     return low, high
+
+
+def fraction(name: str, value) -> float:
+    """Returns a number between 0 and 1, both excluded.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if not (isinstance(value, numbers.Real) and 0 < value < 1):
+        raise InputError(
+            f"{name} is {value!r}; it must be a number between 0 and 1, or None."
+        )
+    return value
+
+
+def one_of(name: str, value, accepted: Sequence[str]) -> str:
+    """Returns a value that is one of those accepted.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        accepted: the names.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if value not in accepted:
+        raise InputError(f"{name} is {value!r}. Use one of: {', '.join(accepted)}.")
+    return value
+
+
+def network(name: str, value) -> keras.Model:
+    """Returns a Keras model.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if not isinstance(value, keras.Model):
+        raise InputError(
+            f"{name} is a {type(value).__name__}; it must be a keras.Model."
+        )
+    return value

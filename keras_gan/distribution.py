@@ -139,6 +139,20 @@ def watched() -> Iterator[None]:
         ) from error
 
 
+# Traced once: TensorFlow never forgets a collective operation, and warns of functions
+# that are traced again and again.
+@functools.cache
+def _gathering(strategy, count):
+    """Returns the function that gathers so many numbers of each worker."""
+
+    @tf.function(input_signature=[tf.TensorSpec((count,), "int64")])
+    def gather(numbers):
+        rows = strategy.run(lambda: numbers[tf.newaxis])
+        return strategy.gather(rows, axis=0)
+
+    return gather
+
+
 @functools.cache
 def workers_of(strategy: tf.distribute.Strategy) -> "Workers":
     """Returns the workers of a strategy, made once."""
@@ -165,19 +179,14 @@ class Workers:
             0,
         )
 
-        # Traced once: a collective operation that is new each time is never forgotten.
-        @tf.function(reduce_retracing=True)
-        def gather(numbers):
-            rows = strategy.run(lambda: numbers[tf.newaxis])
-            return strategy.gather(rows, axis=0)
-
-        self._gather = gather
+        self._strategy = strategy
 
     def gather(self, *numbers: int) -> np.ndarray:
         """Returns the numbers that each worker gives, int64 [workers, numbers]."""
         if self.count == 1:
             return np.array([numbers])
-        rows = self._gather(tf.constant(numbers, "int64")).numpy()
+        gather = _gathering(self._strategy, len(numbers))
+        rows = gather(tf.constant(numbers, "int64")).numpy()
         return rows[:: len(rows) // self.count]  # all replicas of a worker are alike
 
     @contextlib.contextmanager

@@ -23,6 +23,18 @@ class RunError(Exception):
     """
 
 
+def sentence(error: InputError | RunError | OSError) -> str:
+    """Returns what a command says of an error: an exception's own sentence, or a path.
+
+    Args:
+        error: what ended the command. The system raises OSError for a path that is too
+            long, or that this user may not read or write.
+    """
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}; name another path."
+    return str(error)
+
+
 def first_line(error: BaseException) -> str:
     """Returns the first line of what an exception says, or its name if it is silent."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")

@@ -101,19 +101,28 @@ def json_text(content: object) -> str:
 
 
 def require_folder(path: pathlib.Path) -> None:
-    """Checks before the work that a folder to write can be at a path that a user gave.
+    """Checks before the work that a user's path can be a folder to write to.
 
     Raises:
-        InputError: where it is a file, or no path, such as one that is too long.
+        InputError: if it is a file, lies within one, may not be written, or is no path,
+            such as one that is too long.
     """
+    remedy = "Name another folder with --out."
     try:
-        is_file = path.exists() and not path.is_dir()
+        path.exists()
+        found = next(p for p in (path, *path.absolute().parents) if p.exists())
     except OSError as error:
         raise InputError(
-            f"{path} cannot be a folder to write to: {error.strerror}."
+            f"{path} cannot be a folder to write to: {error.strerror}. {remedy}"
         ) from error
-    if is_file:
-        raise InputError(f"{path} is a file; a folder is accepted.")
+    if not found.is_dir():
+        raise InputError(
+            f"{path} cannot be a folder to write to: {found} is a file. {remedy}"
+        )
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{path} cannot be written: you may not write to {found}. {remedy}"
+        )
 
 
 def write_all(
@@ -138,7 +147,7 @@ def write_all(
             write_whole(path, content)
     except OSError as error:
         raise InputError(
-            f"{folder} cannot be written: {error.strerror}; name another folder with "
+            f"{folder} cannot be written: {error.strerror}. Name another folder with "
             "--out."
         ) from error
     return paths

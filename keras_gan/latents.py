@@ -1,6 +1,7 @@
 """Latent vectors: the distribution they come from, and the ways between two of them."""
 
 import dataclasses
+import reprlib
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,17 @@ class Prior:
 
     Raises:
         InputError: for another distribution.
+
+    Example:
+
+    ```python
+    import tensorflow as tf
+    from keras_gan.latents import Prior
+
+    prior = Prior(100, "uniform", bounds=(-1, 1))
+    latent = prior.draw(16, seed=tf.constant([1, 0], "int64"))
+    assert latent.shape == (16, 100)
+    ```
     """
 
     dim: int
@@ -49,6 +61,30 @@ class Prior:
             return seeding.normal(shape, seed)
         low, high = self.bounds
         return low + (high - low) * seeding.uniform(shape, seed)
+
+    def checked(self, latent) -> np.ndarray:
+        """Returns given vectors as float32 [count, dim].
+
+        Args:
+            latent: finite numbers [count, dim]: a tensor, an array or lists.
+
+        Raises:
+            InputError: for anything else.
+        """
+        try:
+            latent = np.asarray(latent).astype("float32")
+        except (TypeError, ValueError):
+            raise InputError(
+                f"latent is {reprlib.repr(latent)}; it must be numbers of shape "
+                f"(count, {self.dim})."
+            ) from None
+        if latent.ndim != 2 or latent.shape[1] != self.dim or not len(latent):
+            raise InputError(
+                f"latent has the shape {latent.shape}; it must be (count, {self.dim})."
+            )
+        if not np.isfinite(latent).all():
+            raise InputError("latent holds NaN or infinite values; give finite ones.")
+        return latent
 
     def from_seeds(self, seeds: tf.Tensor, truncation: tf.Tensor) -> tf.Tensor:
         """Returns vectors that are each drawn from a seed of their own.

@@ -14,6 +14,7 @@ import pathlib
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -22,6 +23,8 @@ OTHER_BACKEND = (
     "keras_gan trains with TensorFlow and Keras uses {}; set the environment variable "
     "KERAS_BACKEND to tensorflow."
 )
+# They would end a run early; Keras cannot be imported where one is no number.
+_KERAS_LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
 _SEVERITIES = b"IWEF"  # information, warning, error, fatal
 _LOGGED = re.compile(
     rb"(?:\d{4}-\d\d-\d\d [\d:.]+: ([IWEF]) |([IWEF])\d{4} [\d:.]+ +\d+ )\S+:\d+\] "
@@ -69,7 +72,8 @@ def prepared() -> Iterator[None]:
     what nobody can read any more, in a closed pipe or terminal, is dropped.
 
     Settings of the user that other programs read do not reach the training: the backend
-    of Matplotlib, and Keras's backend, float type, epsilon and image format.
+    of Matplotlib, Keras's backend, float type, epsilon, image format and limits of
+    epochs, and a wish of Python's that warnings are errors.
 
     TensorFlow logs what TF_CPP_MIN_LOG_LEVEL says. Where it is not set, errors are
     shown on a machine with an NVIDIA GPU, and nothing on others, where TensorFlow
@@ -82,9 +86,12 @@ def prepared() -> Iterator[None]:
         yield
         return
     _open_standard_streams()
+    _keep_warnings_from_being_errors()
     os.environ.pop("MPLBACKEND", None)  # figures are drawn with Agg
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    for name in _KERAS_LIMITS:
+        os.environ.pop(name, None)
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         print(
             f"KERAS_BACKEND is {backend}; this command uses tensorflow, the only "
@@ -96,12 +103,39 @@ def prepared() -> Iterator[None]:
         "TF_CPP_MIN_LOG_LEVEL", "2" if has_nvidia_gpu() else "3"
     )
     with _quiet_stderr(int(level) if level.isdigit() else 0):
+        keras = _import_keras()
         yield
-    import keras
-
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
     keras.config.set_image_data_format("channels_last")
+
+
+def _keep_warnings_from_being_errors():
+    """Ignores `PYTHONWARNINGS=error` and `-W error`, which are meant for tests.
+
+    The libraries of the project warn of what they themselves use.
+    """
+    if any(action == "error" for action, *_ in warnings.filters):
+        kept = [entry for entry in warnings.filters if entry[0] != "error"]
+        warnings.filters[:] = kept
+        warnings.simplefilter("default", append=True)  # tells Python of the change
+        os.environ.pop("PYTHONWARNINGS", None)  # of the processes that it starts
+
+
+def _import_keras():
+    """Returns Keras, or ends the command with a sentence if it cannot be imported."""
+    try:
+        import keras
+    except (AttributeError, OSError, TypeError, ValueError) as error:
+        home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
+        print(
+            f"error: Keras cannot be imported ({type(error).__name__}: {error}). It "
+            f"reads its settings in {os.path.join(home, 'keras.json')}: correct them "
+            "or delete the file.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    return keras
 
 
 def _import_matplotlib():

@@ -89,6 +89,7 @@ class Run:
             InputError: where there is none, or its `config.json` was edited.
         """
         path = pathlib.Path(path)
+        _require_utf8(path)
         try:
             config = json.loads((path / "config.json").read_bytes())
             _refuse_edited(path, config)
@@ -97,13 +98,26 @@ class Run:
                 path, config["recipe"], recipe, config["data"], config["versions"]
             )
         except FileNotFoundError:
+            what = "holds no config.json" if path.exists() else "does not exist"
             raise InputError(
-                f"{path} holds no run: there is no config.json; a folder that train.py "
-                "wrote is accepted."
+                f"{path} is not the folder of a run: it {what}. Name a folder that "
+                "train.py wrote, such as runs/digits."
             ) from None
-        except (KeyError, TypeError, NotADirectoryError, *NOT_JSON) as error:
+        except NotADirectoryError:
             raise InputError(
-                f"{path / 'config.json'} cannot be read as a run's: {error}."
+                f"{path} is a file. Name the folder of a run, which train.py wrote, "
+                "such as runs/digits."
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"{path / 'config.json'} cannot be read: {error.strerror}. Name a "
+                "folder that train.py wrote and you may read."
+            ) from error
+        except (KeyError, TypeError, AttributeError, *NOT_JSON) as error:
+            raise InputError(
+                f"{path / 'config.json'} cannot be read as a run's ({error!r}). Put "
+                f"back a whole copy, such as {_copy_of_config(path)}, or name the "
+                "folder of another run."
             ) from error
 
     @contextlib.contextmanager
@@ -125,8 +139,8 @@ class Run:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(
-                    f"another process is training in {self.path}; wait for its end, or "
-                    "name another folder with --run-dir."
+                    f"another process is training in {self.path}. Wait until it ends, "
+                    "or name another folder with --run-dir."
                 ) from None
             yield
 
@@ -155,7 +169,8 @@ class Run:
 
     def _unwritable(self, error):
         return InputError(
-            f"{self.path} cannot be written: {error.strerror}; name another folder."
+            f"{self.path} cannot be written: {error.strerror}. Mend that, or name "
+            "another folder with --run-dir."
         )
 
     def resumed_with(self, changes: dict) -> "Run":
@@ -171,9 +186,10 @@ class Run:
         for name, value in changes.items():
             if name not in accepted and value != getattr(self.recipe, name, None):
                 raise InputError(
-                    f"{name} is {value!r} and the run in {self.path} has "
-                    f"{getattr(self.recipe, name, None)!r}; a resumed run can only "
-                    f"change {', '.join(accepted)}."
+                    f"{name} is {value!r}, and the run in {self.path} has "
+                    f"{getattr(self.recipe, name, None)!r}. A resumed run can change "
+                    f"only {', '.join(accepted)}: leave {name} out, or begin "
+                    "another run with --run-dir."
                 )
         # Skip unchanged settings: overriding one resets the settings that depend on it.
         changes = {n: value for n, value in changes.items() if n in accepted}
@@ -271,8 +287,8 @@ class Run:
         names, count = self.data["class_names"], self.data["num_classes"]
         if count is None:
             raise InputError(
-                f"the run in {self.path} has no classes; labels are for a run of "
-                "train.py --conditional."
+                f"the run in {self.path} has no classes, as it was trained without "
+                "--conditional. Leave the labels out."
             )
         return [self._label(str(text), names, count) for text in classes]
 
@@ -285,13 +301,36 @@ class Run:
         if names:
             known = f"{listed(names)}, and {known}"
         raise InputError(
-            f"the run in {self.path} has no class {text!r}. Its classes are {known}."
+            f"the run in {self.path} has no class {text!r}. Give one of {known}."
             f"{did_you_mean(text, names)}"
         )
 
     def build(self):
         """Returns a compiled model with this run's settings and new weights."""
         return self.recipe.build(self.data)
+
+    def load(self, best: bool = False):
+        """Returns the `GAN` of this run, compiled, with its newest checkpoint.
+
+        Args:
+            best: take the best model by the run's measure instead.
+
+        Raises:
+            InputError: if there is no checkpoint yet.
+        """
+        from keras_gan.checkpoints import restore_newest
+
+        gan = self.build()
+        folder = self.path / ("best" if best else "checkpoints")
+        if restore_newest(gan, folder) is None:
+            advice = (
+                "Leave --best out; only a run that measures its images while it trains "
+                "(--evaluate-steps) keeps its best model."
+                if best
+                else f"Train it first: train.py --resume --run-dir {self.path}."
+            )
+            raise InputError(f"{folder} has no checkpoint. {advice}")
+        return gan
 
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
@@ -370,9 +409,19 @@ def _refuse_edited(path, config):
         ):
             raise InputError(
                 f"{path / 'config.json'} was edited: {name} is {now.get(name)!r}, and "
-                f"{before.get(name)!r} belongs to the checkpoints; put it back, or "
+                f"{before.get(name)!r} belongs to the checkpoints. Put it back, or "
                 "begin another run."
             )
+
+
+def _require_utf8(path):
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{str(path)!r} is not a name in UTF-8, which TensorFlow needs. Name "
+            "another folder, or set the environment variable LC_ALL to C.UTF-8."
+        ) from None
 
 
 def require_free(path: pathlib.Path) -> None:
@@ -381,14 +430,15 @@ def require_free(path: pathlib.Path) -> None:
     What a run leaves that never began does not count.
 
     Raises:
-        InputError: where it holds something.
+        InputError: if it holds something, or its name is not one for TensorFlow.
     """
+    _require_utf8(path)
     left = {_LOCK, _BAD_IMAGES}
     if path.exists() and (
         not path.is_dir() or {file.name for file in path.iterdir()} - left
     ):
         raise InputError(
-            f"{path} exists already; add --resume to go on with a run, or name another "
+            f"{path} exists already. Add --resume to go on with a run, or name another "
             "folder with --run-dir."
         )
 
@@ -401,18 +451,6 @@ def load(path, best: bool = False):
         best: take the best model by the run's measure instead.
 
     Raises:
-        InputError: where there is no run or it has no checkpoint yet.
+        InputError: if there is no run or it has no checkpoint yet.
     """
-    from keras_gan.checkpoints import restore_newest
-
-    run = Run.open(path)
-    gan = run.build()
-    folder = run.path / ("best" if best else "checkpoints")
-    if restore_newest(gan, folder) is None:
-        advice = (
-            "a run that was begun with --evaluate-steps keeps its best model there"
-            if best
-            else "train.py --resume goes on with it"
-        )
-        raise InputError(f"{folder} has no checkpoint yet; {advice}.")
-    return gan
+    return Run.open(path).load(best)

@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import sys
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, sentence
 
 
 def main(arguments=None, prog="python -m keras_gan.sample") -> int:
@@ -29,8 +29,8 @@ def main(arguments=None, prog="python -m keras_gan.sample") -> int:
     options = parser.parse_args(arguments)
     try:
         count = sample(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(f"{count} samples in {options.out}")
     return 0
@@ -41,21 +41,28 @@ def sample(options) -> int:
     out = pathlib.Path(options.out)
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise InputError(
-            f"--out is {options.out}; a name ending in .png, .jpg or .webp is accepted."
+            f"--out is {options.out}. Give a name that ends in .png, .jpg or .webp."
         )
     if not out.absolute().parent.is_dir():
-        raise InputError(f"--out is {options.out}; its folder does not exist.")
+        raise InputError(
+            f"--out is {options.out}, and {out.parent} is not a folder. Make it, or "
+            "name another."
+        )
+    if out.is_dir():
+        raise InputError(
+            f"--out is {options.out}, which is a folder. Name a file to write."
+        )
 
     import numpy as np
 
     from keras_gan import pictures, runs
 
-    gan = runs.load(options.run, options.best)
     run = runs.Run.open(options.run)
+    gan = run.load(options.best)
     drawing = pictures.drawing_of(gan, class_names=run.data.get("class_names"))
     count = drawing.count if options.count is None else options.count
     if count < 1:
-        raise InputError(f"--count is {count}; it must be at least 1.")
+        raise InputError(f"--count is {count}. Give a whole number from 1 up.")
     if options.labels:
         labels = np.resize(run.labels(options.labels), count)
     else:
@@ -65,7 +72,7 @@ def sample(options) -> int:
         pictures.save(drawing.draw(samples, labels), out)
     except (OSError, ValueError) as error:  # what this kind of file cannot hold, too
         raise InputError(
-            f"--out is {out}, which cannot be written: {error}."
+            f"--out is {out}, which cannot be written: {error}. Name another file."
         ) from error
     return count
 

@@ -29,6 +29,8 @@ from keras_gan.recipes import Recipe, name_of
 
 MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
 FINAL_MEASURES = ("kernel_distance", *MEASURES)  # the first one takes seconds
+# What follows training, in times of the imports: both grow on a busy machine.
+MODEL_IMPORTS, MEASURES_IMPORTS = 0.25, 2
 MOST_BAD_IMAGES = 0.05  # of all; if more are unreadable, the folder is probably wrong
 
 
@@ -137,15 +139,26 @@ def train(
                 if not resume:
                     runs.require_free(path)  # nobody else began there meanwhile
                 write_beginning(run, images)
-        if workers.chief:
-            print(what_follows(real, afterwards, imports), flush=True)
+
+        def announce(ended_at=None):
+            rest = what_follows(real, afterwards, imports)
+            if ended_at is not None:
+                print(
+                    f"{run.recipe_name}: the run in {path} ended at step {ended_at}; "
+                    "to train on, give more --steps, --epochs or --minutes. Now follow "
+                    f"{rest}",
+                    flush=True,
+                )
+                return
+            print(f"after training follow {rest}", flush=True)
             # The precision of a resumed run cannot change.
             if not resume and precision.worth_measuring(recipe, images.shape):
                 line = precision.advice(model)
                 if line is not None:
                     print(line, flush=True)
+
         try:
-            signal = fit(run, model, images, real, workers)
+            signal = fit(run, model, images, real, workers, announce)
             trained = dataclasses.replace(trained, signal=signal)
             # Wait for the chief to finish saving: a worker that exits early looks like
             # a crash to it.
@@ -199,13 +212,15 @@ def what_follows(real, afterwards, imports) -> str:
         afterwards: `Afterwards` of the run, or None.
         imports: seconds that the imports of this process took.
     """
-    parts, seconds = ["model.keras"], imports / 4
+    parts, times = ["model.keras"], MODEL_IMPORTS
     if real is not None:
         parts.append("measures")
+        times += MEASURES_IMPORTS
+    seconds = times * imports
     if afterwards is not None:
         parts.append(afterwards.words)
         seconds += afterwards.seconds
-    return f"after training follow {', '.join(parts)}: about {rounded(seconds)}"
+    return f"{', '.join(parts)}: about {rounded(seconds)}"
 
 
 def rounded(seconds: float) -> str:
@@ -216,8 +231,20 @@ def rounded(seconds: float) -> str:
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
-def fit(run, model, images, real, workers) -> int | None:
-    """Trains from the newest checkpoint on; returns the signal that ended it."""
+def fit(
+    run, model, images, real, workers, announce=lambda ended_at=None: None
+) -> int | None:
+    """Trains from the newest checkpoint on; returns the signal that ended it.
+
+    Args:
+        run: the run.
+        model: its model, compiled.
+        images: what it trains on.
+        real: images to measure with, or None.
+        workers: `Workers` of the model's strategy.
+        announce: function that says what comes; it takes the step at which the run has
+            already ended, or nothing if it has not.
+    """
     recipe = run.recipe
     epoch_steps = images.steps_per_epoch(recipe.examples_per_step)
     total_steps = recipe.steps or (recipe.epochs and recipe.epochs * epoch_steps)
@@ -231,15 +258,18 @@ def fit(run, model, images, real, workers) -> int | None:
         recipe.initialize(model, images)
     step = callbacks.steps_taken(model)
     workers.check_same(f"the newest checkpoint in {run.path}", step)
+    if stop.reached(step):
+        if workers.chief:
+            announce(step)
+        return None
     if workers.chief:
+        announce()
         print(
             f"{run.recipe_name}: {len(images)} images of "
             f"{'x'.join(map(str, images.shape))}, {epoch_steps} steps an epoch, "
             f"from step {step}, in {run.path}",
             flush=True,
         )
-    if stop.reached(step):
-        return None
     model.steps_per_execution = recipe.steps_at_a_time(epoch_steps, total_steps, step)
     signals = callbacks.StopOnSignal()
     guard = callbacks.DivergenceGuard(

@@ -8,7 +8,7 @@ import time
 
 DEFAULT = "digits"  # the recipe of a newcomer
 SIGNAL_EXIT = 128
-EXPORT_IMPORTS = 1.5  # time of the default exports, in times of the imports
+EXPORT_IMPORTS = 2  # time of the default exports, in times of the imports
 
 
 def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
     # All imports of this project are inside functions: they take seconds, for which
     # --help should not wait.
     try:
-        from keras_gan.errors import InputError, RunError
+        from keras_gan.errors import InputError, RunError, sentence
 
         try:
             if options.list:
@@ -50,8 +50,8 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
             else:
                 recipe = run.resumed_with(settings).recipe
             return train(recipe, path, name, options, began)
-        except (InputError, RunError) as error:
-            print(f"error: {error}", file=sys.stderr)
+        except (InputError, RunError, OSError) as error:
+            print(f"error: {sentence(error)}", file=sys.stderr)
             return 1 if isinstance(error, RunError) else 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

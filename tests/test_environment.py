@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import process
+from export import __main__ as export
+from keras_gan import process, sample
+from keras_gan.evaluate import __main__ as evaluate
+from keras_gan.experiments import __main__ as experiments
 
 ROOT = pathlib.Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden" / "run"
 SETTINGS = [
     *("digits", "--image-size", "8", "--base-filters", "4", "--latent-dim", "8"),
     *("--steps", "3", "--deterministic", "--no-export"),
@@ -37,7 +41,10 @@ def hostile(folder):
         "COLUMNS": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "HOME": "/nowhere",
+        "KERAS_BACKEND": "",
         "KERAS_HOME": str(folder / "keras"),
+        "KERAS_MAX_EPOCHS": "none",
+        "KERAS_MAX_STEPS_PER_EPOCH": "1",
         "LANG": "de_DE",
         "LC_ALL": "C",
         "MATPLOTLIBRC": str(folder / "matplotlibrc"),
@@ -47,6 +54,7 @@ def hostile(folder):
         "PYTHONIOENCODING": "ascii",
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "PYTHONUTF8": "0",
+        "PYTHONWARNINGS": "error",
         "TERM": "dumb",
         "TF_USE_LEGACY_KERAS": "1",
         "TMPDIR": "/nowhere/tmp",
@@ -74,6 +82,7 @@ def test_a_hostile_environment_changes_nothing(train, tmp_path, deterministic):
         cwd=there,
         capture_output=True,
         stdin=subprocess.DEVNULL,
+        umask=0o077,
     )
     errors = result.stderr.decode()
     assert (result.returncode, errors) == (0, "")
@@ -85,6 +94,65 @@ def test_a_hostile_environment_changes_nothing(train, tmp_path, deterministic):
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     for name in ("evaluation.json", "samples/step_00000003.png", "metrics.csv"):
         assert (there / "run" / name).read_bytes() == (here / name).read_bytes()
+
+
+def test_settings_that_keras_cannot_read_are_one_sentence(tmp_path):
+    (tmp_path / "keras.json").write_text('{"floatx": "bfloat16"}')
+    result = subprocess.run(
+        [sys.executable, "-m", "keras_gan.sample", "run"],
+        env={
+            **os.environ,
+            "KERAS_HOME": str(tmp_path),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: Keras cannot be imported (ValueError: Invalid `flo")
+    assert str(tmp_path / "keras.json") in line
+
+
+LONG = 300 * "x"
+TOO_LONG = {
+    "a new run": ("train", "ring", "--run-dir", LONG),
+    "a run to resume": ("train", "--resume", "--run-dir", LONG),
+    "a folder": ("train", "--data", f"folder:{LONG}", "--run-dir", "RUN"),
+    "a file": ("train", "--data", f"npz:{LONG}", "--run-dir", "RUN"),
+    "weights": ("train", "--features", f"inception:{LONG}", "--run-dir", "RUN"),
+    "sample": (sample, LONG),
+    "sample to": (sample, "GOLDEN", "--out", f"{LONG}.png"),
+    "evaluate": (evaluate, LONG),
+    "evaluate to": (evaluate, "GOLDEN", "--out", LONG),
+    "experiments": (experiments, "nearest", LONG),
+    "export": (export, LONG, "--out", "RUN"),
+    "export to": (export, "GOLDEN", "--out", LONG),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LONG)
+def test_a_name_that_is_too_long_is_one_sentence(name, train, tmp_path, capsys):
+    command, *arguments = TOO_LONG[name]
+    places = {"RUN": str(tmp_path / "run"), "GOLDEN": str(GOLDEN)}
+    arguments = [places.get(argument, argument) for argument in arguments]
+    assert (train if command == "train" else command).main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and LONG in line
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["begin", "resume", "sample"])
+def test_a_run_whose_name_is_not_utf8_is_refused(command, train, capsys):
+    run = os.fsdecode(b"r\xff")
+    code = {
+        "begin": lambda: train.main(["ring", "--run-dir", run]),
+        "resume": lambda: train.main(["--resume", "--run-dir", run]),
+        "sample": lambda: sample.main([run]),
+    }[command]()
+    assert code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and "not a name in UTF-8" in line
 
 
 LOGGED = {

@@ -15,7 +15,7 @@ from packaging.version import Version
 from PIL import Image
 
 import export
-from export import generator as export_generator
+from export import exportable
 from keras_gan import DCGAN, datasets, first_safe
 from keras_gan.errors import InputError
 
@@ -85,7 +85,8 @@ def read_pictures(folder, gan):
 
 def read_a_model(folder, gan):
     gan.save(folder / "gan.keras")
-    assert export_generator.describe(folder / "gan.keras", "name").latent_dim == 4
+    read = exportable.describe(folder / "gan.keras", "name")
+    assert read.default.facts["latent_dim"] == 4
 
 
 def read_an_onnx_file(folder, gan):
@@ -128,6 +129,6 @@ def test_versions_are_those_of_the_environment():
 
 def test_operations_that_the_onnx_package_lacks(tmp_path, gan, monkeypatch):
     monkeypatch.setattr(onnx.defs, "onnx_opset_version", lambda: 22)
-    with pytest.raises(InputError, match=r"opset is 26 .* up to opset 22"):
+    with pytest.raises(InputError, match=r"opset is 26, .* up to opset 22"):
         export.to_onnx(gan, tmp_path / "gan.onnx", opset=26)
     assert not list(tmp_path.iterdir())

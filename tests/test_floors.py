@@ -11,8 +11,10 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [
     "errors first_safe ownership precision process seeding settings version",
     "checks distribution files latents losses metrics networks optimizers transparency",
-    "checkpoints datasets epoch_table models pictures theory",
-    "features",
+    "pixels",
+    "serving",
+    "datasets epoch_table models pictures theory",
+    "checkpoints features",
     "evaluators",
     "recipes",
     "runs",

@@ -16,7 +16,7 @@ import keras
 import pytest
 
 import keras_gan
-from keras_gan.models.gan import _MeanOverEpoch
+from keras_gan.models.base import _MeanOverEpoch
 from keras_gan.networks.layers import (
     ConcatenateLabel,
     Dropout,

@@ -310,7 +310,9 @@ def test_existing_run_is_not_touched(train, finished, capsys):
 
 def test_resume_where_there_is_nothing(train, tmp_path, capsys):
     assert train.main(["--resume", "--run-dir", str(tmp_path / "no")]) == 2
-    assert "config.json" in capsys.readouterr().err
+    assert (
+        "does not exist. Name a folder that train.py wrote" in capsys.readouterr().err
+    )
     for content in (b"{", b'{"recipe": "\xe9"}'):  # no JSON, no UTF-8
         (tmp_path / "config.json").write_bytes(content)
         assert train.main(["--resume", "--run-dir", str(tmp_path)]) == 2
@@ -341,7 +343,7 @@ def test_resume_with_the_same_images_elsewhere(train, tmp_path):
 
 
 @pytest.mark.parametrize("penalty", [["r1", "--penalty-weight", "0.3"], ["none"]])
-def test_resume_with_the_whole_command(penalty, train, tmp_path):
+def test_resume_with_the_whole_command(penalty, train, tmp_path, capsys):
     begin = [*TINY, "--penalty", *penalty, "--run-dir", str(tmp_path), "--no-export"]
     assert train.main([*begin, "--steps", "1"]) == 0
     before = json.loads((tmp_path / "config.json").read_text())
@@ -349,6 +351,12 @@ def test_resume_with_the_whole_command(penalty, train, tmp_path):
         assert train.main([*arguments, "--resume", "--steps", "2"]) == 0
         after = json.loads((tmp_path / "config.json").read_text())
         assert after["settings"] == {**before["settings"], "steps": 2}
+    trained, ended = capsys.readouterr().out.split("from step 1, in ")
+    assert "after training follow model.keras" in trained
+    # The second time nothing is left to train, and nothing says that it begins.
+    assert f"the run in {tmp_path} ended at step 2; to train on, give more" in ended
+    assert "Now follow model.keras, measures: about" in ended
+    assert "after training" not in ended and "from step 2" not in ended
 
 
 def test_unwritable_folder_from_a_real_process(tmp_path):

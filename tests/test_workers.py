@@ -75,6 +75,12 @@ def end(processes):
     return [p.returncode for p in processes], [t.strip().splitlines() for t in texts]
 
 
+def noise(lines):
+    """Returns what a process says beside the progress line and what it waits for."""
+    shown = ("epoch ", "0%|", "waiting for all workers of TF_CONFIG")
+    return [line for line in lines if line and not line.strip().startswith(shown)]
+
+
 def states(folder):
     both = [np.load(folder / f"state{index}.npz") for index in range(2)]
     return [[state[name] for name in state.files] for state in both]
@@ -100,6 +106,7 @@ def test_stopped_by_a_signal_to_either_they_go_on_exactly(tmp_path):
     length = ("--steps", "70")
     codes, errors = end(start(tmp_path, *RUN, *length, "--run-dir", str(whole)))
     assert codes == [0, 0], errors
+    assert list(map(noise, errors)) == [[], []]
     expected, other = states(tmp_path)
     assert_equal(expected, other)
 

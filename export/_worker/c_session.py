@@ -45,6 +45,8 @@ _PROTOTYPES = {
     "TF_NumDims": (c_int, c_void_p),
     "TF_Dim": (c_int64, c_void_p, c_int),
     "TF_DeleteTensor": (None, c_void_p),
+    "TF_StringInit": (None, c_void_p),
+    "TF_StringCopy": (None, c_void_p, c_char_p, c_size_t),
     "TF_StringGetDataPointer": (c_void_p, c_void_p),
     "TF_StringGetSize": (c_size_t, c_void_p),
     "TF_SessionRun": (
@@ -121,12 +123,25 @@ class CSession:
 
     def _tensor(self, array):
         array = np.ascontiguousarray(array)
+        if array.dtype.kind in "OS":
+            return self._tensor_of_strings(array)
         kind = tf.as_dtype(array.dtype).as_datatype_enum
         shape = (c_int64 * array.ndim)(*array.shape)
         tensor = self._c.TF_AllocateTensor(kind, shape, array.ndim, array.nbytes)
         ctypes.memmove(
             self._c.TF_TensorData(tensor), array.ctypes.data_as(c_void_p), array.nbytes
         )
+        return tensor
+
+    def _tensor_of_strings(self, array):
+        shape = (c_int64 * array.ndim)(*array.shape)
+        kind, size = tf.string.as_datatype_enum, array.size * _STRING_BYTES
+        tensor = self._c.TF_AllocateTensor(kind, shape, array.ndim, size)
+        data = self._c.TF_TensorData(tensor)
+        for i, text in enumerate(array.flat):
+            place = data + i * _STRING_BYTES
+            self._c.TF_StringInit(place)
+            self._c.TF_StringCopy(place, bytes(text), len(text))
         return tensor
 
     def _array(self, tensor):

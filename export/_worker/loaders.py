@@ -119,13 +119,15 @@ class ONNX:
         self.version = onnxruntime.__version__
         names = {value.name for value in self._session.get_inputs()}
         self.signatures = {"serving_default": names}
+        self._outputs = [value.name for value in self._session.get_outputs()]
         self.facts = {}
 
     def run(self, signature, inputs):
-        return {"image": self._session.run(["image"], inputs)[0]}
+        made = self._session.run(self._outputs, inputs)
+        return dict(zip(self._outputs, made, strict=True))
 
     def timed(self, inputs):
-        self._session.run(["image"], inputs)
+        self._session.run(self._outputs, inputs)
 
 
 class Triton(ONNX):

@@ -54,9 +54,10 @@ class Evaluate(StepCallback):
 
     Raises:
         InputError: for an interval below 1 or two of them, no list of measures, a
-            measure that is not known or, when training begins, cannot be taken with
-            these features, data of unknown length without `steps_per_epoch`, or a
-            `best_directory` with the best model of another training.
+            measure that is not known or, when training begins, cannot be taken of
+            this model with these features and images, data of unknown length without
+            `steps_per_epoch`, or a `best_directory` with the best model of another
+            training.
 
     Example:
 
@@ -122,7 +123,7 @@ class Evaluate(StepCallback):
         self._table = path and EpochTable(path)
 
     def on_train_begin(self, logs=None):
-        self.real.check(self.names)
+        self.real.check(self.names, self.model)
         self._told = False
         self._protocol = self.real.protocol(self.model)
         step, length = steps_taken(self.model), steps_of_epoch(self)

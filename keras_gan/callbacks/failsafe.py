@@ -11,8 +11,17 @@ from keras_gan.checkpoints import steps_taken
 from keras_gan.errors import InputError, first_line
 
 
+def _passing_on(hook):
+    # Keras gives some arguments by name, which an own callback may call otherwise.
+    def pass_on(self, *arguments, **named):
+        self._run(hook, *arguments, *named.values())
+
+    pass_on.__name__ = hook
+    return pass_on
+
+
 class Failsafe(keras.callbacks.Callback):
-    """Runs other callbacks; where one fails, training ends as if asked to.
+    """Runs other callbacks; if one fails, training ends as if asked to.
 
     The others run on to the end, so that a `Checkpoint` among them saves the last step.
     The one that failed is not called again. What Keras raises for a user's mistake,
@@ -21,8 +30,7 @@ class Failsafe(keras.callbacks.Callback):
     Args:
         callbacks: list of Keras callbacks, in their order.
 
-    `failure` says in one line which one failed, when and why, and is None where none
-    did.
+    `failure` says in one line which one failed, when and why; it is None if none did.
     """
 
     def __init__(self, callbacks):
@@ -38,25 +46,24 @@ class Failsafe(keras.callbacks.Callback):
         super().set_model(model)
         self._run("set_model", model)
 
-    def on_train_begin(self, logs=None):
-        self._run("on_train_begin", logs)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._run("on_epoch_begin", epoch, logs)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._run("on_train_batch_begin", batch, logs)
+    on_train_begin = _passing_on("on_train_begin")
+    on_train_end = _passing_on("on_train_end")
+    on_epoch_begin = _passing_on("on_epoch_begin")
+    on_epoch_end = _passing_on("on_epoch_end")
+    on_train_batch_begin = _passing_on("on_train_batch_begin")
+    on_test_begin = _passing_on("on_test_begin")
+    on_test_end = _passing_on("on_test_end")
+    on_test_batch_begin = _passing_on("on_test_batch_begin")
+    on_test_batch_end = _passing_on("on_test_batch_end")
+    on_predict_begin = _passing_on("on_predict_begin")
+    on_predict_end = _passing_on("on_predict_end")
+    on_predict_batch_begin = _passing_on("on_predict_batch_begin")
+    on_predict_batch_end = _passing_on("on_predict_batch_end")
 
     def on_train_batch_end(self, batch, logs=None):
         if self.failure:  # Keras forgets it where a fit begins
             self.model.stop_training = True
         self._run("on_train_batch_end", batch, logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._run("on_epoch_end", epoch, logs)
-
-    def on_train_end(self, logs=None):
-        self._run("on_train_end", logs)
 
     def _run(self, hook, *arguments):
         for callback in list(self.callbacks):

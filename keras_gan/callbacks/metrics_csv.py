@@ -50,7 +50,7 @@ class MetricsCSV(LogCallback):
         self._last_point = steps[-1]
         if self._is_point(step, self._last_point, ends):
             self._epoch = (step - 1) // length
-            self._means = RecentMeans(self.model, self._sums(self._epoch, length))
+            self._means = RecentMeans(self.model, step, self._sums(self._epoch, length))
             self._take(step)
         self._earlier = self._sums(step // length, length)
 

@@ -65,28 +65,33 @@ class RecentMeans:
     """Means of a model's metrics since the last look, across the ends of epochs.
 
     Keras resets the metrics at the start of each epoch, so `end_epoch` must be called
-    at its end. A look reads ten numbers from the device.
+    at its end.
 
     Args:
         model: `GAN`, whose metrics are `keras.metrics.Mean`.
+        step: of the model now.
         earlier: sums and counts of this epoch's steps before the first look, float64
             [metrics, 2]; None takes those of this moment.
     """
 
-    def __init__(self, model, earlier=None):
+    def __init__(self, model, step, earlier=None):
         self._model = model
         self._ended = np.zeros((len(model.metrics), 2))  # sums of epochs that ended
-        now = self._totals()
+        now = model.metric_sums(step)
         # Sums that were there before the last look.
         self._before = now if earlier is None or _fewer(now, earlier) else earlier
 
-    def end_epoch(self) -> None:
+    def end_epoch(self, step: int) -> None:
         """Keeps the sums of an epoch, whose metrics Keras is about to reset."""
-        self._ended = self._ended + self._totals()
+        self._ended = self._ended + self._model.metric_sums(step)
 
-    def take(self) -> tuple[int, dict[str, float]]:
-        """Returns how many steps there were since the last look, and their means."""
-        now = self._ended + self._totals()
+    def take(self, step: int) -> tuple[int, dict[str, float]]:
+        """Returns how many steps there were since the last look, and their means.
+
+        Args:
+            step: of the model now.
+        """
+        now = self._ended + self._model.metric_sums(step)
         if _fewer(now, self._before):
             # `DivergenceGuard` went back and reset the metrics in mid-epoch.
             self._before = self._ended
@@ -98,18 +103,6 @@ class RecentMeans:
         names = [metric.name for metric in self._model.metrics]
         return steps, dict(zip(names, means.tolist(), strict=True))
 
-    def _totals(self):
-        """Sum and count of each metric since the epoch began, float64 [metrics, 2]."""
-        return np.array(
-            [
-                [
-                    float(keras.ops.convert_to_numpy(variable))
-                    for variable in m.variables
-                ]
-                for m in self._model.metrics
-            ]
-        )
-
 
 def _fewer(sums, others):
     return sums[0, 1] < others[0, 1]
@@ -120,6 +113,10 @@ class StepCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._steps_before_epoch = steps_taken(self.model)
+
+    def step_before(self, batch: int) -> int:
+        """Returns how many steps the model had taken when this batch of `fit` began."""
+        return self._steps_before_epoch + batch
 
     def step_after(self, batch: int) -> int:
         """Returns how many steps the model has taken once this batch of `fit` ended."""
@@ -164,7 +161,8 @@ class LogCallback(StepCallback):
         if self._means is None:
             # Not earlier: `Checkpoint` puts the sums of a resumed epoch back when the
             # epoch begins.
-            self._means = RecentMeans(self.model, self._earlier)
+            step = self.step_before(batch)
+            self._means = RecentMeans(self.model, step, self._earlier)
             self._earlier = None
 
     def on_train_batch_end(self, batch, logs=None):
@@ -193,7 +191,7 @@ class LogCallback(StepCallback):
         return (long or ends_epoch) and is_due(before, step, self.every_steps)
 
     def _take(self, step):
-        steps, means = self._means.take()
+        steps, means = self._means.take(step)
         self._last_point = step
         if steps:
             self.on_point(self._epoch, step, means)

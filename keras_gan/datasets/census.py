@@ -24,6 +24,7 @@ class Seen(NamedTuple):
         dark: no value exceeds `DARK`.
         frames: it has more than one frame.
         reduced: it has more bits for each colour than can be read.
+        keyed: a value of more than 8 bits stands for transparency.
     """
 
     kind: str
@@ -35,12 +36,7 @@ class Seen(NamedTuple):
     dark: bool
     frames: bool
     reduced: bool
-
-
-def is_dark(pixels: np.ndarray) -> bool:
-    """Return whether no value of uint8 [H, W, C], apart from alpha, exceeds `DARK`."""
-    colours = pixels if pixels.shape[-1] < 4 else pixels[..., :3]
-    return int(colours.max()) <= DARK
+    keyed: bool
 
 
 def describe(
@@ -107,6 +103,7 @@ def describe(
     note(dark, f"nearly black: no value exceeds {DARK} of 255")
     note(count_of("frames"), "of several frames or pages, the first of which is read")
     note(count_of("reduced"), "of 16 bits for each colour, read with 8")
+    note(count_of("keyed"), "with a value for transparency, read like any other value")
     if levels is not None:
         low, high = levels
         notes.append(

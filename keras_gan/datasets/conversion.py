@@ -40,7 +40,7 @@ def to_array(picture: Image.Image, form: Form) -> np.ndarray:
     """Turn, convert and fit one picture.
 
     Args:
-        picture: of any mode; its EXIF orientation is applied.
+        picture: of any mode; its EXIF orientation is applied, to itself too.
         form: without channels they are the picture's own: 1 if it is grey, else 3, or
             4 if any pixel lets something through. With 1 or 3, transparency is laid
             over white.
@@ -49,8 +49,8 @@ def to_array(picture: Image.Image, form: Form) -> np.ndarray:
         uint8 [height, width, channels]; or float32 [height, width, 1] with the values
         as they are, if those are not 8-bit ones and the form has no levels.
     """
-    picture = _convert(ImageOps.exif_transpose(picture), form)
-    pixels = np.asarray(_fit(picture, form))
+    ImageOps.exif_transpose(picture, in_place=True)  # the other way copies all pixels
+    pixels = np.asarray(_fit(_convert(picture, form), form))
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
@@ -94,10 +94,13 @@ def _convert(picture, form):
     if form.channels is None:
         if see_through:
             return picture
-        return picture.convert("L" if picture.mode in _GREY_MODES else "RGB")
-    if see_through:
-        picture = over_white(picture)
-    return picture.convert(MODES[form.channels])
+        mode = "L" if picture.mode in _GREY_MODES else "RGB"
+    else:
+        mode = MODES[form.channels]
+        if see_through:
+            picture = over_white(picture)
+    # A conversion to its own mode copies a picture.
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _fit(picture, form):

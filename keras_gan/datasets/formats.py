@@ -5,7 +5,7 @@ import io
 import re
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 HEAD = 132  # bytes that tell the kind of a file; DICOM has its mark at the end
 
@@ -129,7 +129,8 @@ def open_picture(stream: io.BufferedIOBase, kind: str | None) -> Image.Image:
         kind: as `kind_of` returns it.
 
     Raises:
-        OSError: for a kind that is not read, with what to do about it.
+        OSError: for a kind that is not read, with what to do about it, and for a
+            damaged file.
     """
     if kind == "HEIC":
         with contextlib.suppress(ImportError):
@@ -140,7 +141,10 @@ def open_picture(stream: io.BufferedIOBase, kind: str | None) -> Image.Image:
         raise OSError("cannot identify image file by its content")
     if kind not in FORMATS:
         raise OSError(_UNREADABLE[kind])
-    return Image.open(stream, formats=(kind,))
+    try:
+        return Image.open(stream, formats=(kind,))
+    except UnidentifiedImageError:  # its message is about this process
+        raise OSError(f"it begins like {kind} and is damaged") from None
 
 
 def looks_like_a_picture(path: Path) -> bool:

@@ -6,7 +6,9 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import checks
 from keras_gan.errors import InputError
+from keras_gan.pixels import PixelRange
 
 # Fixed, not tf.data.AUTOTUNE: closing an autotuned iterator can block for seconds.
 PARALLEL_BATCHES = 2
@@ -130,9 +132,8 @@ class Images:
         steps = self.steps_per_epoch(batch_size)
         if value_range is None and self.array.dtype == np.uint8:
             raise InputError("value_range is None; images need (low, high).")
-        low, high = value_range or (0.0, 1.0)
-        if not low < high:
-            raise InputError(f"value_range must be (low, high), not {value_range!r}.")
+        if value_range is not None:
+            pixels = PixelRange(*checks.interval("value_range", value_range))
         if labels:
             self.require_labels()
         if first_step is not None and first_step < 0:
@@ -171,7 +172,7 @@ class Images:
         def batch(indices):
             images = image_rows(indices)
             if images.dtype == tf.uint8:
-                images = tf.cast(images, tf.float32) / 255.0 * (high - low) + low
+                images = pixels.to_float(images)
             return (images, label_rows(indices)) if labels else images
 
         if first_step is None:

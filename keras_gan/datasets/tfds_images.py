@@ -1,7 +1,9 @@
 """Images from TensorFlow Datasets."""
 
+import contextlib
 import dataclasses
 import difflib
+import logging
 import re
 
 import numpy as np
@@ -69,11 +71,11 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     *own_size, own_channels = feature.shape
     if form.size is None and None in own_size:
         raise InputError(f"Images of tfds:{name} differ in size: image_size is needed.")
-    deep = feature.dtype != np.uint8
+    deep = feature.np_dtype != np.uint8
     if deep and None in feature.shape:
         raise InputError(
-            f"Images of tfds:{name} are {feature.dtype} and differ in shape; uint8 "
-            "images, or images of one shape, are accepted."
+            f"Images of tfds:{name} are {np.dtype(feature.np_dtype)} and differ in "
+            "shape; uint8 images, or images of one shape, are accepted."
         )
     form = dataclasses.replace(
         form,
@@ -82,13 +84,14 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     )
 
     keys = {key: True for key in (image_key, label_key) if key}
-    examples = builder.as_dataset(
-        split=split,
-        batch_size=1 if None in own_size else BLOCK,
-        shuffle_files=False,
-        decoders=tfds.decode.PartialDecoding(keys),
-        read_config=tfds.ReadConfig(try_autocache=False),
-    )
+    with _without_advice():
+        examples = builder.as_dataset(
+            split=split,
+            batch_size=1 if None in own_size else BLOCK,
+            shuffle_files=False,
+            decoders=tfds.decode.PartialDecoding(keys),
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
     array = storage.allocate((count, *form.size, form.channels))
     raw = []  # images whose range is known when all are read
     labels = np.zeros(count, np.int64) if label_key else None
@@ -117,6 +120,18 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
         images = arrays.from_arrays(np.concatenate(raw), labels, form, names)
         return dataclasses.replace(images, unlabelled=unlabelled)
     return Images(array, labels, names, unlabelled=unlabelled)
+
+
+@contextlib.contextmanager
+def _without_advice():
+    """Holds back warnings of what TensorFlow Datasets itself should no longer use."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def close_name(name: str) -> str | None:
@@ -163,5 +178,5 @@ def _feature_keys(tfds, features, name):
         )
     image_key = "image" if "image" in images else images[0]
     label = features.get("label")
-    is_class = label is not None and not label.shape and label.dtype == np.int64
+    is_class = label is not None and not label.shape and label.np_dtype == np.int64
     return image_key, "label" if is_class else None

@@ -1,18 +1,22 @@
 """Measures of a trained run, and a page about it: `python -m keras_gan.evaluate`."""
 
 import argparse
+import contextlib
 import json
 import pathlib
 import sys
 
+from tqdm import tqdm
+
 from keras_gan import features, pictures
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, sentence
 from keras_gan.evaluate import report
 from keras_gan.evaluators import LEAST_IMAGES, RealImages
 from keras_gan.experiments import TrainedRun, arguments, nearest
 from keras_gan.files import json_text, require_folder, write_all
 
 _NEIGHBOURS = {"count": 1000, "shown": 24}
+_PARTS = 6  # of the work, for its progress bar
 
 
 def main(argv=None, prog="python -m keras_gan.evaluate") -> int:
@@ -25,12 +29,13 @@ def main(argv=None, prog="python -m keras_gan.evaluate") -> int:
         files = write_all(
             folder, {"report.html": page, "metrics.json": json_text(metrics) + "\n"}
         )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(table(metrics))
-    if flattering := report.flattering(metrics):
-        print(flattering)
+    for remark in (report.noise(metrics), report.flattering(metrics)):
+        if remark is not None:
+            print(remark)
     print(f"protocol: {metrics['protocol']}")
     print(f"written: {', '.join(map(str, files))}")
     return 0
@@ -69,46 +74,64 @@ def evaluate(options) -> tuple[dict, str]:
     Raises:
         InputError: where the run or its images cannot be used.
     """
-    trained = TrainedRun.load(options.run, options.best, points=True)
-    run, gan, images = trained.run, trained.gan, trained.training_set
-    _check_count(len(images), options.samples, run.recipe.data)
-    extractor = features.get(options.features, images)
-    real = RealImages(
-        images,
-        extractor,
-        options.samples,
-        options.seed,
-        source=run.recipe.data,
-        data_dir=run.recipe.data_dir,
-    )
-    comparison = real.compare(gan)
-    measures = comparison.measure()
-    neighbours = None
-    if images.array.ndim == 4:
-        neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
-    metrics = {
-        "run": run.path.resolve().name,
-        "recipe": run.recipe_name,
-        "data": run.recipe.data,
-        "step": int(gan.step),
-        "seed": options.seed,
-        "samples": real.count,
-        "features": extractor.name,
-        "measures": measures,
-        "between_halves": real.baseline.measure(measures),
-        "classes": comparison.classes(),
-        "nearest": neighbours and neighbours.report,
-        "protocol": real.protocol(gan),
-    }
-    # The page shows what a reader of the file will find.
-    metrics = json.loads(json_text(metrics))
-    page = report.render(
-        metrics,
-        run.path,
-        _samples(gan, images, options.seed),
-        neighbours and neighbours.picture,
-    )
+    with tqdm(total=_PARTS, smoothing=0, unit=" parts", disable=None) as bar:
+        with _part(bar, "model and images"):
+            trained = TrainedRun.load(options.run, options.best, points=True)
+            run, gan, images = trained.run, trained.gan, trained.training_set
+            _check_count(len(images), options.samples, run.recipe.data)
+        with _part(bar, "features"):
+            extractor = features.get(options.features, images)
+            real = RealImages(
+                images,
+                extractor,
+                options.samples,
+                options.seed,
+                source=run.recipe.data,
+                data_dir=run.recipe.data_dir,
+            )
+            comparison = real.compare(gan)
+        with _part(bar, "measures"):
+            measures = comparison.measure()
+        with _part(bar, "measures between halves"):
+            between_halves = real.baseline.measure(measures)
+            spread = real.spread(measures)
+        neighbours = None
+        with _part(bar, "nearest images"):
+            if images.array.ndim == 4:
+                neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
+        metrics = {
+            "run": run.path.resolve().name,
+            "recipe": run.recipe_name,
+            "data": run.recipe.data,
+            "step": int(gan.step),
+            "seed": options.seed,
+            "samples": real.count,
+            "features": extractor.name,
+            "measures": measures,
+            "between_halves": between_halves,
+            "between_halves_spread": spread,
+            "classes": comparison.classes(),
+            "nearest": neighbours and neighbours.report,
+            "protocol": real.protocol(gan),
+        }
+        # The page shows what a reader of the file will find.
+        metrics = json.loads(json_text(metrics))
+        with _part(bar, "page"):
+            page = report.render(
+                metrics,
+                run.path,
+                _samples(gan, images, options.seed),
+                neighbours and neighbours.picture,
+            )
     return metrics, page
+
+
+@contextlib.contextmanager
+def _part(bar, name):
+    """Shows on the bar which part of the work is being done."""
+    bar.set_description(name)
+    yield
+    bar.update()
 
 
 def table(metrics: dict) -> str:
@@ -116,6 +139,8 @@ def table(metrics: dict) -> str:
     lines = [("measure", "this run", "between halves of the real ones", "better")]
     for row in report.rows(metrics):
         ours, real = report.number(row["ours"]), report.number(row["real"])
+        if row["spread"]:
+            real += f" ({row['spread']})"
         lines.append((row["title"], ours, real, row["better"] or ""))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
@@ -125,13 +150,13 @@ def _check_count(count, samples, data):
     half = count // 2
     if half < LEAST_IMAGES:
         raise InputError(
-            f"{data} has {count} images; at least {2 * LEAST_IMAGES} are needed, half "
-            "of them to compare with."
+            f"{data} has {count} images, and at least {2 * LEAST_IMAGES} are needed, "
+            "half of them to compare with. Train a run on more images."
         )
     if samples is not None and samples > half:
         raise InputError(
-            f"--samples is {samples} and {data} has {count} images; {LEAST_IMAGES} up "
-            "to half of them are accepted."
+            f"--samples is {samples}, and {data} has {count} images. Give a number "
+            f"from {LEAST_IMAGES} to {half}, half of them."
         )
 
 

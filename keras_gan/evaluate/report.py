@@ -13,7 +13,7 @@ from PIL import Image
 from keras_gan import losses
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import InputError
-from keras_gan.evaluators.distribution import MEASURES
+from keras_gan.evaluators.distribution import MEASURES, SPLITS
 from keras_gan.files import NOT_JSON
 from keras_gan.pictures import charts
 from keras_gan.transparency import over_white
@@ -72,6 +72,7 @@ def render(
         kind="images" if len(config["data"]["image_shape"]) == 3 else "points",
         rows=rows(metrics),
         flattering=flattering(metrics),
+        noise=noise(metrics),
         samples=samples,
         nearest=nearest,
         curves=_training_curves(folder, objective),
@@ -93,7 +94,8 @@ def rows(metrics: dict) -> list[dict]:
 
     Returns:
         For each measure its `title`, `meaning`, `better` ("lower", "higher" or None),
-        and its values `ours` and `real`, between halves of the real images.
+        its values `ours` and `real`, between halves of the real images, and the
+        `spread` of the latter over other splits in words, or None.
     """
     return [
         {
@@ -102,9 +104,34 @@ def rows(metrics: dict) -> list[dict]:
             "better": MEASURES[name].better,
             "ours": value,
             "real": metrics["between_halves"][name],
+            "spread": _range(metrics.get("between_halves_spread", {}).get(name)),
         }
         for name, value in metrics["measures"].items()
     ]
+
+
+def _range(spread):
+    if spread is None:
+        return None
+    return " to ".join(map(number, spread))
+
+
+def noise(metrics: dict) -> str | None:
+    """Returns a sentence on how much of a difference is noise.
+
+    Args:
+        metrics: what `metrics.json` holds.
+
+    Returns:
+        The sentence, None if the real images were split only once.
+    """
+    if not metrics.get("between_halves_spread"):
+        return None
+    return (
+        f"In brackets: least and greatest over {SPLITS} other splits of the same real "
+        f"{2 * metrics['samples']:,}. With so few, a difference between two runs that "
+        "is smaller than that range is noise."
+    )
 
 
 def flattering(metrics: dict) -> str | None:
@@ -261,6 +288,8 @@ def _measure_curves(folder):
     over, columns = EpochTable(folder / "measures.csv").columns()
     found = []
     for name, (counts, column) in columns.items():
+        if len(column) < 2:
+            continue  # one point is no curve
         title = MEASURES[name].title if name in MEASURES else _words(name)
         last = f"at the end {number(column[-1])}"
         found.append((title, charts.curves({title: (counts, column)}, over=over), last))
@@ -292,4 +321,7 @@ def _read_json(path):
     except FileNotFoundError:
         return None
     except NOT_JSON as error:
-        raise InputError(f"{path} cannot be read as JSON: {error}.") from error
+        raise InputError(
+            f"{path} cannot be read as JSON: {error}. Remove it, or put back a whole "
+            "copy; the page leaves out what is not there."
+        ) from error

@@ -15,6 +15,7 @@ import numpy as np
 from keras_gan import metrics
 from keras_gan.errors import Diverged, InputError, did_you_mean
 from keras_gan.evaluators.modes import coverage_of
+from keras_gan.features.extractor import Extracted
 
 # On each side, for all measures: coverage looks at the fifth neighbour of each image.
 LEAST_IMAGES = 6
@@ -22,6 +23,8 @@ LEAST_IMAGES = 6
 # raw pixels of large images are compared for fewer, at the same cost.
 _MOST_IMAGES = 10_000
 _MOST_VALUES = 25_000_000
+MOST_SPLIT = 2000  # images in a half that is split again: seconds for all measures
+SPLITS = 5
 _MANY = 1000  # fewer images decide the Fréchet distance more than the model does
 _RENDERED = 1024  # images at a time, whose floats take four times the room
 
@@ -69,13 +72,13 @@ class Comparison:
             if name not in MEASURES:
                 known = ", ".join(MEASURES)
                 raise InputError(
-                    f"measure {name!r} is not known; accepted are {known}."
+                    f"measure {name!r} is not known. Expected some of: {known}."
                     f"{did_you_mean(name, MEASURES)}"
                 )
             if name not in self.names:
                 raise InputError(
-                    f"{name} cannot be measured with these features on this data; "
-                    f"{', '.join(self.names)} can."
+                    f"{name} cannot be measured with these features, data and model. "
+                    f"Choose from: {', '.join(self.names)}."
                 )
 
     def measure(self, names: Iterable[str] | None = None) -> dict[str, float]:
@@ -142,6 +145,7 @@ class Measure:
         meaning: what it tells, in a sentence.
         compute: function of a `Comparison`.
         available: function of a `Comparison` that says whether it can be taken.
+        least: images that it needs on each side.
     """
 
     title: str
@@ -149,6 +153,7 @@ class Measure:
     meaning: str
     compute: Callable[[Comparison], float]
     available: Callable[[Comparison], bool] = lambda comparison: True
+    least: int = 2
 
     def improves(self, value: float, best: float | None) -> bool:
         """Returns whether `value` is better than `best`; a NaN never is."""
@@ -189,12 +194,14 @@ MEASURES: dict[str, Measure] = {
         "Difference of the two sets under a polynomial kernel, without bias by their "
         "size; near 0, also below, where they do not differ.",
         lambda c: c.kernel_distance.mean,
+        least=4,
     ),
     "kernel_distance_std": Measure(
         "its standard deviation",
         None,
         "Of the kernel distance, over the subsets that it is the mean of.",
         lambda c: c.kernel_distance.std,
+        least=4,
     ),
     "precision": Measure(
         "Precision",
@@ -203,6 +210,7 @@ MEASURES: dict[str, Measure] = {
         "them (symmetric precision).",
         lambda c: c.precision_recall.precision,
         _compares_neighbours,
+        least=4,
     ),
     "recall": Measure(
         "Recall",
@@ -211,6 +219,7 @@ MEASURES: dict[str, Measure] = {
         "among them (symmetric recall).",
         lambda c: c.precision_recall.recall,
         _compares_neighbours,
+        least=4,
     ),
     "coverage": Measure(
         "Coverage",
@@ -218,6 +227,7 @@ MEASURES: dict[str, Measure] = {
         "Share of real samples that have a generated one nearby.",
         lambda c: c.density_coverage.coverage,
         _compares_neighbours,
+        least=LEAST_IMAGES,
     ),
     "class_score": Measure(
         "Class score",
@@ -290,15 +300,15 @@ class RealImages:
         half = len(images) // 2
         if half < 2:
             raise InputError(
-                f"there are {len(images)} images; at least 4, 2 in each half, are "
-                "needed."
+                f"there are {len(images)} images, and at least 4 are needed, 2 in each "
+                "half. Give more images."
             )
         if count is None:
             count = most_images(images, extractor)
         if not 2 <= count <= half:
             raise InputError(
-                f"count is {count} and there are {len(images)} images; 2 up to half of "
-                "them are accepted."
+                f"count is {count}, and there are {len(images)} images. Give a count "
+                f"from 2 to {half}, half of them."
             )
         self.images = images
         self.extractor = extractor
@@ -327,20 +337,95 @@ class RealImages:
         baseline.class_accuracy = self.extractor.accuracy
         return baseline
 
+    def spread(self, names: Iterable[str]) -> dict[str, tuple[float, float]]:
+        """Returns how much the measures between real halves depend on the split.
+
+        A difference between two models that is smaller than this is noise.
+
+        Args:
+            names: keys of `MEASURES`; those that count modes or right classes, and
+                those that no value of is better, are left out.
+
+        Returns:
+            The least and the greatest value of each measure over `SPLITS` other splits
+            of the same real images; nothing for halves above `MOST_SPLIT` images, where
+            it is small and would take long.
+        """
+        if self.count > MOST_SPLIT:
+            return {}
+        halves = self.extracted, self.baseline.fake
+        features = np.concatenate([half.features for half in halves])
+        probabilities = None
+        if halves[0].probabilities is not None:
+            probabilities = np.concatenate([half.probabilities for half in halves])
+        found = []
+        for split in range(SPLITS):
+            order = np.random.default_rng([self.seed, split]).permutation(len(features))
+            parts = [
+                Extracted(
+                    features[rows],
+                    None if probabilities is None else probabilities[rows],
+                )
+                for rows in (order[: self.count], order[self.count :])
+            ]
+            comparison = Comparison(*parts, sees_blur=self.extractor.sees_blur)
+            able = [n for n in names if MEASURES[n].better and n in comparison.names]
+            found.append(comparison.measure(able))
+        return {
+            name: (min(f[name] for f in found), max(f[name] for f in found))
+            for name in able
+        }
+
     @property
     def names(self) -> list[str]:
         """Names of the measures that can be taken with these features and images."""
         return self._with_itself.names
 
-    def check(self, names: Iterable[str]) -> None:
-        """Raises InputError for a measure that is not known or cannot be taken."""
-        self._with_itself.check(names)
+    def check(self, names: Iterable[str], gan=None) -> None:
+        """Raises InputError for a measure that is not known or cannot be taken.
 
-    @property
+        Args:
+            names: keys of `MEASURES`.
+            gan: model to measure, or None for any.
+        """
+        names, comparison = list(names), self._with_itself
+        if gan is not None:
+            self._check_model(gan)
+        if gan is not None and self._labels(gan) is None:
+            comparison.class_accuracy = None
+        comparison.check(names)
+        for name in names:
+            least = MEASURES[name].least
+            if self.count < least:
+                raise InputError(
+                    f"{name} needs {least} images in each half, and there are "
+                    f"{self.count}. Give at least {2 * least} images and a count of "
+                    f"{least} or more, or leave this measure out."
+                )
+
+    def _check_model(self, gan):
+        if tuple(gan.image_shape) != tuple(self.images.shape):
+            made, real = (
+                "x".join(map(str, s)) for s in (gan.image_shape, self.images.shape)
+            )
+            raise InputError(
+                f"the model makes images of shape {made}, and the real images have "
+                f"{real}. Read images of the model's shape."
+            )
+        labels = self._labels(gan)
+        if labels is not None and labels.max() >= gan.num_classes:
+            raise InputError(
+                f"the real images have the label {labels.max()}, and the model has "
+                f"{gan.num_classes} classes, 0 to {gan.num_classes - 1}. Read images "
+                "of the model's classes."
+            )
+
+    @functools.cached_property
     def _with_itself(self):
+        form = self.extractor.form(self.images)
         return Comparison(
-            self.extracted,
-            self.extracted,
+            form,
+            form,
             self._coverage,
             sees_blur=self.extractor.sees_blur,
             class_accuracy=self.extractor.accuracy,
@@ -398,7 +483,8 @@ class RealImages:
             if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
                 raise Diverged(
                     f"the generator's weight {weight.path} holds NaN or infinite "
-                    "values; only finite ones make images."
+                    "values, which make no images. Restore a checkpoint from before it "
+                    "diverged."
                 )
         latent = gan.sample_latent(self.count, self.seed)
         labels = self._labels(gan)
@@ -438,7 +524,7 @@ def most_images(images, extractor) -> int:
         images: `datasets.Images`, at least 2.
         extractor: from `features.get`.
     """
-    _, width = extractor(images.array[:1]).features.shape
+    _, width = extractor.form(images).features.shape
     affordable = max(LEAST_IMAGES, _MOST_VALUES // width)
     return min(_MOST_IMAGES, affordable, len(images) // 2)
 

@@ -6,7 +6,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, sentence
 from keras_gan.experiments import EXPERIMENTS, arguments
 from keras_gan.files import require_folder
 
@@ -23,8 +23,8 @@ def main(
         require_folder(folder)
         outcome = experiment.run(options)
         files = outcome.write(folder)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(outcome.summary)
     print(f"protocol: {outcome.report['protocol']}")

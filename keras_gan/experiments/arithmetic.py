@@ -74,9 +74,14 @@ def run(options: argparse.Namespace) -> Outcome:
     """
     trained = TrainedRun.load(options.run, options.best)
     if (options.start is None) != (options.end is None):
-        raise InputError("--from and --to need each other; give both.")
+        given, lacking = (
+            ("--to", "--from") if options.start is None else ("--from", "--to")
+        )
+        raise InputError(f"{given} was given without {lacking}. Give both, or neither.")
     if options.on is not None and options.start is None:
-        raise InputError("--on goes with --from and --to; give them too.")
+        raise InputError(
+            "--on was given without --from and --to. Give all three, or leave --on out."
+        )
     samples = NumberedSamples(
         trained.gan, options.seed, trained.run.data["class_names"]
     )
@@ -103,7 +108,7 @@ def _catalogue(trained, samples, options):
 def _expression(trained, samples, options):
     if not 0 <= options.noise <= MOST_NOISE:
         raise InputError(
-            f"--noise is {options.noise:g}; 0 to {MOST_NOISE:g} are accepted."
+            f"--noise is {options.noise:g}. Give a number from 0 to {MOST_NOISE:g}."
         )
     terms = samples.parse(options.expression)
     result, label = total(terms, samples.latent), samples.label(terms)

@@ -46,8 +46,8 @@ class NumberedSamples:
         """
         if max(numbers) >= NUMBERS:
             raise InputError(
-                f"sample {max(numbers)} does not exist; 0 to {NUMBERS - 1} are "
-                "accepted."
+                f"sample {max(numbers)} does not exist. Give numbers from 0 to "
+                f"{NUMBERS - 1}."
             )
         return self._latent[np.asarray(numbers)]
 
@@ -69,10 +69,7 @@ class NumberedSamples:
         """
         classes = self.gan.num_classes
         if classes is None or label >= classes:
-            accepted = f"classes 0 to {classes - 1}" if classes else "sample numbers"
-            if self.class_names:
-                accepted += f" and {listed(self.class_names)}"
-            raise InputError(f"class:{label} does not exist; {accepted} are accepted.")
+            raise InputError(f"class:{label} does not exist. {self._known_classes()}")
         return [label, label + classes, label + 2 * classes]
 
     def parse(self, expression: str) -> list[Term]:
@@ -91,9 +88,9 @@ class NumberedSamples:
         if not re.fullmatch(rf"\s*[+-]?\s*{one}(?:\s*[+-]\s*{one})*\s*", expression):
             self._refuse_unknown_class(expression)
             raise InputError(
-                f"--expression is {expression!r}; sample numbers with commas, joined "
-                'by + and -, are accepted, such as "3,7,9 - 1,4,5 + 2,6,8", and '
-                '"class:NAME" in a conditional run.'
+                f"--expression is {expression!r}. Join sample numbers with commas, and "
+                'those groups with + and -, such as "3,7,9 - 1,4,5 + 2,6,8". In a '
+                'conditional run "class:NAME" stands for a group too.'
             )
         terms = []
         for sign, term in re.findall(rf"([+-]?)\s*({one})", expression):
@@ -116,11 +113,17 @@ class NumberedSamples:
     def _refuse_unknown_class(self, expression):
         for label in re.findall(r"class:([^+]*?)\s*(?:$|[+]|\s-)", expression):
             if label not in self.class_names and not label[:1].isdecimal():
-                known = listed(self.class_names) or "classes by number only"
                 raise InputError(
-                    f"class:{label} does not exist; there are {known}."
+                    f"class:{label} does not exist. {self._known_classes()}"
                     f"{did_you_mean(label, self.class_names)}"
                 )
+
+    def _known_classes(self):
+        classes = self.gan.num_classes
+        if classes is None:
+            return "The run is not conditional: give numbers of samples."
+        named = f"{listed(self.class_names)}, or " if self.class_names else ""
+        return f"Give one of {named}numbers 0 to {classes - 1}."
 
     def label(self, terms: list[Term]) -> int | None:
         """Returns the class of a sum: its greatest component as one-hot vectors."""

@@ -81,8 +81,8 @@ def run(options: argparse.Namespace) -> Outcome:
     if gan.num_classes is not None:
         raise InputError(
             f"the run in {options.run} is conditional: its discriminator sees the "
-            "label beside the image, so its features would hold the answer; a run "
-            "without --conditional is accepted."
+            "label beside the image, so its features would hold the answer. Name a run "
+            "that was trained without --conditional."
         )
     networks = {
         "trained": gan.discriminator,
@@ -154,8 +154,8 @@ def feature_model(discriminator: keras.Model) -> keras.Model:
     ]
     if not maps:
         raise InputError(
-            "the run's discriminator has no convolutional layers; a DCGAN's is "
-            "accepted."
+            "the run's discriminator has no convolutional layers, which this "
+            "experiment needs. Name a run of a DCGAN recipe, such as digits."
         )
     pooled = keras.layers.Concatenate(dtype="float32")([_pooled(x) for x in maps])
     return keras.Model(
@@ -310,8 +310,10 @@ def _subsets(sets, per_class, seed):
         fewest = sets.names[classes[counts.argmin()]]
         raise InputError(
             f"there are {len(classes)} classes with labels to learn from, and "
-            f"{counts.min()} of class {fewest}; at least 2 classes with {least} each "
-            "are needed."
+            f"{counts.min()} of class {fewest}. At least 2 classes with {least} labels "
+            "each are needed: "
+            f"{'lower --per-class, or ' if per_class else ''}"
+            "train a run on more labelled images."
         )
     if per_class is None:
         return [np.arange(len(labels))]

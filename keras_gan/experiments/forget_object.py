@@ -155,10 +155,11 @@ def run_on(trained: TrainedRun, options: argparse.Namespace) -> Outcome:
     )
     if not boxes:
         raise InputError(
-            f"no box in {options.boxes}; at least one is needed."
+            f"{options.boxes} holds no box. Write at least one line "
+            f"{','.join(COLUMNS)} into it."
             if rule is None
-            else f"the rule {options.rule} finds nothing in {options.samples} samples; "
-            "give another rule, more --samples, or boxes in a file with --boxes."
+            else f"the rule {options.rule} finds nothing in {options.samples} samples. "
+            "Give another rule, more --samples, or boxes in a file with --boxes."
         )
     return _forget(trained, samples, maps, boxes, rule, options)
 
@@ -179,8 +180,9 @@ def _forget(trained, samples, maps, boxes, rule, options):
     first = numbers[-1] + 1 if rule is None else options.samples
     if first + options.test > NUMBERS:
         raise InputError(
-            f"--test is {options.test} and {NUMBERS - first} of the {NUMBERS} samples "
-            "come after the marked ones; at most as many are accepted."
+            f"--test is {options.test}, and only {NUMBERS - first} of the {NUMBERS} "
+            "samples come after the marked ones. Give at most that many, or mark "
+            "samples of lower numbers."
         )
     new = range(first, first + options.test)
 
@@ -264,13 +266,14 @@ class HiddenMaps:
         ]
         if not readers:
             raise InputError(
-                "the run's generator has no convolutional layer; a run of a DCGAN "
-                "recipe is accepted."
+                "the run's generator has no convolutional layer, which this "
+                "experiment needs. Name a run of a DCGAN recipe, such as digits."
             )
         self.layer = layer or min(2, len(readers))
         if self.layer > len(readers):
             raise InputError(
-                f"--layer is {layer}; 1 to {len(readers)} are accepted for this run."
+                f"--layer is {layer}, and the run's generator has {len(readers)} such "
+                f"layers. Give a number from 1 to {len(readers)}."
             )
         self._reader = readers[-self.layer]
         self._network = keras.Model(generator.inputs, self._reader.input)
@@ -329,13 +332,16 @@ def read_boxes(
     try:
         lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}.") from error
+        raise InputError(
+            f"{path} cannot be read as text: {error}. Give a CSV file with the header "
+            f"{','.join(COLUMNS)}."
+        ) from error
     height, width = image_shape[:2]
     reader = csv.DictReader(lines, skipinitialspace=True)
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise InputError(
-            f"{path} begins with {reader.fieldnames}; the header {','.join(COLUMNS)} "
-            "is accepted."
+            f"{path} begins with {','.join(reader.fieldnames or ()) or 'no header'}. "
+            f"Its first line must be {','.join(COLUMNS)}."
         )
     for row in reader:
         try:
@@ -351,9 +357,9 @@ def read_boxes(
             fits = False
         if not fits:
             raise InputError(
-                f"line {reader.line_num} of {path} is {lines[reader.line_num - 1]!r}; "
-                "whole numbers are accepted, a sample from 0 up, left < right of 0 to "
-                f"{width} and top < bottom of 0 to {height}."
+                f"line {reader.line_num} of {path} is {lines[reader.line_num - 1]!r}. "
+                "Write whole numbers: a sample from 0 up, left < right from 0 to "
+                f"{width}, and top < bottom from 0 to {height}."
             )
         boxes[sample].append(box)
     return dict(boxes)
@@ -435,8 +441,10 @@ def fit_object(
     inside, outside = np.argwhere(masks), np.argwhere(~masks)
     if not len(inside) or not len(outside):
         raise InputError(
-            f"boxes hold {len(inside)} of {masks.size} positions of the feature maps; "
-            "at least one inside and one outside are needed."
+            f"the boxes hold {len(inside)} of {masks.size} positions of the feature "
+            "maps, and at least one inside and one outside are needed. Draw "
+            f"{'smaller' if len(inside) else 'larger'} boxes, or choose another "
+            "--layer."
         )
     outside = rng.permutation(outside)[: len(inside)]
     places = np.concatenate([inside, outside])

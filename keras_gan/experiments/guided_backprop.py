@@ -144,8 +144,8 @@ def guided(network: keras.Model) -> keras.Model:
     ]
     if not maps:
         raise InputError(
-            "the run's discriminator has no convolutional layer; a run of a DCGAN "
-            "recipe is accepted."
+            "the run's discriminator has no convolutional layer, which this experiment "
+            "needs. Name a run of a DCGAN recipe, such as digits."
         )
     return keras.Model(copy.inputs, maps[-1])
 

@@ -62,15 +62,17 @@ def read(trained: TrainedRun, validation: bool, seed: int) -> Labelled:
     teaching, data = trained.training_set, trained.run.recipe.data
     if teaching.labels is None:
         raise InputError(
-            f"the images of {data} have no labels; a labelled source is accepted, such "
-            "as folder:PATH with a sub-folder for each class."
+            f"the images of {data} have no labels, which this experiment needs. Train "
+            "a run on a labelled source, such as folder:PATH with a sub-folder for "
+            "each class."
         )
     if validation:
         scored = trained.rest_set()
         if scored is None:
             raise InputError(
-                f"--validation was given and the run's data is {data}; a run on "
-                "tfds:NAME:train[:NUMBER], which leaves images out, is accepted."
+                f"--validation was given, and the run's data is {data}, which leaves "
+                "no images out. Leave --validation out, or train a run on "
+                "tfds:NAME:train[:NUMBER]."
             )
         origin = f"scored on the {len(scored)} images that the run left out of train"
         return Labelled(teaching, scored, origin)
@@ -79,7 +81,10 @@ def read(trained: TrainedRun, validation: bool, seed: int) -> Labelled:
         origin = f"scored on the {len(scored)} images of the test split"
         return Labelled(teaching, scored, origin)
     if len(teaching) < 2:
-        raise InputError(f"{data} holds 1 image; at least 2 are needed, one to score.")
+        raise InputError(
+            f"{data} holds 1 image, and this experiment needs at least 2, one of them "
+            "to score. Train a run on more images."
+        )
     kept, held_out = train_test_split(
         np.arange(len(teaching)), test_size=_HELD_OUT, random_state=seed
     )

@@ -103,7 +103,8 @@ def _real_distances(trained, count, seed):
         return distances, origin
     if len(training) < 2:
         raise InputError(
-            f"the run in {trained.run.path} has 1 training image; 2 are needed."
+            f"the run in {trained.run.path} has 1 training image, and at least 2 are "
+            "needed. Train a run on more images."
         )
     rng = np.random.default_rng(seed)
     own = rng.permutation(len(training))[:count]

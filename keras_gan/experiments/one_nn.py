@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> Outcome:
     gan = trained.gan
     if gan.num_classes is None:
         raise InputError(
-            f"the run in {options.run} is unconditional and its samples have no class; "
-            "a run of train.py --conditional is accepted."
+            f"the run in {options.run} is unconditional, so its samples have no class. "
+            "Name a run that was trained with --conditional."
         )
     teaching, scored, origin = sets = labelled.read(
         trained, options.validation, options.seed

@@ -115,8 +115,8 @@ def real_images(
         pool_name = "images of its split that the run left out"
     if len(pool) < 2:
         raise InputError(
-            f"the run in {trained.run.path} has {len(pool)} image; at least one to "
-            "choose sigma and another to score are needed."
+            f"the run in {trained.run.path} has {len(pool)} image to choose sigma on "
+            "and to score, and at least 2 are needed. Train a run on more images."
         )
     # At most half: some are left to score where there is no split of their own.
     validation = min(validation, len(pool) // 2)

@@ -13,6 +13,7 @@ from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
 from keras_gan.evaluators.distribution import sampling
 from keras_gan.models import GAN
+from keras_gan.pixels import PixelRange
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +41,10 @@ class TrainedRun:
         run = runs.Run.open(path)
         if not points and len(run.data["image_shape"]) != 3:
             raise InputError(
-                f"the run in {path} is on {run.recipe.data}, which gives points; a run "
-                "on images is accepted."
+                f"the run in {path} is on {run.recipe.data}, which gives points. Name "
+                "a run on images, such as one of the recipe digits."
             )
-        return cls(run, runs.load(path, best))
+        return cls(run, run.load(best))
 
     @functools.cached_property
     def training_set(self) -> datasets.Images:
@@ -173,5 +174,4 @@ def pixels(images: np.ndarray) -> np.ndarray:
 
 def scaled(images: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
     """Returns uint8 images as float32 with (low, high) in place of 0 and 255."""
-    low, high = value_range
-    return images.astype("float32") * ((high - low) / 255) + low
+    return PixelRange(*value_range).to_float(images)

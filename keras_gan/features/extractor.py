@@ -1,11 +1,13 @@
 """What all extractors share: uint8 images in, one row of features per image out."""
 
 import abc
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError
 
 
@@ -52,17 +54,37 @@ class Extractor(abc.ABC):
             InputError: where the images are not of that form.
         """
         self.check(images)
-        starts = range(0, len(images), self.batch_size)
-        bar = tqdm(starts, self.name, unit=" batches", delay=3, disable=None)
         features, probabilities = [], []
-        for start in bar:
-            batch = self.extract(np.asarray(images[start : start + self.batch_size]))
+        for batch in map(self.extract, self.batches(images)):
             features.append(batch.features)
             probabilities.append(batch.probabilities)
         known = probabilities[0] is not None
         return Extracted(
             np.concatenate(features), np.concatenate(probabilities) if known else None
         )
+
+    def batches(self, images: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields images a batch at a time, under a progress bar if that takes long.
+
+        Args:
+            images: uint8 [N, H, W, C], in memory or memory-mapped.
+        """
+        starts = range(0, len(images), self.batch_size)
+        for start in tqdm(starts, self.name, unit=" batches", delay=3, disable=None):
+            yield np.asarray(images[start : start + self.batch_size])
+
+    def form(self, images: Images) -> Extracted:
+        """Returns what one image gives, whose values are of no importance.
+
+        It tells the number of features, and whether there are class probabilities.
+
+        Args:
+            images: `datasets.Images`, at least 1.
+
+        Raises:
+            InputError: if the extractor does not take such images.
+        """
+        return self(images.array[:1])
 
     @abc.abstractmethod
     def extract(self, images: np.ndarray) -> Extracted:

@@ -1,5 +1,6 @@
 """Features of a convolutional network with random weights."""
 
+import functools
 import math
 
 import keras
@@ -41,27 +42,46 @@ class RandomNetwork(Extractor):
                 f"A random network needs images, and these are points "
                 f"{list(images.shape)}. Use the features pixels."
             )
-        self._model = _network(images.shape)
-        self._mean, self._scale = 0.0, 1.0
-        chosen = np.random.default_rng(_SEED).permutation(len(images))[:_SCALED_BY]
-        found = self(images.array[np.sort(chosen)]).features
-        self._mean, deviation = found.mean(axis=0), found.std(axis=0)
-        # A channel that hardly varies would else become noise of the same size.
-        scale = np.maximum(deviation, 1e-3 * found.std())
-        self._scale = scale if deviation.max() > 1e-4 else 1.0  # else all are alike
+        self._images = images
 
     @classmethod
     def make(cls, argument: str, images: Images) -> "Extractor":
         """Returns the extractor for `images`; there is no argument."""
         return cls(images)
 
+    def form(self, images: Images) -> Extracted:
+        self.check(images.array[:1])
+        width = 2 * sum(filters for filters, _ in _stages(self._images.shape))
+        return Extracted(np.zeros((1, width), "float32"), None)
+
     def extract(self, images: np.ndarray) -> Extracted:
-        found = keras.ops.convert_to_numpy(self._model(images, training=False))
-        return Extracted((found - self._mean) / self._scale, None)
+        mean, scale = self._scaling
+        return Extracted((self._unscaled(images) - mean) / scale, None)
+
+    # Made for the first measure, so that training begins without waiting for it.
+
+    @functools.cached_property
+    def _model(self):
+        return _network(self._images.shape)
+
+    @functools.cached_property
+    def _scaling(self):
+        """Mean and scale of each feature over the user's images."""
+        order = np.random.default_rng(_SEED).permutation(len(self._images))
+        chosen = self._images.array[np.sort(order[:_SCALED_BY])]
+        found = np.concatenate([self._unscaled(x) for x in self.batches(chosen)])
+        deviation = found.std(axis=0)
+        if deviation.max() <= 1e-4:
+            return found.mean(axis=0), 1.0  # all images are alike
+        # Without it, a channel that hardly varies would become noise of the same size.
+        return found.mean(axis=0), np.maximum(deviation, 1e-3 * found.std())
+
+    def _unscaled(self, images):
+        return keras.ops.convert_to_numpy(self._model(images, training=False))
 
     def check(self, images: np.ndarray) -> None:
         super().check(images)
-        shape = self._model.input_shape[1:]
+        shape = self._images.shape
         if images.shape[1:] != shape:
             raise InputError(
                 f"The random network was made for images {list(shape)}, not "
@@ -82,14 +102,21 @@ def _network(shape):
 
     images = keras.Input(shape, dtype="uint8")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
-    side, found = min(shape[:2]), []
-    scales = max(1, round(math.log2(side / 4))) + 1
-    for i in range(scales):
-        large = side > _LARGE
-        x = convolution(16 if large else _WIDTHS[min(i, 2)], 2 if large else 1)(x)
+    found = []
+    for filters, strides in _stages(shape):
+        x = convolution(filters, strides)(x)
         x = keras.layers.LeakyReLU(0.2)(x)
         found += [keras.ops.mean(x, axis=(1, 2)), keras.ops.std(x, axis=(1, 2))]
-        if not large:
+        if strides == 1:
             x = 1.4 * keras.layers.AveragePooling2D(2, padding="same")(x)
-        side /= 2
     return keras.Model(images, keras.ops.concatenate(found, axis=-1))
+
+
+def _stages(shape):
+    """Returns filters and strides of the convolutions, each at half the last scale."""
+    side = min(shape[:2])
+    sides = [side / 2**i for i in range(max(1, round(math.log2(side / 4))) + 1)]
+    return [
+        (16, 2) if side > _LARGE else (_WIDTHS[min(i, 2)], 1)
+        for i, side in enumerate(sides)
+    ]

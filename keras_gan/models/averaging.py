@@ -1,22 +1,50 @@
-"""A second set of weights of a network: its moving average."""
+"""A second set of weights of a network: its moving average.
 
+A model keeps the averaged network as its attribute `averaged_NAME`, beside the network
+NAME that is trained, so that Keras saves both.
+"""
+
+import json
+import os
+import pathlib
+import zipfile
+
+import h5py
 import keras
 import numpy as np
+import tensorflow as tf
 
 
-def twin_of(network: keras.Model, inputs) -> keras.Model:
+def twin_of(network: keras.Model, inputs, kind: bool | str = True) -> keras.Model:
     """Returns a network that computes the same, with weights of its own.
 
-    A copy where Keras can make one from the network's config. Where it cannot, as with
-    a `Lambda` or a layer without `get_config`, a `Twin` that runs the network itself.
+    That is a copy if Keras can make one from the network's config. If it cannot, as for
+    a `Lambda` or a layer without `get_config`, it is a `Twin`, which runs the network.
 
     Args:
         network: Keras model, built.
         inputs: a batch of what it takes.
+        kind: "twin" for a `Twin` in any case, which a file may hold; see `kind_of`.
+
+    Example:
+
+    ```python
+    import keras
+    import tensorflow as tf
+    from keras_gan.models import averaging
+
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    average = averaging.twin_of(network, tf.zeros([1, 2]))
+    network.set_weights([2.0 * w for w in network.get_weights()])
+    averaging.update(average, network, decay=0.999, step=tf.constant(0))
+    ```
     """
+    if kind == "twin":
+        return Twin(network)
     try:
         copy = type(network).from_config(network.get_config())
-        copy(inputs)
+        if not copy.built:
+            copy(inputs)
         copy.set_weights(network.get_weights())
         # A config may also lack an argument without an error.
         same = np.allclose(
@@ -30,11 +58,100 @@ def twin_of(network: keras.Model, inputs) -> keras.Model:
     return copy
 
 
+def update(average: keras.Model, network: keras.Model, decay: float, step) -> None:
+    """Moves an average towards the weights of its network, by one step.
+
+    Args:
+        average: from `twin_of`.
+        network: after the step's update.
+        decay: in (0, 1), of the exponential moving average.
+        step: of the model, counted from 0: a tensor or variable.
+    """
+    # Early on the average would remember the random start, so its decay grows from 0.1
+    # to the value asked for, as tf.train.ExponentialMovingAverage's does.
+    step = tf.cast(step, "float32")
+    decay = tf.minimum(decay, (1.0 + step) / (10.0 + step))
+    pairs = [
+        (mean, variable)
+        for mean, variable in zip(average.weights, network.weights, strict=True)
+        if "float" in variable.dtype
+    ]
+    sums = [tf.cast(tf.reduce_sum(variable), "float32") for _, variable in pairs]
+    # A network that diverges does not take its average along.
+    rate = tf.where(tf.reduce_all(tf.math.is_finite(sums)), 1 - decay, 0.0)
+    for mean, variable in pairs:
+        change = tf.math.multiply_no_nan(mean - variable, tf.cast(rate, variable.dtype))
+        mean.assign_sub(change)
+
+
+def kind_of(average: keras.Model | None) -> bool | str:
+    """Returns how a file holds an average: True, "twin", or False for None."""
+    return "twin" if isinstance(average, Twin) else average is not None
+
+
+def is_average(name: str) -> bool:
+    """Returns whether a network of this name is the average of another one."""
+    return name.startswith("averaged_")
+
+
+def mismatch(file: str | os.PathLike, saved: bool, name: str) -> str:
+    """Returns why a model cannot take a file if only one of the two has an average.
+
+    Args:
+        file: what it is called.
+        saved: whether it holds the average.
+        name: of the averaged network.
+    """
+    option = f"{name.removeprefix('averaged_')}_average"
+    return (
+        f"{file} holds {'an' if saved else 'no'} average of the weights, and the model "
+        f"has {'none' if saved else 'one'}; compile it "
+        f"{'with' if saved else 'without'} {option} to read the file."
+    )
+
+
+def saved_in(path) -> bool | None:
+    """Returns whether a file of weights holds an average.
+
+    Args:
+        path: `.weights.h5`, `.keras`, or `.weights.json` of several files.
+
+    Returns:
+        None if it cannot be told; Keras says why it cannot read such a file.
+    """
+    try:
+        if str(path).endswith(".json"):
+            names = json.loads(pathlib.Path(path).read_bytes())["weight_map"]
+            return any(name.strip("/").startswith("averaged_") for name in names)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(archive.read("config.json"))["config"]
+                return bool(config["averaged"])
+        with h5py.File(path) as file:
+            return any(name.startswith("averaged_") for name in file)
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
 class Twin(keras.Model):
     """Runs another network with weights of its own.
 
     Args:
         network: Keras model, built. Its weights are where those of this one begin.
+
+    Example:
+
+    ```python
+    import keras
+    import tensorflow as tf
+    from keras_gan.models.averaging import Twin
+
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    twin = Twin(network)
+    before = twin(tf.ones([1, 2]))
+    network.set_weights([2.0 * w for w in network.get_weights()])
+    assert (twin(tf.ones([1, 2])) == before).numpy().all()
+    ```
     """
 
     def __init__(self, network):

@@ -33,6 +33,18 @@ class DCGAN(GAN):
         InputError: for an image shape that the architecture cannot make, or another
             value that is not accepted.
 
+    Example:
+
+    ```python
+    from keras_gan import DCGAN, datasets
+
+    digits = datasets.read("digits")
+    gan = DCGAN(digits.shape, latent_dim=8, base_filters=4, seed=1)
+    gan.compile("adam", "adam", objective="non_saturating")
+    gan.fit(digits.batches(256), epochs=1)
+    assert gan.generate(4, seed=1).dtype == "uint8"
+    ```
+
     Source: Radford et al. 2015, arXiv 1511.06434.
     """
 
@@ -101,9 +113,11 @@ class DCGAN(GAN):
         )
 
     def get_config(self):
-        config = {**self._game_config(), **self._architecture}
+        config = {**super().get_config(), **self._architecture}
         config["policy"] = self.dtype_policy.name
-        del config["value_range"]  # a tanh output has no other
+        # The constructor makes the networks, and a tanh output has one range.
+        for name in ("generator", "discriminator", "value_range"):
+            del config[name]
         return config
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The data of `fit`: a look at what it gives first, and a watch over the rest."""
+"""The data of `fit`: a look at the batches that it gives first."""
 
 import itertools
 import math
@@ -10,24 +10,21 @@ import tensorflow as tf
 
 from keras_gan.errors import InputError
 
-# Later than any step.
-_NEVER = 2**62
-
 
 def look(x, y=None, batch_size=None, steps_per_epoch=None):
     """Returns the data with nothing missing, and what was seen of it.
 
     Args:
         x: whatever `keras.Model.fit` takes.
-        y: labels, where `x` is an array of images.
+        y: the second element, if `x` is an array and the model has one.
         batch_size, steps_per_epoch: as given to `fit`.
 
     Returns:
         The data to give to `fit`; a list of the batches looked at; the sizes that its
-        batches are known to have, None where one is any size.
+        batches are known to have, None if one is any size.
 
     Raises:
-        InputError: where `fit` cannot take it, or it is empty.
+        InputError: if `fit` cannot take it, or it is empty.
     """
     if is_array(x):
         return x, *_look_at_arrays(x, y, batch_size, steps_per_epoch)
@@ -57,16 +54,33 @@ def look(x, y=None, batch_size=None, steps_per_epoch=None):
 
 def _look_at_arrays(images, labels, batch_size, steps):
     if labels is not None and not is_array(labels):
-        raise InputError(
-            f"the labels are a {type(labels).__name__}; they must be an array of "
-            "integers."
-        )
+        raise InputError(f"y is a {type(labels).__name__}; it must be one array.")
     count = len(images) if len(images.shape) else 0
     size = batch_size or (math.ceil(count / steps) if steps else 32)
+    sizes = [n for n in (min(size, count), count % size) if n]
     # What does not fit into memory is not read twice.
-    seen = images[:1024] if isinstance(images, np.memmap) else images
-    batch = (seen, labels if labels is None else labels[: len(seen)])
-    return [batch], [n for n in (min(size, count), count % size) if n]
+    if isinstance(images, np.memmap):
+        images, labels = images[:1024], None if labels is None else labels[:1024]
+    return [(images, labels)], sizes
+
+
+def known_range(data) -> tuple[float, float] | dict | None:
+    """Returns the range that data says its images were scaled to, or None.
+
+    Args:
+        data: whatever `keras.Model.fit` takes. Its attribute `value_range` says so:
+            (low, high), or a dict of them by the names of elements. A
+            `tf.data.Dataset` that only takes, orders, repeats or keeps the elements of
+            others has the range of those; a function, as of `map`, may have changed it.
+    """
+    stated = getattr(data, "value_range", None)
+    if stated is not None:
+        return stated
+    # Private, but every data set of TensorFlow must have both.
+    if not isinstance(data, tf.data.Dataset) or data._functions():
+        return None
+    first, *others = [known_range(source) for source in data._inputs()] or [None]
+    return first if all(other == first for other in others) else None
 
 
 def is_array(data) -> bool:
@@ -107,102 +121,3 @@ def _whole(batch):
         return tf.concat(parts, axis=0) if isinstance(parts, tuple) else value
 
     return tf.nest.map_structure(joined, batch)
-
-
-class BatchWatch:
-    """Notes on the device which batch was the first that the model does not take.
-
-    Args:
-        strategy: of the model; each replica notes what it sees.
-        value_range: as of `GAN`; None accepts all finite values.
-        num_classes: as of `GAN`.
-    """
-
-    def __init__(self, strategy, value_range, num_classes):
-        self._strategy = strategy
-        self._value_range = value_range
-        self._num_classes = num_classes
-        with strategy.scope():
-            # Steps of the first faulty images and labels, and the smallest batch.
-            self._notes = tf.Variable(
-                [_NEVER] * 3,
-                dtype="int64",
-                trainable=False,
-                synchronization=tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.NONE,
-            )
-
-    def see(self, images, labels, step) -> None:
-        """Looks at one batch, in the graph of a training step.
-
-        Args:
-            images: float32 [batch, ...].
-            labels: integers [batch], or None.
-            step: int64, of the batch.
-        """
-        faulty = [tf.logical_not(self._accepts(images)), False]
-        if labels is not None:
-            accepted = (labels >= 0) & (labels < self._num_classes)
-            faulty[1] = tf.logical_not(tf.reduce_all(accepted))
-        steps = tf.where(tf.stack(faulty), step, _NEVER)
-        notes = tf.concat([steps, [tf.shape(images, "int64")[0]]], axis=0)
-        self._notes.assign(tf.minimum(self._notes, notes))
-
-    def _accepts(self, images):
-        if self._value_range is None:
-            return tf.reduce_all(tf.math.is_finite(images))
-        low, high = self._value_range
-        middle, reach = (low + high) / 2, (high - low) / 2 + slack(self._value_range)
-        # NaN is not below any number.
-        return tf.reduce_all(tf.abs(images - middle if middle else images) <= reach)
-
-    def clear(self) -> None:
-        """Forgets what it has seen."""
-        for notes in self._strategy.experimental_local_results(self._notes):
-            notes.assign([_NEVER] * 3)
-
-    def fault(self) -> str | None:
-        """Says what was wrong since `clear`, and forgets it; None where nothing was.
-
-        It waits for the device once.
-        """
-        results = self._strategy.experimental_local_results(self._notes)
-        notes = np.array([result.numpy() for result in results])
-        self.clear()
-        images, labels, _ = notes.min(axis=0)
-        if images < _NEVER:
-            values = "NaN or infinite values"
-            if self._value_range is not None:
-                low, high = self._value_range
-                values = f"NaN, or values outside [{low:g}, {high:g}]"
-            return f"the batch of step {images} held {values}"
-        if labels < _NEVER:
-            accepted = f"0 to {self._num_classes - 1}"
-            return f"the batch of step {labels} held labels outside {accepted}"
-        sizes = sorted(set(notes[:, 2]))
-        if len(sizes) > 1:
-            counts = " and ".join(map(str, sizes))
-            return f"replicas have seen batches of {counts} images, not of one size"
-        return None
-
-    def require_sound(self) -> None:
-        """Checks that all batches since `clear` were what the model takes.
-
-        Raises:
-            InputError: where one was not.
-        """
-        fault = self.fault()
-        if fault:
-            raise InputError(
-                f"{fault}, and training has seen it; correct the data and train again "
-                "from before that step."
-            )
-
-
-def slack(value_range) -> float:
-    """Returns how far outside a range a value may lie: one grey level.
-
-    Interpolation and rounding go so far, and no picture shows it.
-    """
-    low, high = value_range
-    return (high - low) / 255

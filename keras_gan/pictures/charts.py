@@ -53,29 +53,64 @@ def plain_style(changes: dict | None = None) -> contextlib.AbstractContextManage
     return matplotlib.style.context(["default", changes or {}])
 
 
-@plain_style()
-def scatter(points: np.ndarray, real: np.ndarray | None = None) -> Image.Image:
-    """Returns generated points, over real ones where there are any.
+class Scatter:
+    """Draws generated points, over real ones if there are any.
+
+    It draws the axes and the real points once. They take ten times as long as the
+    generated ones.
 
     Args:
-        points: float [N, D], D at least 2; the first two dimensions are shown.
-        real: float [M, D]; with them the picture shows the same part of the plane each
-            time, of which they fill four fifths.
+        real: float [M, D], D at least 2; the first two dimensions are shown. With them
+            each picture shows the same part of the plane, of which they fill four
+            fifths.
     """
-    figure = Figure(_SCATTER_INCHES, dpi=_SCATTER_DPI, layout="constrained")
-    axes = figure.subplots()
-    axes.set_aspect("equal", adjustable="datalim" if real is None else "box")
-    style = {"s": 4, "linewidths": 0, "rasterized": True}
-    if real is not None:
-        low, high = real[:, :2].min(axis=0), real[:, :2].max(axis=0)
-        margin = (high - low).max() / 8
-        axes.set_xlim(low[0] - margin, high[0] + margin)
-        axes.set_ylim(low[1] - margin, high[1] + margin)
-        shown = real[:_REAL_POINTS]
-        axes.scatter(*shown[:, :2].T, color="0.7", label="real", **style)
-    axes.scatter(*points[:, :2].T, color="tab:blue", label="generated", **style)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, markerscale=3)
-    return rendered(figure)
+
+    def __init__(self, real: np.ndarray | None = None):
+        self._real = real
+        self._background = None
+
+    @plain_style()
+    def draw(self, points: np.ndarray) -> Image.Image:
+        """Returns a picture of generated points.
+
+        Args:
+            points: float [N, D]; the first two dimensions are shown.
+        """
+        if self._background is None or self._real is None:
+            self._begin(points)
+        self._canvas.restore_region(self._background)
+        self._generated.set_offsets(points[:, :2])
+        for artist in self._on_top:
+            self._axes.draw_artist(artist)
+        return _picture(self._canvas)
+
+    def _begin(self, points):
+        """Draws the real points, the axes and the legend."""
+        figure = Figure(_SCATTER_INCHES, dpi=_SCATTER_DPI, layout="constrained")
+        self._canvas = FigureCanvasAgg(figure)
+        self._axes = figure.subplots()
+        adjustable = "datalim" if self._real is None else "box"
+        self._axes.set_aspect("equal", adjustable=adjustable)
+        style = {"s": 4, "linewidths": 0, "rasterized": True}
+        if self._real is not None:
+            low, high = self._real[:, :2].min(axis=0), self._real[:, :2].max(axis=0)
+            margin = (high - low).max() / 8
+            self._axes.set_xlim(low[0] - margin, high[0] + margin)
+            self._axes.set_ylim(low[1] - margin, high[1] + margin)
+            shown = self._real[:_REAL_POINTS, :2].T
+            self._axes.scatter(*shown, color="0.7", label="real", **style)
+        self._generated = self._axes.scatter(
+            *points[:, :2].T, color="tab:blue", label="generated", **style
+        )
+        self._axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=2, markerscale=3
+        )
+        # `canvas.draw` leaves out what is animated: the points and what covers them.
+        self._on_top = [self._generated, *self._axes.spines.values()]
+        for artist in self._on_top:
+            artist.set_animated(True)
+        self._canvas.draw()
+        self._background = self._canvas.copy_from_bbox(figure.bbox)
 
 
 @plain_style()
@@ -108,6 +143,10 @@ def rendered(figure: Figure) -> Image.Image:
     """Returns a figure of Matplotlib as a picture in RGB."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
+    return _picture(canvas)
+
+
+def _picture(canvas):
     return over_white(Image.fromarray(np.asarray(canvas.buffer_rgba())))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw
 
-from keras_gan.pictures.charts import histogram, scatter
+from keras_gan.pictures.charts import Scatter, histogram
 from keras_gan.pictures.grids import FONT, grid
 from keras_gan.transparency import images_over_white
 
@@ -79,7 +79,8 @@ def drawing_of(
     if math.prod(shape) == 1:
         return Drawing(_POINTS, lambda x, _: histogram(values(x), real), classes)
     if len(shape) == 1 and shape[0] <= 3:
-        return Drawing(_POINTS, lambda x, _: scatter(values(x), real), classes)
+        plane = Scatter(real)
+        return Drawing(_POINTS, lambda x, _: plane.draw(values(x)), classes)
 
     def draw(samples, labels):
         samples, notes = _flat(samples)

@@ -18,6 +18,7 @@ from keras_gan.callbacks import (
     SampleGrid,
     StopAfter,
 )
+from keras_gan.callbacks.step_callback import LogCallback
 from keras_gan.evaluators import RealImages
 from keras_gan.features import Pixels
 
@@ -178,6 +179,40 @@ def test_rows_come_by_steps_with_means_of_their_own_steps(
         mean = np.mean(values[max(before, begin) + 1 : step + 1])
         assert float(row["discriminator_loss"]) == pytest.approx(mean, rel=1e-5)
         before = step
+
+
+class Points(LogCallback):
+    """Keeps the points of the log."""
+
+    def __init__(self, every_steps):
+        super().__init__(every_steps)
+        self.points = []
+
+    def on_point(self, epoch, step, means):
+        self.points.append((epoch, step, means))
+
+
+def test_points_are_the_same_whoever_else_looks_at_their_steps(images):
+    class GoBack(keras.callbacks.Callback):
+        """Resets the means in the middle of an epoch, as `DivergenceGuard` does."""
+
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.step) == 8:
+                self.model.reset_metrics()
+
+    def points_of(*intervals):
+        callbacks = [Points(n) for n in intervals]
+        gan = make_gan()
+        gan.steps_per_execution = 2
+        fit(gan, images, 2, [GoBack(), *callbacks, Diagnosis(images.array, 8)])
+        # The next training begins at the step at which this one ended.
+        fit(gan, images, 2, callbacks)
+        return [callback.points for callback in callbacks]
+
+    intervals = 2, 3
+    together = points_of(*intervals)
+    for interval, points in zip(intervals, together, strict=True):
+        assert len(points) >= 4 and points_of(interval) == [points]
 
 
 @pytest.mark.parametrize("stop", [12, 15])

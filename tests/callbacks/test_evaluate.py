@@ -370,3 +370,27 @@ def test_what_cannot_be_measured_is_refused(images, real):
         Evaluate(real, ["kernel_distance_std"])
     with pytest.raises(InputError, match="class_score cannot be measured"):
         fit(make_gan(), images, 1, [Evaluate(real, ["class_score"])])
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "count", "name", "words"),
+    [
+        ((8, 8, 1), None, 6, "class_accuracy", "class_accuracy cannot be measured"),
+        ((8, 8, 1), None, 3, "precision", "precision needs 4 images in each half"),
+        ((8, 8, 1), None, 5, "coverage", r"coverage needs 6 .* at least 12 images"),
+        ((16, 8, 1), None, 6, "frechet_distance", "16x8x1, and the real .* 8x8x1"),
+        ((8, 8, 1), 3, 6, "frechet_distance", r"label \d, and the model has 3 classes"),
+    ],
+)
+def test_what_this_model_does_not_allow_is_refused_as_training_begins(
+    images, shape, classes, count, name, words
+):
+    gan = DCGAN(shape, 4, 2, seed=3, num_classes=classes)
+    gan.compile("sgd", "sgd")
+    labelled = RandomNetwork(images)
+    labelled.accuracy = 0.9  # a classifier's, which takes seconds to learn
+    evaluate = Evaluate(RealImages(images, labelled, count), [name])
+    evaluate.set_model(gan)
+    evaluate.set_params({"steps": 5, "epochs": 1})
+    with pytest.raises(InputError, match=words):
+        evaluate.on_train_begin()

@@ -330,6 +330,111 @@ def test_hidden_and_other_files_are_ignored(tmp_path):
     assert (len(images), images.skipped) == (1, ())
 
 
+def test_what_a_system_put_there_is_no_class(tmp_path):
+    for place in ("cats/a", "dogs/a", "__MACOSX/cats/a", "@eaDir/b", "$RECYCLE.BIN/c"):
+        path = tmp_path / f"{place}.png"
+        path.parent.mkdir(parents=True)
+        quadrants().save(path)
+    for name in ("cats/.DS_Store", "cats/._a.png", "dogs/Thumbs.db"):
+        (tmp_path / name).write_bytes(b"\0\1\2")
+    images = datasets.read(f"folder:{tmp_path}", 4)
+    assert images.class_names == ("cats", "dogs")
+    assert (len(images), images.skipped) == (2, ())
+    for note in ("3 hidden or system folder", "2 hidden", "1 .db"):
+        assert note in images.summary
+
+
+def test_names_stay_on_one_line_and_are_text(tmp_path):
+    for folder in (b"two\nlines", b"no\xfftext", "né\u200cé".encode()):
+        path = os.path.join(os.fsencode(tmp_path), folder)
+        os.mkdir(path)
+        quadrants().save(os.fsdecode(path) + "/a b.png")
+    images = datasets.read(f"folder:{tmp_path}", 4)
+    assert images.class_names == (r"no\udcfftext", "né\u200cé", r"two\nlines")
+    assert len(images.summary.splitlines()) == 1
+    assert images.summary.encode()
+
+
+def test_a_link_or_pipe_without_content_is_named(tmp_path):
+    quadrants().save(tmp_path / "a.png")
+    (tmp_path / "dangling.png").symlink_to("nowhere.png")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe.gif")
+    with pytest.warns(UserWarning, match=r"3 of 4 .*dangling\.png"):
+        images = datasets.read(f"folder:{tmp_path}", 4)
+    assert {reason for _, reason in images.skipped} == {
+        "OSError: not a file, or a link that leads to none"
+    }
+    assert "1 without ending" in images.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [("a.gif", b""), ("a.png", b"\x89PNG\r\n\x1a\nxxxx"), ("a.bmp", b"BM" + bytes(30))],
+)
+def test_reasons_are_about_the_file(tmp_path, name, rest):
+    quadrants().save(tmp_path / "fine.png")
+    (tmp_path / name).write_bytes(rest or b"GIF89a")
+    with pytest.warns(UserWarning, match="1 of 2"):
+        ((_, reason),) = datasets.read(f"folder:{tmp_path}", 4).skipped
+    assert "BufferedReader" not in reason
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff", "avif"])
+def test_size_is_that_of_the_turned_picture(tmp_path, ending):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.new("RGB", (24, 16), BLUE)
+    picture.paste(RED, (0, 0, 12, 16))
+    picture.save(tmp_path / f"a.{ending}", exif=exif)
+    images = datasets.read(f"folder:{tmp_path}", (24, 16))
+    np.testing.assert_allclose(images.array[0, 2, 8], RED, atol=6)
+    np.testing.assert_allclose(images.array[0, 21, 8], BLUE, atol=6)
+    assert "of 16x24 pixels" in images.summary
+    assert "another shape" not in images.summary
+
+
+def test_what_pictures_are_like_is_counted(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    almost_grey = np.repeat(noise[..., :1], 3, axis=-1)
+    Image.fromarray(almost_grey).save(tmp_path / "grey.png")
+    almost_grey[13, 5, 1] ^= 128  # a pixel that a look at every eighth row misses
+    Image.fromarray(almost_grey).save(tmp_path / "not_grey.png")
+    spot = np.full((16, 16, 3), (9, 4, 4), np.uint8)
+    Image.fromarray(spot).save(tmp_path / "dark_and_blank.png")
+    spot[13, 5] = (200, 4, 4)
+    Image.fromarray(spot).save(tmp_path / "spot.png")
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    Image.fromarray(noise).save(tmp_path / "noise2.png")
+    summary = datasets.read(f"folder:{tmp_path}", 16).summary
+    for note in (
+        "; 1 grey;",
+        "; 1 of one value only;",
+        "; 1 nearly black",
+        "; 1 the same as another, such as 'noise2.png' as 'noise.png'.",
+    ):
+        assert note in summary
+
+
+def test_only_the_first_of_several_frames_is_read(tmp_path):
+    for name in ("a.gif", "b.webp", "c.png", "d.TIFF", "e.avif"):
+        frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, GREEN, BLUE)]
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    images = datasets.read(f"folder:{tmp_path}", 8)
+    assert "5 of several frames or pages, the first of which" in images.summary
+    np.testing.assert_allclose(images.array[:, 4, 4], [RED] * 5, atol=4)
+
+
+def test_a_transparent_value_of_sixteen_bits_is_told(tmp_path):
+    values = np.array([[0, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=0)
+    images = datasets.read(f"folder:{tmp_path}", (1, 2))
+    assert images.array.ravel().tolist() == [0, 255]
+    assert "1 with a value for transparency" in images.summary
+
+
 def test_links_are_followed_and_do_not_loop(tmp_path):
     elsewhere, root = tmp_path / "elsewhere", tmp_path / "root"
     elsewhere.mkdir()

@@ -46,7 +46,7 @@ def varied_dir(tmp_path_factory):
             picture = np.full((10 + value, 20, 3), value, np.uint8)
             yield {"photo": picture, "label": value % 2, "note": "x"}
 
-    folder = str(tmp_path_factory.mktemp("varied"))
+    folder = str(tmp_path_factory.mktemp("varied [1] {a,b} *é"))
     tfds.dataset_builders.store_as_tfds_dataset(
         "varied",
         "1.2.3",
@@ -74,7 +74,7 @@ def varied_dir(tmp_path_factory):
 
 
 @pytest.mark.parametrize("source", ["tfds:varied", "tfds:varied:1.2.3:train[:100%]"])
-def test_pictures_that_differ_in_size(varied_dir, source):
+def test_pictures_that_differ_in_size(varied_dir, source, caplog):
     images = datasets.read(source, image_size=8, channels=1, data_dir=varied_dir)
     assert images.array.shape == (5, 8, 8, 1)
     assert images.class_names == ("even", "odd")
@@ -82,6 +82,7 @@ def test_pictures_that_differ_in_size(varied_dir, source):
     values = images.array[:, 0, 0, 0]
     assert sorted(values) == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(images.labels, values % 2)
+    assert [record.getMessage() for record in caplog.records] == []
     with pytest.raises(InputError, match="image_size"):
         datasets.read(source, data_dir=varied_dir)
 

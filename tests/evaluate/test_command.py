@@ -1,5 +1,6 @@
 """`python -m keras_gan.evaluate`."""
 
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid
 from keras_gan.checkpoints import CheckpointFolder
 from keras_gan.datasets import Images
 from keras_gan.evaluate import __main__ as command
+from keras_gan.evaluate import measures
 from keras_gan.experiments import TrainedRun
 from keras_gan.metrics import frechet_distance
 
@@ -196,9 +198,13 @@ def test_what_cannot_be_measured(arguments, run_folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("count", "arguments", "message"),
     [
-        (3, [], "digits has 3 images; at least 12 are needed"),
-        (11, ["--samples", "6"], "digits has 11 images; at least 12 are needed"),
-        (40, ["--samples", "21"], "--samples is 21 and digits has 40 images; 6 up to"),
+        (3, [], "digits has 3 images, and at least 12 are needed"),
+        (11, ["--samples", "6"], "digits has 11 images, and at least 12 are needed"),
+        (
+            40,
+            ["--samples", "21"],
+            "digits has 40 images. Give a number from 6 to 20",
+        ),
     ],
 )
 def test_too_few_images(
@@ -252,6 +258,32 @@ def _one_sentence(capsys):
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: ")
     return line
+
+
+def test_a_terminal_shows_which_part_is_being_done(run_folder, tmp_path, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    evaluated(run_folder, tmp_path)
+    assert "measures:" in terminal.getvalue() and "page:" in terminal.getvalue()
+    assert "100%|" in terminal.getvalue() and "6/6" in terminal.getvalue()
+
+
+def test_the_noise_of_few_images_is_said(run_folder, tmp_path, monkeypatch, capsys):
+    metrics, page = evaluated(run_folder, tmp_path)
+    low, high = metrics["between_halves_spread"]["frechet_distance"]
+    assert 0 < low < high < metrics["measures"]["frechet_distance"]
+    assert "kernel_distance_std" not in metrics["between_halves_spread"]
+    # The same images in another order: no split lies far from the others.
+    assert low / 2 < metrics["between_halves"]["frechet_distance"] < 2 * high
+    table = capsys.readouterr().out
+    for text in (table, page):
+        assert f"({low:.4g} to {high:.4g})" in text
+        assert "5 other splits of the same real 120." in text
+    monkeypatch.setattr(measures, "MOST_SPLIT", 59)
+    metrics, page = evaluated(run_folder, tmp_path)
+    assert metrics["between_halves_spread"] == {}
+    assert "In brackets" not in page
 
 
 def test_a_conditional_run_gets_its_class_accuracy(conditional_folder, tmp_path):

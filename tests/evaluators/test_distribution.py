@@ -169,7 +169,7 @@ def test_measures_that_the_features_do_not_allow_are_refused(images):
 
 @pytest.mark.parametrize("count", [0, 1, 31])
 def test_a_count_that_there_is_not_is_refused(images, count):
-    with pytest.raises(InputError, match=f"count is {count} and there are 60 images"):
+    with pytest.raises(InputError, match=f"count is {count}, and there are 60 images"):
         RealImages(images, Pixels(), count)
 
 
@@ -196,7 +196,7 @@ def test_training_takes_no_more_images_than_that():
 @pytest.mark.parametrize("count", [None, 1])
 def test_too_few_images(images, count):
     few = Images(images.array[:3])
-    with pytest.raises(InputError, match="there are 3 images; at least 4, 2 in"):
+    with pytest.raises(InputError, match="3 images, and at least 4 are needed, 2 in"):
         RealImages(few, Pixels(), count)
 
 
@@ -293,6 +293,32 @@ def test_random_features_need_no_labels_and_rank_no_mush_above_real_images():
         assert values["kernel_distance"] > baseline["kernel_distance"] + 0.05
         for share in ("precision", "recall", "coverage"):
             assert values[share] < baseline[share]
+
+
+class Watched(np.ndarray):
+    """Pixels that count how many images are read."""
+
+    read = 0
+
+    def __getitem__(self, key):
+        found = super().__getitem__(key)
+        self.read += len(found)
+        return found
+
+
+@pytest.mark.parametrize("make", [features.RandomNetwork, lambda _: Brightness()])
+def test_all_is_checked_before_features_are_taken(make, images, gan):
+    pixels = images.array.view(Watched)
+    extractor = make(Images(pixels))
+    real = RealImages(Images(pixels), extractor)
+    assert set(real.names) > {"frechet_distance", "recall"}
+    real.check(["frechet_distance"])
+    with pytest.raises(InputError, match="modes cannot be measured"):
+        real.check(["modes"])
+    assert "30 generated images" in real.protocol(gan)
+    assert pixels.read < 10
+    assert real.measure(gan, ["frechet_distance"])["frechet_distance"] > 0
+    assert pixels.read >= 30
 
 
 def test_pixels_do_not_show_what_prefers_blurred_images(gan, images):

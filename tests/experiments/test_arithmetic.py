@@ -38,7 +38,7 @@ def test_expressions(samples):
 
 @pytest.mark.parametrize("text", ["", "3,", "3 7", "3 - - 4", "a", "3 +", "3 * 4", "-"])
 def test_expressions_of_another_form(samples, text):
-    with pytest.raises(InputError, match="joined by"):
+    with pytest.raises(InputError, match="Join sample numbers"):
         samples.parse(text)
 
 
@@ -47,8 +47,32 @@ def test_classes_in_expressions(samples, of_classes):
     assert of_classes.labels([3, 13, 23]).tolist() == [3, 3, 3]
     with pytest.raises(InputError, match="0 to 9"):
         of_classes.parse("class:10")
-    with pytest.raises(InputError, match="sample numbers"):
+    with pytest.raises(InputError, match="numbers of samples"):
         samples.parse("class:3")
+
+
+NAMES = ("cat", "cat-fish", "red & blue", "7", "Covid-19", "(e)", "f", "g", "h", "i")
+
+
+def test_named_classes_in_expressions(of_classes):
+    named = NumberedSamples(of_classes.gan, 1, NAMES)
+    assert named.parse("class:cat-fish - class:cat + class:Covid-19") == [
+        Term(1, [1, 11, 21]),
+        Term(-1, [0, 10, 20]),
+        Term(1, [4, 14, 24]),
+    ]
+    assert named.parse("class:red & blue+class:(e)-4") == [
+        Term(1, [2, 12, 22]),
+        Term(1, [5, 15, 25]),
+        Term(-1, [4]),
+    ]
+    # A name comes before a number: class 3 is called 7.
+    assert named.parse("class:7 + class:8") == [
+        Term(1, [3, 13, 23]),
+        Term(1, [8, 18, 28]),
+    ]
+    with pytest.raises(InputError, match=r"class:covid19 .*Did you mean 'Covid-19'"):
+        named.parse("class:cat + class:covid19")
 
 
 def test_class_of_a_sum(samples, of_classes):
@@ -110,7 +134,7 @@ def test_expression(experiment, samples, run_folder):
 
 def test_expression_of_classes(experiment, conditional_folder):
     arguments = ("--expression", "class:3 - class:5 + class:8,18", "--noise", 0)
-    with pytest.raises(AssertionError, match="joined by"):
+    with pytest.raises(AssertionError, match="Join sample numbers"):
         experiment("arithmetic", conditional_folder, *arguments, files="expression")
     arguments = ("--expression", "class:3 - class:5 + 15,25,35", "--noise", 0)
     _, report, _ = experiment(

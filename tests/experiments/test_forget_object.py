@@ -170,7 +170,7 @@ def test_layers_are_counted_from_the_image():
     assert HiddenMaps(gan).shape == HiddenMaps(gan, 2).shape == (7, 7, 4)
     assert HiddenMaps(gan, 1).shape == (14, 14, 2)
     assert HiddenMaps(DCGAN((8, 8, 1), 4, 2)).shape == (4, 4, 2)
-    with pytest.raises(InputError, match="1 to 2 are accepted"):
+    with pytest.raises(InputError, match="number from 1 to 2"):
         HiddenMaps(gan, 3)
 
 
@@ -323,9 +323,9 @@ def test_catalogue_is_nearly_square(experiment, run_folder):
     [
         (["--rule", "bright"], "finds nothing in 150 samples"),
         (["--boxes", "{missing}"], "cannot be read"),
-        (["--boxes", "{empty}"], "no box in"),
-        (["--layer", "2"], "1 to 1 are accepted"),
-        (["--catalogue", "10001"], "0 to 9999"),
+        (["--boxes", "{empty}"], "holds no box"),
+        (["--layer", "2"], "number from 1 to 1"),
+        (["--catalogue", "10001"], "from 0 to 9999"),
     ],
 )
 def test_what_cannot_be(arguments, message, run_folder, tmp_path, capsys):

@@ -98,8 +98,3 @@ def test_the_papers_figures_are_of_the_same_kind_of_model_on_mnist():
     assert figures(dcgan, "fashion_mnist") is None
     small = DCGAN((16, 16, 1), 2, base_filters=2, num_classes=10)
     assert figures(small) is None
-
-
-def test_pictures_of_two_classes_are_no_strip(experiment, two_classes_folder):
-    _, _, picture = experiment("one-nn", two_classes_folder, "--samples", 40)
-    assert max(picture.shape[:2]) < 3 * min(picture.shape[:2])  # two beside each other

@@ -128,7 +128,9 @@ def rest_handler(models):
                 inputs = body["inputs"]
             else:
                 rows = body["instances"]
-                inputs = {name: [row[name] for row in rows] for name in rows[0]}
+                inputs = {
+                    name: [from_json(row[name]) for row in rows] for name in rows[0]
+                }
             outputs = models.predict(model, body.get("signature_name"), inputs)
             outputs = {name: in_json(name, values) for name, values in outputs.items()}
             if "inputs" in body:
@@ -152,6 +154,12 @@ def rest_handler(models):
             pass
 
     return Handler
+
+
+def from_json(value):
+    if isinstance(value, dict) and "b64" in value:
+        return base64.b64decode(value["b64"])
+    return value
 
 
 def in_json(name, values):

@@ -1,5 +1,6 @@
 """`python -m export` in processes of its own."""
 
+import io
 import json
 import os
 import re
@@ -39,6 +40,16 @@ except SystemExit:
     assert output.splitlines()[-1] == "[]"
 
 
+def test_a_terminal_shows_which_format_is_being_written(
+    run_folder, tmp_path, monkeypatch
+):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main([str(run_folder), "--out", str(tmp_path), "--format", "onnx"]) == 0
+    assert "onnx:" in terminal.getvalue() and "1/1" in terminal.getvalue()
+
+
 def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):
     out = tmp_path / "serving"
     result = run_command(run_folder, "--out", out, "--version", 4)
@@ -68,11 +79,11 @@ import sys
 import export.onnx
 from export.__main__ import main
 write = export.onnx.write
-def write_another(generator, path):
-    network = generator.network
+def write_another(exportable, path):
+    network = exportable.networks["generator"]
     weights = network.get_weights()
     network.set_weights([1.1 * w for w in weights])
-    write(generator, path)
+    write(exportable, path)
     network.set_weights(weights)
 export.onnx.write = write_another
 sys.exit(main(sys.argv[1:]))
@@ -91,7 +102,7 @@ def test_a_signal_leaves_nothing_half_written(run_folder, tmp_path):
     code = """
 import os, runpy, signal, sys, time
 import export.onnx
-def write(generator, path):
+def write(exportable, path):
     path.write_text("half")
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)

@@ -1,13 +1,15 @@
 """The files that servers are started with."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 
 import export
-from export import deployment, signatures, warmup
-from export.generator import describe
+from export import deployment, warmup
+from export.exportable import describe
 
 pytest.importorskip(
     "tensorflow_serving", reason="pip install 'keras-gan[serving]' brings it"
@@ -25,16 +27,15 @@ def requests(folder):
 @pytest.mark.parametrize("exported", ["conditional"], indirect=True)
 def test_warm_up_requests_are_those_that_the_server_takes(exported):
     _, gan, folder, rows = exported
-    generator = describe(gan, "model")
-    expected = signatures.every(generator)
+    expected = describe(gan, "model").signatures
     found = requests(folder / "model/1")
     assert len(found) == rows[0].warmup_requests == 2 * len(expected)
     asked = set()
     for request in found:
         assert request.model_spec.name == "model"
         signature = expected[request.model_spec.signature_name]
-        assert set(request.inputs) == {spec.name for spec in signature.inputs}
-        for spec in signature.inputs:
+        assert set(request.inputs) == set(signature.inputs)
+        for spec in signature.tensors:
             values = tf.make_ndarray(request.inputs[spec.name])
             assert spec.is_compatible_with(tf.constant(values))
             asked.add((request.model_spec.signature_name, len(values)))
@@ -47,15 +48,15 @@ def test_warm_up_requests_are_those_that_the_server_takes(exported):
 
 
 def test_a_warm_up_request_that_fails_keeps_a_version_back(gan, tmp_path, monkeypatch):
-    def examples(self, generator, count):
+    def rows(count):
         return {"latent": np.zeros((count, 9), "float32")}
 
     write = warmup.write
 
-    def write_bad(generator, folder):
-        with monkeypatch.context() as context:
-            context.setattr(signatures.Signature, "examples", examples)
-            write(generator, folder)
+    def write_bad(exportable, folder):
+        default = dataclasses.replace(exportable.default, rows=rows)
+        signatures = {"serving_default": default}
+        write(dataclasses.replace(exportable, signatures=signatures), folder)
 
     monkeypatch.setattr(warmup, "write", write_bad)
     with pytest.raises(export.VerificationError, match="does not run"):

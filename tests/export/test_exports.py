@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import keras_gan
+from export.exportable import describe
 
 
 def inputs(gan, count=5):
@@ -183,6 +184,14 @@ def test_metadata_says_what_a_user_must_know(exported):
     for name, value in metadata.items():
         text = in_onnx[name]
         assert (text if isinstance(value, str) else json.loads(text)) == value
+
+
+@pytest.mark.parametrize("exported", ["averaged"], indirect=True)
+def test_a_saved_average_is_described_without_its_decay(exported, tmp_path):
+    _, gan, _, _ = exported
+    gan.save(tmp_path / "gan.keras")
+    facts = describe(tmp_path / "gan.keras", "gan").facts
+    assert (facts["weights"], facts["average_decay"]) == ("averaged", None)
 
 
 def test_no_path_of_this_machine_is_in_the_files(exported):

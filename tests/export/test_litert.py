@@ -10,8 +10,8 @@ import pytest
 
 import export
 from export import litert
-from export.formats import Form
-from export.generator import describe
+from export.exportable import describe
+from export.formats import ExportOptions
 from keras_gan import DCGAN, InputError
 
 pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
@@ -23,8 +23,9 @@ def gan():
     return DCGAN((8, 12, 3), latent_dim=5, base_filters=2, num_classes=3, seed=1)
 
 
-def exported(gan, folder, **form):
-    (row,) = export.export_all(gan, folder, "m", ["litert"], form=Form(**form))
+def exported(gan, folder, **options):
+    options = ExportOptions(**options)
+    (row,) = export.export_all(gan, folder, "m", ["litert"], options=options)
     return row
 
 
@@ -61,7 +62,7 @@ def test_an_operation_that_it_does_not_have_is_named(gan, tmp_path):
 
 
 def test_what_it_cannot_do_is_said(gan, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="int8; accepted for litert are float32"):
+    with pytest.raises(InputError, match="litert has float32 and float16 only"):
         exported(gan, tmp_path, precision="int8")
     litert.write(describe(gan, "m"), tmp_path / "m.tflite")
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)

@@ -11,8 +11,8 @@ from onnx import numpy_helper
 
 import export
 from export import onnx as onnx_format
-from export.formats import Form
-from export.generator import describe
+from export.exportable import describe
+from export.formats import ExportOptions
 from export.precision import int8_weights
 from keras_gan import DCGAN, GAN, InputError, networks
 
@@ -26,10 +26,11 @@ def values_of_all_sizes(network):
             weight.assign(rng.normal(0, 3 / np.sqrt(fan_in), weight.shape))
 
 
-def written(gan, folder, **form):
+def written(gan, folder, **options):
     """Returns the file's model and a function that runs it."""
     path = folder / "model.onnx"
-    onnx_format.write(describe(gan, "model").formed(Form(**form)), path)
+    exportable = describe(gan, "model").with_options(ExportOptions(**options))
+    onnx_format.write(exportable, path)
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -266,10 +267,10 @@ def negated(model):
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        ({"layout": "nwhc"}, "layout is 'nwhc'; accepted are nhwc, nchw"),
+        ({"layout": "nwhc"}, "layout is 'nwhc'. Expected one of: nhwc, nchw"),
         ({"output": "int8"}, "output is 'int8'"),
         ({"precision": "bfloat16"}, "precision is 'bfloat16'"),
-        ({"opset": 17}, r"opset is 17; accepted are 18, 19"),
+        ({"opset": 17}, r"opset is 17. Expected one of: 18, 19"),
         ({"opset": 99}, "opset is 99"),
     ],
 )
@@ -292,8 +293,9 @@ def test_points_have_no_layout_and_no_grey_levels(form, tmp_path):
 
 
 def test_a_form_that_no_format_has_is_refused(gan, tmp_path):
-    with pytest.raises(InputError, match="saved-model leaves no such choice"):
+    with pytest.raises(InputError, match="saved-model cannot have that"):
         export.export_all(
-            gan, tmp_path, "model", ["saved-model"], form=Form(layout="nchw")
+            *(gan, tmp_path, "model", ["saved-model"]),
+            options=ExportOptions(layout="nchw"),
         )
     assert list(tmp_path.iterdir()) == []

@@ -11,11 +11,10 @@ import onnx
 import pytest
 
 import export
-import export.generator
 import export.onnx
 import export.saved_model
-from export.formats import Form
-from export.report import Row
+from export.formats import ExportOptions
+from export.report import ExportResult
 from keras_gan import InputError
 
 
@@ -26,14 +25,35 @@ def spoiled(monkeypatch):
     def spoil(module):
         write = module.write
 
-        def write_another(generator, path):
-            network = keras.models.clone_model(generator.network)
-            network.set_weights([1.01 * w for w in generator.network.get_weights()])
-            write(dataclasses.replace(generator, network=network), path)
+        def write_another(exportable, path):
+            network = exportable.networks["generator"]
+            weights = network.get_weights()
+            network.set_weights([1.01 * w for w in weights])
+            write(exportable, path)
+            network.set_weights(weights)
 
         monkeypatch.setattr(module, "write", write_another)
 
     return spoil
+
+
+@pytest.fixture
+def other_function(gan, monkeypatch):
+    """Returns a function that has the model say another `serving_default`."""
+    signatures = gan.signatures
+
+    def say(function):
+        def changed(networks):
+            said = signatures(networks)
+            default = dataclasses.replace(
+                said["serving_default"],
+                function=lambda latent: {"image": function(latent)},
+            )
+            return said | {"serving_default": default}
+
+        monkeypatch.setattr(gan, "signatures", changed)
+
+    return say
 
 
 def to_saved_model(gan, folder, **options):
@@ -64,12 +84,9 @@ def test_an_export_that_differs_is_not_published(to, module, gan, tmp_path, spoi
 
 
 @EXPORTS
-def test_batch_statistics_are_found(to, module, gan, tmp_path, monkeypatch):
-    def serve(self, latent, label=None):
-        return {"image": self.network(latent, training=True)}
-
+def test_batch_statistics_are_found(to, module, gan, tmp_path, other_function):
     # In the reference too, so that only a row made alone can tell.
-    monkeypatch.setattr(export.generator.Generator, "serve", serve)
+    other_function(lambda latent: gan.generator(latent, training=True))
     # Two loaders of it may differ too, as statistics of one row divide by nearly 0.
     with pytest.raises(export.VerificationError, match=r"alone|in the C\+\+ loader"):
         to(gan, tmp_path)
@@ -107,11 +124,8 @@ def test_an_operation_that_onnx_does_not_have_is_not_published(gan, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nan_images_do_not_pass(gan, tmp_path, monkeypatch):
-    def serve(self, latent, label=None):
-        return {"image": self.network(latent, training=False) / 0.0 * 0.0}
-
-    monkeypatch.setattr(export.generator.Generator, "serve", serve)
+def test_nan_images_do_not_pass(gan, tmp_path, other_function):
+    other_function(lambda latent: gan.generator(latent, training=False) / 0.0 * 0.0)
     with pytest.raises(export.VerificationError, match="Keras model's by nan"):
         to_onnx(gan, tmp_path)
 
@@ -132,7 +146,7 @@ def test_weights_that_are_not_finite_are_refused(to, value, gan, tmp_path):
 def test_other_things_than_gans_are_refused(to, gan, tmp_path):
     with pytest.raises(InputError, match="Functional"):
         to(gan.generator, tmp_path)
-    with pytest.raises(InputError, match="no run"):
+    with pytest.raises(InputError, match="not the folder of a run"):
         to(tmp_path / "nothing", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -147,7 +161,7 @@ def test_versions(gan, tmp_path, contents):
     before = contents(tmp_path)
     with pytest.raises(InputError, match="exists already"):
         to_saved_model(gan, tmp_path, version=7)
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match="whole number from 1"):
         to_saved_model(gan, tmp_path, version=0)
     assert contents(tmp_path) == before
 
@@ -197,6 +211,9 @@ def test_export_all_reports_failures_and_publishes_the_rest(gan, tmp_path, spoil
     assert "differ" in report[1]["problem"]
 
 
+INT8, NO_RUNTIME = ExportOptions(precision="int8"), ExportOptions(runtime="/no")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -206,10 +223,10 @@ def test_export_all_reports_failures_and_publishes_the_rest(gan, tmp_path, spoil
         ({"formats": ["saved-model"], "name": ".."}, "name is .*letters, digits"),
         ({"formats": ["saved-model"], "name": 'a"b'}, "name is"),
         ({"formats": ["saved-model"], "name": "a\n"}, "name is"),
-        ({"formats": ["saved-model"], "version": 0}, "at least 1"),
-        ({"formats": ["saved-model"], "version": 2**63}, f"at most {2**63 - 1}"),
-        ({"formats": ["triton", "litert"], "form": Form(precision="int8")}, "litert"),
-        ({"formats": ["triton", "web"], "form": Form(runtime="/no")}, "runtime is /no"),
+        ({"formats": ["saved-model"], "version": 0}, "whole number from 1"),
+        ({"formats": ["saved-model"], "version": 2**63}, f"from 1 to {2**63 - 1}"),
+        ({"formats": ["triton", "litert"], "options": INT8}, "litert"),
+        ({"formats": ["triton", "web"], "options": NO_RUNTIME}, "runtime is /no"),
     ],
 )
 def test_export_all_refuses_before_it_writes(options, message, gan, tmp_path, contents):
@@ -248,8 +265,8 @@ def test_an_error_names_the_target_alone(place, gan, tmp_path, monkeypatch):
     monkeypatch.setattr(place, denied)
     with pytest.raises(InputError) as info:
         to_onnx(gan, tmp_path, verify=False)
-    sentence = f"{tmp_path}/model.onnx cannot be written: Permission denied."
-    assert str(info.value) == sentence
+    sentence = f"{tmp_path}/model.onnx cannot be written: Permission denied. "
+    assert str(info.value) == f"{sentence}Mend that, or write to another folder."
     with pytest.raises(InputError, match=r"report\.json cannot be written: Perm"):
         export.write_report([], tmp_path / "report.json")
 
@@ -257,13 +274,13 @@ def test_an_error_names_the_target_alone(place, gan, tmp_path, monkeypatch):
 def test_export_all_refuses_a_report_that_is_none(gan, tmp_path):
     for text in ("{", "[1]", '{"path": 1}'):
         (tmp_path / "report.json").write_text(text)
-        with pytest.raises(InputError, match="no report"):
+        with pytest.raises(InputError, match="not a report"):
             export.export_all(gan, tmp_path, "model", formats=["onnx"])
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 
 
 def row(path, **values):
-    return Row("onnx", path, bytes=1, parameters=1, tolerance=1e-5, **values)
+    return ExportResult("onnx", path, bytes=1, parameters=1, tolerance=1e-5, **values)
 
 
 def test_a_report_keeps_what_is_still_true(tmp_path):

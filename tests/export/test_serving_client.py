@@ -1,5 +1,6 @@
 """examples/serving_client.py over real connections, and what a server answers."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -11,14 +12,18 @@ import urllib.request
 from concurrent import futures
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
 from export import saved_model
-from export.generator import describe
-from keras_gan import DCGAN
+from export.exportable import describe
+from keras_gan import DCGAN, serving
+from keras_gan.files import json_text
+from keras_gan.latents import Prior
+from keras_gan.models.base import GenerativeModel
 
 pytest.importorskip(
     "tensorflow_serving", reason="pip install 'keras-gan[serving]' brings it"
@@ -44,11 +49,29 @@ def gan():
     return conditional()
 
 
+class Darker(GenerativeModel):
+    """Makes pictures half as bright."""
+
+    def __init__(self):
+        super().__init__()
+        self.half = keras.Sequential(
+            [keras.Input((16, 16, 3)), keras.layers.Rescaling(0.5)]
+        )
+
+    def networks(self):
+        return {"half": self.half}
+
+    def signatures(self, networks):
+        image = serving.image((16, 16, 3), (0.0, 1.0))
+        return serving.image_to_image(networks["half"], image, image)
+
+
 @pytest.fixture(scope="module")
 def served(gan, tmp_path_factory):
-    """Returns the gRPC and the REST port of a server of the model "faces"."""
+    """Returns the gRPC and the REST port of a server of two models."""
     folder = tmp_path_factory.mktemp("models")
     saved_model.write(describe(gan, "faces"), folder / "faces" / "2")
+    saved_model.write(describe(Darker(), "darker"), folder / "darker" / "1")
     server = subprocess.Popen(
         [sys.executable, _SERVER, folder],
         stdin=subprocess.PIPE,
@@ -65,6 +88,17 @@ def served(gan, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def metadata(gan, tmp_path_factory):
+    """Returns the metadata of an export whose classes have names."""
+    exportable = describe(gan, "faces")
+    facts = exportable.facts | {"class_names": ("glad", "2", "sad")}
+    exportable = dataclasses.replace(exportable, facts=facts)
+    path = tmp_path_factory.mktemp("metadata") / "metadata.json"
+    path.write_text(json_text(exportable.metadata()), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
 def client():
     spec = importlib.util.spec_from_file_location("serving_client", _CLIENT)
     module = importlib.util.module_from_spec(spec)
@@ -75,8 +109,8 @@ def client():
 def expected_grid(gan, count, seed, truncation, labels):
     """The same pictures from the model itself, in a grid of equal sides."""
     seeds = tf.range(seed, seed + count, dtype="int64")
-    generator = describe(gan, "faces")
-    latent = generator.prior.from_seeds(seeds, tf.fill([count], truncation))
+    prior = Prior(gan.latent_dim, gan.latent_distribution, gan.latent_bounds)
+    latent = prior.from_seeds(seeds, tf.fill([count], truncation))
     images = gan.render(latent, np.resize(labels, count))
     side = int(count**0.5)
     rows = images.reshape(side, side, *images.shape[1:])
@@ -101,6 +135,52 @@ def test_pictures_arrive_as_the_model_makes_them(
     assert picture.shape == (96, 96, 3)
     assert np.abs(picture - expected).max() <= 1
     assert expected.std() > 1
+
+
+@pytest.mark.parametrize("protocol", [[], ["--rest"]])
+def test_pictures_are_sent_and_others_come_back(protocol, served, client, tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), "uint8")
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    Image.fromarray(levels).save(files[0])
+    Image.fromarray(255 - levels).save(files[1])
+    out = tmp_path / "out.png"
+    arguments = ["darker", "--port", str(served[1 if protocol else 0]), *protocol]
+    arguments += ["--input", *map(str, files), "--out", str(out)]
+    assert client.main(arguments) == 0
+    expected = np.concatenate([levels, 255 - levels]) / 2
+    assert np.abs(np.asarray(Image.open(out)) - expected).max() <= 0.5
+
+
+def test_a_picture_that_is_not_there(served, client, tmp_path, capsys):
+    assert client.main(["darker", "--input", str(tmp_path / "none.png")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "none.png" in line
+
+
+def test_classes_are_asked_for_by_name(served, gan, client, metadata, tmp_path):
+    out = tmp_path / "grid.png"
+    arguments = ["faces", "--count", "4", "--out", str(out), "--port", str(served[0])]
+    # The class named 2 is number 1.
+    arguments += ["--labels", "sad", "2", "0", "--metadata", str(metadata)]
+    assert client.main(arguments) == 0
+    expected = expected_grid(gan, 4, 0, 100.0, [2, 1, 0])
+    assert np.abs(np.asarray(Image.open(out)).astype(int) - expected).max() <= 1
+
+
+def test_an_unknown_class_is_told_with_the_remedy(client, metadata, tmp_path, capsys):
+    nameless, other = tmp_path / "nameless.json", tmp_path / "other.json"
+    nameless.write_text('{"class_names": null}')
+    other.write_text("{}")
+    for more, message in [
+        ([], "'happy' is not known. A server knows numbers only: give the number"),
+        (["--metadata", metadata], "The classes are glad, 2, sad."),
+        (["--metadata", nameless], "names no classes: give their numbers"),
+        (["--metadata", other], "is not the metadata of an export"),
+        (["--metadata", tmp_path / "none.json"], "No such file"),
+    ]:
+        assert client.main(["faces", "--labels", "happy", *map(str, more)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
 
 
 def free_port():

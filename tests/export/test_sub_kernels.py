@@ -7,7 +7,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from export import onnx as onnx_format
-from export.generator import describe
+from export.exportable import describe
 from export.sub_kernels import with_sub_kernels
 from keras_gan import DCGAN
 

@@ -9,8 +9,8 @@ import pytest
 
 import export
 from export import triton
-from export.formats import Form
-from export.generator import describe
+from export.exportable import describe
+from export.formats import ExportOptions
 from keras_gan import DCGAN, InputError
 
 _SESSION = Path(__file__).with_name("triton_session.py")
@@ -39,9 +39,11 @@ def test_requests_of_many_clients(layout, serving_environment, tmp_path):
     )
     gan = conditional()
     output = {"nhwc": "float32", "nchw": "uint8"}[layout]
-    generator = describe(gan, "digits").formed(Form(layout=layout, output=output))
-    triton.write(generator, tmp_path / "triton" / "digits")
-    inputs = generator.examples(200)
+    options = ExportOptions(layout=layout, output=output)
+    exportable = describe(gan, "digits").with_options(options)
+    triton.write(exportable, tmp_path / "triton" / "digits")
+    function = exportable.default
+    inputs = function.examples(200)
     np.savez(tmp_path / "inputs.npz", **inputs)
     arguments = [tmp_path / "triton", "digits", tmp_path / "inputs.npz"]
     result = subprocess.run(
@@ -54,7 +56,7 @@ def test_requests_of_many_clients(layout, serving_environment, tmp_path):
     with np.load(tmp_path / "outcome.npz") as file:
         images = dict(file)
 
-    expected = generator.serve(inputs["latent"], inputs["label"])["image"].numpy()
+    expected = function.function(inputs["latent"], inputs["label"])["image"].numpy()
     assert images["http"].dtype == output
     tolerance = 1 if output == "uint8" else 1e-5
     for name, rows in {"http": range(5), "grpc": range(5), "many": range(1000)}.items():

@@ -1,6 +1,5 @@
 """The second process that runs an export."""
 
-import dataclasses
 import runpy
 import shutil
 
@@ -12,8 +11,9 @@ import export
 import keras_gan
 from export import verify
 from export.__main__ import main
-from export.generator import describe
-from keras_gan import networks
+from export.exportable import describe
+from keras_gan import networks, serving
+from keras_gan.latents import Prior
 
 
 @pytest.fixture
@@ -90,9 +90,11 @@ def test_warm_up_requests_that_cannot_be_read_are_left_out(
 def test_accepted_differences_are_in_parts_of_the_range(
     output, value_range, accepted, gan
 ):
-    generator = dataclasses.replace(describe(gan, "m"), value_range=value_range)
+    gan.value_range = value_range
+    spec = describe(gan, "m").signatures["sample"].outputs[output]
     expected = np.float32([[-3, 2]])
-    assert verify.tolerance(generator, output, expected) == pytest.approx(accepted)
+    found = verify.tolerance(spec, "float32", expected)
+    assert found == pytest.approx(accepted)
 
 
 def test_images_of_grey_levels_pass(tmp_path):
@@ -130,37 +132,39 @@ def test_an_export_that_got_keras_after_all_does_not_pass(gan, tmp_path, worker)
 
 
 def test_weights_stored_twice_do_not_pass(gan, tmp_path, monkeypatch):
-    from export import saved_model, signatures
+    from export import saved_model
 
-    def write_twice(generator, path):
+    def write_twice(exportable, path):
         archive = keras.export.ExportArchive()
-        archive.track(generator.network)
-        for name, signature in signatures.every(generator).items():
-            archive.add_endpoint(name, signature.function, signature.inputs)
+        archive.track(exportable.networks["generator"])
+        for name, signature in exportable.signatures.items():
+            archive.add_endpoint(name, signature.function, signature.tensors)
         archive.write_out(path, verbose=False)
 
     monkeypatch.setattr(saved_model, "write", write_twice)
     count = gan.generator.count_params()
-    with pytest.raises(export.VerificationError, match=f"generator has {count}"):
+    with pytest.raises(export.VerificationError, match=f"model has {count}"):
         export.to_saved_model(gan, tmp_path)
 
 
 def test_examples_are_what_the_model_was_trained_on(gan):
-    generator = describe(gan, "model")
-    latent = generator.examples(2000)["latent"]
+    default = describe(gan, "model").default
+    latent = default.examples(2000)["latent"]
     assert latent.dtype == np.float32
     assert latent.shape == (2000, 8)
     assert -1 <= latent.min() < -0.99
     assert 0.99 < latent.max() <= 1
-    wide = dataclasses.replace(generator, latent_bounds=(2.0, 5.0))
-    assert 2 <= wide.examples(2000)["latent"].min() < 2.01
-    normal = dataclasses.replace(
-        generator, latent_distribution="normal", latent_bounds=None, num_classes=10
-    )
-    inputs = normal.examples(64)
+
+    def examples(prior, count, num_classes=None):
+        image = serving.image((4, 4, 1), None)
+        functions = serving.latent_to_image(gan.generator, prior, image, num_classes)
+        return functions["serving_default"].examples(count)
+
+    wide = examples(Prior(8, "uniform", (2.0, 5.0)), 2000)
+    assert 2 <= wide["latent"].min() < 2.01
+    normal = Prior(8, "normal")
+    inputs = examples(normal, 64, num_classes=10)
     assert abs(inputs["latent"].std() - 1) < 0.1
     assert set(inputs["label"]) == set(range(10))
     assert inputs["label"].dtype == np.int64
-    assert (
-        dataclasses.replace(normal, num_classes=1000).examples(64)["label"].max() > 99
-    )
+    assert examples(normal, 64, num_classes=1000)["label"].max() > 99

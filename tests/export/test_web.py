@@ -14,16 +14,17 @@ from PIL import Image
 
 import export
 from export import web
-from export.formats import Form
-from export.generator import describe
+from export.exportable import describe
+from export.formats import ExportOptions
 from keras_gan import DCGAN, GAN, InputError, networks
 
 _SESSION = Path(__file__).with_name("web_session.py")
 _RUNTIME = "onnxruntime-web@1.30.0"
 
 
-def page(gan, folder, **form):
-    (row,) = export.export_all(gan, folder, "faces", ["web"], form=Form(**form))
+def page(gan, folder, **options):
+    options = ExportOptions(**options)
+    (row,) = export.export_all(gan, folder, "faces", ["web"], options=options)
     return row.path
 
 
@@ -37,8 +38,9 @@ def test_a_page_is_verified_and_published(gan, tmp_path):
 
 
 def test_a_name_may_be_a_word_of_the_template(gan, tmp_path):
-    generator = dataclasses.replace(describe(gan, "CONFIG"), class_names=("TITLE",))
-    web.write(generator, tmp_path / "page")
+    exportable = describe(gan, "CONFIG")
+    facts = exportable.facts | {"class_names": ("TITLE",)}
+    web.write(dataclasses.replace(exportable, facts=facts), tmp_path / "page")
     text = (tmp_path / "page" / "index.html").read_text()
     assert "<title>CONFIG</title>" in text
     config = re.search(r"^const config = (.*);$", text, re.MULTILINE)[1]
@@ -78,7 +80,7 @@ def test_what_is_no_page_is_refused(gan, tmp_path):
         latent_dim=3,
         value_range=None,
     )
-    with pytest.raises(InputError, match="shows pictures"):
+    with pytest.raises(InputError, match="shows grey and colour images"):
         export.export_all(points, tmp_path, "points", ["triton", "web"])
     assert list(tmp_path.iterdir()) == []
 

@@ -15,9 +15,11 @@ from keras_gan.checkpoints import CheckpointFolder, restore_newest
 STEPS = (5, 10, 15)
 
 
-def make_gan(base_filters=2):
+def make_gan(base_filters=2, optimizer="Adam", **compiling):
     gan = DCGAN((8, 8, 1), 4, base_filters, seed=3)
-    gan.compile(keras.optimizers.Adam(), keras.optimizers.Adam())
+    gan.compile(
+        keras.optimizers.get(optimizer), keras.optimizers.get(optimizer), **compiling
+    )
     return gan
 
 
@@ -111,6 +113,36 @@ def test_a_checkpoint_of_another_architecture_is_refused(saved):
     with pytest.raises(InputError, match=r"ckpt-15 belongs to another model.*shape"):
         restore_newest(other, saved)
     assert [w.shape for w in other.weights] == [value.shape for value in before]
+
+
+AVERAGED = {"generator_average": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "words"),
+    [
+        (AVERAGED, {}, "holds an average.* has none; compile it with generator_aver"),
+        ({}, AVERAGED, "holds no average.* has one; compile it without generator_aver"),
+    ],
+)
+def test_an_average_is_neither_dropped_nor_made_up(ours, theirs, words, tmp_path):
+    CheckpointFolder(make_gan(**ours), tmp_path).save(0)
+    other = make_gan(**theirs)
+    before = other.get_weights()
+    with pytest.raises(InputError, match=words):
+        restore_newest(other, tmp_path)
+    for value, weight in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, weight)
+    assert restore_newest(make_gan(**ours), tmp_path)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("Adam", "SGD"), ("SGD", "Adam")])
+def test_the_state_of_another_optimizer_is_not_dropped(ours, theirs, tmp_path):
+    CheckpointFolder(make_gan(optimizer=ours), tmp_path).save(0)
+    with pytest.raises(
+        InputError, match=r"belongs to another model.* of generator_optimizer, and"
+    ):
+        restore_newest(make_gan(optimizer=theirs), tmp_path)
 
 
 def test_values_that_are_not_finite_are_not_saved(gan, tmp_path):

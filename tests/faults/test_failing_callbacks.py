@@ -87,6 +87,32 @@ def test_ctrl_c_passes_through(gan, images, tmp_path):
     signals.on_train_end()  # as Keras did not, it gives the handlers back
 
 
+def test_every_hook_of_keras_is_passed_on():
+    class Recorder(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.called = []
+
+        def __getattribute__(self, name):
+            if name.startswith("on_"):
+                self.called.append(name)
+            return super().__getattribute__(name)
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    alone, held = Recorder(), Recorder()
+    x, options = np.ones((2, 1)), {"callbacks": [alone, Failsafe([held])], "verbose": 0}
+    model.fit(x, x, validation_data=(x, x), **options)
+    model.evaluate(x, x, **options)
+    model.predict(x, **options)
+    hooks = {n for n in dir(keras.callbacks.Callback) if n.startswith("on_")}
+    # The plain batch hooks are those of training by another name.
+    assert hooks - {*alone.called} <= {"on_batch_begin", "on_batch_end"}
+    assert hooks - {*held.called} == hooks - {*alone.called}
+    for hook in hooks:
+        assert held.called.count(hook) == alone.called.count(hook), hook
+
+
 def test_tensorboard_that_cannot_write_is_told_of(train, tiny, tmp_path, capsys):
     path = tmp_path / "run"
     assert train.main([*tiny, "--steps", "5", "--run-dir", str(path)]) == 0

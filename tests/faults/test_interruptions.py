@@ -77,6 +77,14 @@ def test_killed_at_20_moments_half_of_them_while_writing(
     assert_same_end(path, uninterrupted)
 
 
+def heed(number):
+    """Returns what makes a process take a signal that this one may ignore.
+
+    nohup ignores SIGHUP, and a script SIGINT in what it runs in the background.
+    """
+    return lambda: signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [
@@ -89,7 +97,7 @@ def test_signal_saves_the_current_step_first(
     number, code, uninterrupted, start, exact, wait_for_step, assert_same_end, tmp_path
 ):
     path = tmp_path / "run"
-    process = start(*exact, "--run-dir", path)
+    process = start(*exact, "--run-dir", path, preexec_fn=heed(number))
     wait_for_step(process, path, 100)
     process.send_signal(number)
     output, errors = process.communicate(timeout=120)
@@ -106,7 +114,7 @@ def test_signal_saves_the_current_step_first(
 def test_second_ctrl_c_stops_at_once(start, exact, wait_for_step, tmp_path):
     path = tmp_path / "run"
     often = ("--sample-steps", "1", "--checkpoint-steps", "100000")
-    process = start(*exact, *often, "--run-dir", path)
+    process = start(*exact, *often, "--run-dir", path, preexec_fn=heed(signal.SIGINT))
     while not (path / "samples" / "step_00000060.png").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)

@@ -75,8 +75,11 @@ def test_random_features_of_any_shape_are_finite_and_repeat(shape):
     assert found.features.dtype == np.float32 and found.probabilities is None
     np.testing.assert_allclose(found.features.mean(axis=0), 0, atol=1e-3)
     assert 0.9 < found.features.std(axis=0).mean() <= 1.001
-    again = features.get("random", images)(images.array)
-    np.testing.assert_array_equal(found.features, again.features)
+    again = features.get("random", images)
+    form = again.form(images)
+    assert form.features.shape[1:] == found.features.shape[1:]
+    assert form.probabilities is None
+    np.testing.assert_array_equal(found.features, again(images.array).features)
 
 
 def test_random_features_of_equal_images_and_of_points():

@@ -74,7 +74,7 @@ def test_latents_of_training_follow_the_distribution(dense_networks):
     draws = []
     for step in range(500):
         gan.step.assign(step)
-        draws += [gan._latent(16, gan._step_seed(2 * i)).numpy() for i in range(2)]
+        draws += [gan.prior.draw(16, gan.step_seed(2 * i)).numpy() for i in range(2)]
     draws = np.array(draws)
     rows = draws.reshape(-1, 2)
     assert len(np.unique(rows, axis=0)) == len(rows)
@@ -88,7 +88,7 @@ def test_latents_of_training_follow_the_distribution(dense_networks):
 def test_latents_of_training_are_not_those_of_generate(dense_networks):
     gan = GAN(*dense_networks(), 2, value_range=None, seed=1)
     gan.compile("sgd", "sgd")
-    training = gan._latent(4, gan._step_seed(0)).numpy()
+    training = gan.prior.draw(4, gan.step_seed(0)).numpy()
     assert not np.isin(gan.sample_latent(4, seed=1), training).any()
 
 
@@ -286,7 +286,7 @@ def with_nan(images, value=np.nan):
         (np.abs(IMAGES), r"\[-1, 1\]"),
         (IMAGES * 1.1, r"from -1\.\d+ to 1\.\d+"),
         ((IMAGES + 1) * 127.5, "from 0"),
-        (IMAGES[:0], "0 images|empty"),
+        (IMAGES[:0], "0 rows|empty"),
     ],
 )
 def test_images_that_the_networks_were_not_made_for_are_refused(
@@ -309,9 +309,9 @@ def test_images_in_minus_1_to_1_for_a_generator_of_0_to_1_are_refused():
 
 
 def test_labels_and_num_classes_need_each_other():
-    with pytest.raises(InputError, match="with labels and num_classes is None"):
+    with pytest.raises(InputError, match=r"takes image, .* is 2.*num_classes"):
         small_dcgan().fit(IMAGES, np.arange(12) % 3, verbose=0)
-    with pytest.raises(InputError, match="without labels and num_classes is 3"):
+    with pytest.raises(InputError, match=r"takes image and label, .* is 1"):
         small_dcgan(num_classes=3).fit(IMAGES, verbose=0)
 
 
@@ -332,7 +332,7 @@ def test_labels_of_the_data_are_checked(labels, named):
 def test_a_batch_smaller_than_k_is_refused(tiny_gan):
     gan = tiny_gan(discriminator_steps=5)
     batches = tf.data.Dataset.from_tensor_slices(VECTORS).batch(4)
-    with pytest.raises(InputError, match="holds 4 images; 5 discriminator steps"):
+    with pytest.raises(InputError, match=r"holds 4 rows\. A step needs at least 5"):
         gan.fit(batches, verbose=0)
 
 

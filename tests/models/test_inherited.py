@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import DCGAN, GAN, InputError
+from keras_gan.callbacks import Failsafe
 from keras_gan.models.inherited import COMPILE_WITHOUT_EFFECT
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32")
@@ -68,10 +69,10 @@ METHODS = {
     "test_step": ((IMAGES,), "Evaluate"),
     "predict": ((IMAGES,), "render"),
     "predict_on_batch": ((IMAGES,), "render"),
-    "compute_loss": ((), "objective"),
-    "compute_metrics": ((IMAGES, None, None), "objective"),
-    "stateless_compute_loss": ((), "objective"),
-    "compiled_loss": ((None, None), "objective"),
+    "compute_loss": ((), "compile"),
+    "compute_metrics": ((IMAGES, None, None), "compile"),
+    "stateless_compute_loss": ((), "compile"),
+    "compiled_loss": ((None, None), "compile"),
     "quantize": (("int8",), "python -m export"),
     "export": (("model",), "python -m export"),
     "save": (("gan.h5",), r"\.keras"),
@@ -147,6 +148,34 @@ def test_callbacks_that_a_gan_cannot_use_say_what_to_use(name, gan):
     with pytest.raises(InputError, match=named):
         gan.fit(IMAGES, verbose=0, callbacks=[make()])
     assert int(gan.step) == 0
+
+
+HOLDERS = {
+    "a Failsafe": lambda callback: [Failsafe([callback])],
+    "a Failsafe in another": lambda callback: Failsafe([Failsafe([callback])]),
+    "a list": lambda callback: [[callback]],
+    "a list of Keras": lambda callback: [keras.callbacks.CallbackList([callback])],
+}
+
+
+@pytest.mark.parametrize("name", ["LearningRateScheduler", "EarlyStopping"])
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_callbacks_that_others_hold_are_checked_too(holder, name, gan):
+    make, named = CALLBACKS[name]
+    with pytest.raises(InputError, match=named):
+        gan.fit(IMAGES, verbose=0, callbacks=HOLDERS[holder](make()))
+    assert int(gan.step) == 0
+
+
+def test_a_measure_of_a_callback_can_be_watched_within_a_failsafe():
+    class Brings(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["own"] = 0.0
+
+    gan = new_gan()
+    watch = keras.callbacks.EarlyStopping("own", mode="min")
+    gan.fit(IMAGES, epochs=3, verbose=0, callbacks=[Failsafe([Brings(), watch])])
+    assert int(gan.step) == 2
 
 
 def test_other_callbacks_work(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import DCGAN, GAN, losses, networks
+from keras_gan.latents import Prior
 
 RATE, BATCH, STEPS, L2 = 0.5, 6, 3, 0.05
 DATA = np.random.default_rng(0).normal(1.0, 2.0, (STEPS * BATCH, 3)).astype("float32")
@@ -59,7 +60,7 @@ def algorithm_1(
         for i in range(k):
             real = tf.constant(batch[i::k])
             gan.step.assign(step)
-            latent = gan._latent(BATCH // k, gan._step_seed(2 * i))
+            latent = gan.prior.draw(BATCH // k, gan.step_seed(2 * i))
             fake = network(g, latent)
             with tf.GradientTape() as tape:
                 loss = d_loss(network(d, real), network(d, fake)) + decay_of(d, l2)
@@ -225,7 +226,7 @@ def test_labels_go_with_their_own_part_of_the_batch():
 
 def test_latents_and_penalty_seeds_never_repeat(tiny_gan, monkeypatch):
     draws = []
-    draw = GAN._latent
+    draw = Prior.draw
 
     def recorded(self, count, seed):
         latent = draw(self, count, seed)
@@ -239,13 +240,13 @@ def test_latents_and_penalty_seeds_never_repeat(tiny_gan, monkeypatch):
             seeds.append(tuple(seed.numpy()))
             return super().__call__(discriminate, real, fake, seed)
 
-    monkeypatch.setattr(GAN, "_latent", recorded)
+    monkeypatch.setattr(Prior, "draw", recorded)
     gan = tiny_gan(discriminator_steps=3, penalty=Recorded(), run_eagerly=True)
     gan.fit(DATA, batch_size=BATCH, epochs=2, verbose=0)
     rows = np.concatenate(draws)
     assert len(draws) == len(seeds) == 2 * STEPS * 3
     assert len(np.unique(rows)) == rows.size
-    step_seeds = {tuple(gan._step_seed(2 * i).numpy()) for i in range(3)}
+    step_seeds = {tuple(gan.step_seed(2 * i).numpy()) for i in range(3)}
     assert len(set(seeds)) == len(seeds)
     assert not step_seeds & set(seeds)
 
@@ -265,7 +266,7 @@ def test_batch_norm_sees_real_and_fake_images_separately():
     gan = GAN(generator, discriminator, 1, value_range=None, seed=1)
     gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
     real = np.random.default_rng(0).normal(10, 1, (8, 1)).astype("float32")
-    fake = gan._latent(8, gan._step_seed(0)).numpy()
+    fake = gan.prior.draw(8, gan.step_seed(0)).numpy()
 
     def d_real(*batches):
         together = np.concatenate(batches)
@@ -353,7 +354,7 @@ def test_metrics_equal_hand_values(tiny_gan):
     real, fake = [], []
     for step in range(STEPS):
         gan.step.assign(step)
-        latent = gan._latent(BATCH, gan._step_seed(0))
+        latent = gan.prior.draw(BATCH, gan.step_seed(0))
         batch = DATA[step * BATCH : (step + 1) * BATCH]
         real.append(1 / (1 + np.exp(-network(d, batch).numpy())))
         fake.append(1 / (1 + np.exp(-network(d, network(g, latent)).numpy())))

@@ -1,5 +1,7 @@
 """The DCGAN's networks against the figures of its paper."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -193,6 +195,25 @@ REFUSED = [(s, s) for s in (0, 4, 7, 27, 31, 254, 258, 300, 512)] + [(28, 31), (
 def test_sizes_that_strides_of_two_cannot_reach_are_refused(size, build):
     with pytest.raises(InputError, match=f"{size[0]}x{size[1]}"):
         build((*size, 1), base_filters=2)
+
+
+@pytest.mark.parametrize(
+    ("size", "nearest"),
+    [
+        ((100, 100), "Nearest to 100x100: 96 or 104."),
+        ((31, 31), "Nearest to 31x31: 30 or 32."),
+        ((300, 300), "Nearest to 300x300: 256."),
+        ((4, 4), "Nearest to 4x4: 8."),
+        ((100, 62), "Nearest to 100x62: 100x60 or 104x64."),
+    ],
+)
+def test_the_nearest_sizes_are_named_and_can_be_made(size, nearest):
+    with pytest.raises(InputError) as error:
+        dcgan_stages(*size)
+    assert str(error.value).endswith(nearest)
+    for side in re.findall(r"\d+(?:x\d+)?", nearest.partition(": ")[2]):
+        height, _, width = side.partition("x")
+        assert dcgan_stages(int(height), int(width or height)) >= 1
 
 
 def test_channels_double_from_the_image_on_up_to_eight_times():

@@ -51,8 +51,9 @@ def blue(picture):
 
 def test_scatter_shows_points_where_they_are_over_the_real_ones():
     real = np.array([[-1.0, -1.0], [1.0, 1.0]])
-    left = charts.scatter(np.array([[-1.0, 1.0]] * 9), real)
-    right = charts.scatter(np.array([[1.0, -1.0]] * 9), real)
+    scatter = charts.Scatter(real)
+    left = scatter.draw(np.array([[-1.0, 1.0]] * 9))
+    right = scatter.draw(np.array([[1.0, -1.0]] * 9))
     assert left.size == right.size
     # Where only one of the two pictures is blue; the words and lines are in both.
     rows, columns = np.nonzero(blue(left) & ~blue(right))
@@ -62,6 +63,20 @@ def test_scatter_shows_points_where_they_are_over_the_real_ones():
     # Both axes have one scale.
     width = other_columns.mean() - columns.mean()
     assert width == pytest.approx(other_rows.mean() - rows.mean(), rel=0.01)
+
+
+@pytest.mark.parametrize("has_real", [True, False])
+def test_scatter_does_not_show_what_it_drew_before(has_real):
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(50, 2)) if has_real else None
+    points, others = rng.normal(size=(50, 2)), 5 * rng.normal(size=(90, 2))
+    # On the frame too, which must cover the points of both.
+    scatter = charts.Scatter(real)
+    first = scatter.draw(points)
+    second = scatter.draw(others)
+    assert blue(second).sum() != blue(first).sum()
+    np.testing.assert_array_equal(scatter.draw(points), first)
+    np.testing.assert_array_equal(charts.Scatter(real).draw(others), second)
 
 
 class Model:

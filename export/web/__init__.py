@@ -1,4 +1,4 @@
-"""A page that runs the generator in its visitor's browser, with onnxruntime-web."""
+"""A page that runs a model in its visitor's browser, with onnxruntime-web."""
 
 import html
 import json
@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from export import onnx
-from export.generator import Generator
-from export.signatures import default_alone
+from export.exportable import Exportable
 from keras_gan.errors import InputError
 
-_PAGE = Path(__file__).with_name("web.html")
+# The page of each kind of function.
+_PAGES = {"latent_to_image": "latent.html"}
 _CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@1.30.0/dist/"
 _RUNTIME_FILES = (
     "ort.wasm.min.mjs",
@@ -24,29 +24,33 @@ _DIRECTIONS = 6
 _SAMPLES = 512
 _MOST_PIXELS = 4096
 
-signatures = default_alone
 
-
-def check(generator: Generator) -> None:
-    """Raises InputError for images that are no pictures, or without the runtime."""
-    if not generator.makes_pictures:
+def check(exportable: Exportable) -> None:
+    """Raises InputError if there is no page for what the model does, or no runtime."""
+    kind, image = exportable.default.kind, _image(exportable)
+    if kind not in _PAGES:
         raise InputError(
-            f"the format web shows pictures and the generator makes values of shape "
-            f"{generator.image_shape}; accepted are grey and colour images."
+            f"the format web has no page for {kind}, only for {', '.join(_PAGES)}. "
+            "Choose another format, such as onnx."
         )
-    if generator.form.runtime is None:
+    if not image.is_picture:
+        raise InputError(
+            "the format web shows grey and colour images, and the generator makes "
+            f"values of shape {image.shape}. Choose another format, such as onnx."
+        )
+    if exportable.options.runtime is None:
         return
-    source = _runtime(generator)
+    source = _runtime(exportable)
     missing = [name for name in _RUNTIME_FILES if not (source / name).is_file()]
     if missing:
         raise InputError(
-            f"runtime is {generator.form.runtime}, which has no "
-            f"{' and no '.join(missing)}; the npm package onnxruntime-web, unpacked, "
-            "is accepted."
+            f"runtime is {exportable.options.runtime}, which has no "
+            f"{' and no '.join(missing)}. Give the folder of the unpacked npm package "
+            "onnxruntime-web."
         )
 
 
-def write(generator: Generator, path: Path) -> None:
+def write(exportable: Exportable, path: Path) -> None:
     """Writes `index.html` and `model.onnx`, unverified.
 
     The runtime comes from a public address, or is copied from the folder that
@@ -55,36 +59,38 @@ def write(generator: Generator, path: Path) -> None:
     """
     path.mkdir()
     address = _CDN
-    if generator.form.runtime is not None:
+    if exportable.options.runtime is not None:
         address = "./runtime/"
         (path / "runtime").mkdir()
         for name in _RUNTIME_FILES:
-            shutil.copyfile(_runtime(generator) / name, path / "runtime" / name)
-    onnx.write(generator, path / "model.onnx", sub_kernels=False)
-    classes = generator.class_names
-    if generator.num_classes is not None and classes is None:
-        classes = list(map(str, range(generator.num_classes)))
+            shutil.copyfile(_runtime(exportable) / name, path / "runtime" / name)
+    onnx.write(exportable, path / "model.onnx", sub_kernels=False)
+    facts = exportable.default.facts
+    classes = exportable.facts["class_names"]
+    if facts["num_classes"] is not None and classes is None:
+        classes = list(map(str, range(facts["num_classes"])))
     config = {
-        "name": generator.name,
-        "latentDim": generator.latent_dim,
-        "bounds": generator.latent_bounds,
-        "shape": generator.image_shape,
-        "valueRange": generator.value_range,
+        "name": exportable.name,
+        "latentDim": facts["latent_dim"],
+        "bounds": facts["latent_bounds"],
+        "shape": facts["image_shape"],
+        "valueRange": facts["value_range"],
         "classes": classes,
-        "directions": np.round(directions(generator), 4).tolist(),
+        "directions": np.round(directions(exportable), 4).tolist(),
         "runtime": address,
     }
     parts = {
-        "TITLE": html.escape(generator.name),
+        "TITLE": html.escape(exportable.name),
         # A script ends at its closing tag, even within a string.
         "CONFIG": json.dumps(config).replace("</", "<\\/"),
     }
     # At once, as a name may be one of these words.
-    page = re.sub("|".join(parts), lambda word: parts[word[0]], _PAGE.read_text())
+    page = Path(__file__).with_name(_PAGES[exportable.default.kind]).read_text()
+    page = re.sub("|".join(parts), lambda word: parts[word[0]], page)
     (path / "index.html").write_text(page)
 
 
-def directions(generator: Generator) -> np.ndarray:
+def directions(exportable: Exportable) -> np.ndarray:
     """Returns the directions in latent space that change images most.
 
     They are the left singular vectors of the linear map from latent vectors to pixels
@@ -93,12 +99,13 @@ def directions(generator: Generator) -> np.ndarray:
     Returns:
         float [D, latent_dim] of length 1, D at most 6.
     """
-    inputs = generator.examples(_SAMPLES)
+    signature = exportable.default
+    inputs = signature.examples(_SAMPLES)
     images = []
     for start in range(0, _SAMPLES, 64):
         rows = [values[start : start + 64] for values in inputs.values()]
-        images.append(generator.serve(*rows)["image"].numpy())
-    channels = generator.image_shape[-1]
+        images.append(signature.function(*rows)["image"].numpy())
+    channels = _image(exportable).shape[-1]
     pixels = np.concatenate(images).reshape(_SAMPLES, -1, channels)
     # Whole pixels: a step over single values could meet one colour alone.
     pixels = pixels[:, :: -(-pixels.shape[1] // _MOST_PIXELS)].reshape(_SAMPLES, -1)
@@ -113,7 +120,12 @@ def metadata(path: Path) -> dict:
     return onnx.metadata(path / "model.onnx")
 
 
-def _runtime(generator):
+def _image(exportable):
+    """Returns the spec of what the page shows: the function's first output."""
+    return next(iter(exportable.default.outputs.values()))
+
+
+def _runtime(exportable):
     """Returns the folder of the npm package's files: `dist` in it, or itself."""
-    package = Path(generator.form.runtime)
+    package = Path(exportable.options.runtime)
     return package / "dist" if (package / "dist").is_dir() else package

@@ -1,0 +1,469 @@
+"""What an export needs to know of a trained model: its functions and description."""
+
+import dataclasses
+import inspect
+import json
+import operator
+import os
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from export.formats import DEFAULT_OPTIONS, OPTION_CHOICES, ExportOptions
+from keras_gan import first_safe
+from keras_gan.errors import InputError, first_line
+from keras_gan.serving import DEFAULT, Signature, Spec
+from keras_gan.version import __version__
+
+_ROUNDING = 0.25  # of half precision, in parts of the values' mean size; it is a tenth
+
+
+@dataclasses.dataclass(frozen=True)
+class Exportable:
+    """A trained model that computes in float32, and what its users must know.
+
+    Args:
+        name: of the model, as a server knows it.
+        networks: name -> network that the functions call.
+        signatures: name -> function; one is `serving_default`.
+        facts: of the model and its training, ready for JSON.
+        options: how images go in and out, and how an export stores weights.
+        function: which of the model's functions `serving_default` is.
+    """
+
+    name: str
+    networks: dict[str, keras.Model]
+    signatures: dict[str, Signature]
+    facts: dict
+    options: ExportOptions = DEFAULT_OPTIONS
+    function: str = DEFAULT
+
+    @property
+    def default(self) -> Signature:
+        """The function that a format with one function in a file writes."""
+        return self.signatures[DEFAULT]
+
+    @property
+    def functions(self) -> list[str]:
+        """Names of the functions that have a file of their own, the default first."""
+        named = [name for name, each in self.signatures.items() if each.kind]
+        return sorted(named, key=lambda name: name != DEFAULT)
+
+    @property
+    def parameters(self) -> int:
+        """Number of values in the networks' weights."""
+        return sum(network.count_params() for network in self.networks.values())
+
+    def only(self, function: str) -> "Exportable":
+        """Returns what one file holds: this function, as `serving_default`.
+
+        Args:
+            function: one of `functions`. Any but the default is added to the name.
+
+        Raises:
+            InputError: for any other.
+        """
+        if function not in self.functions:
+            raise InputError(
+                f"the model has no function {function!r} to export. Use one of: "
+                f"{', '.join(self.functions)}."
+            )
+        signature = self.signatures[function]
+        return dataclasses.replace(
+            self,
+            name=file_name(self.name, function),
+            networks=_called_by(signature, self.networks),
+            signatures={DEFAULT: signature},
+            function=function,
+        )
+
+    def with_options(self, options: ExportOptions) -> "Exportable":
+        """Returns the same with images as options say, those that go in too.
+
+        Raises:
+            InputError: if images of a function cannot be so.
+        """
+        signatures = {
+            name: _with_options(name, each, options) if each.kind else each
+            for name, each in self.signatures.items()
+        }
+        return dataclasses.replace(self, signatures=signatures, options=options)
+
+    def metadata(self) -> dict:
+        """Returns the description that travels with an export, ready for JSON.
+
+        A description without `kind` is of "latent_to_image", and one without `function`
+        of `serving_default`. `functions` describes the other functions of a SavedModel.
+        """
+        others = {
+            name: self._described(name) for name in self.functions if name != DEFAULT
+        }
+        return {
+            "name": self.name,
+            **({"function": self.function} if self.function != DEFAULT else {}),
+            **self._described(DEFAULT),
+            **({"functions": others} if others else {}),
+            **self.facts,
+            **{name: getattr(self.options, name) for name in OPTION_CHOICES},
+            "keras_gan_version": __version__,
+            "keras_version": keras.__version__,
+            "tensorflow_version": tf.__version__,
+        }
+
+    def _described(self, name):
+        signature = self.signatures[name]
+        # As in all exports before there were other kinds.
+        if signature.kind == "latent_to_image":
+            return signature.facts
+        return {
+            "kind": signature.kind,
+            "inputs": {n: _description(x) for n, x in signature.inputs.items()},
+            "outputs": {n: _description(x) for n, x in signature.outputs.items()},
+            **signature.facts,
+        }
+
+
+def file_name(name: str, function: str) -> str:
+    """Returns the name of the files that hold one function of a model."""
+    return name if function == DEFAULT else f"{name}.{function}"
+
+
+def describe(model_or_run, name: str) -> Exportable:
+    """Returns what a model can be asked for, and its description.
+
+    Args:
+        model_or_run: a model of `keras_gan`, or the path of a run's folder or of the
+            file that `save` wrote.
+        name: of the model.
+
+    Raises:
+        InputError: for something else, or weights that are not finite.
+    """
+    model, run, class_names = model_or_run, None, None
+    if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
+        model = _loaded(model_or_run)
+    elif isinstance(model_or_run, str | os.PathLike):
+        from keras_gan import runs
+
+        run = Path(model_or_run).resolve().name
+        opened = runs.Run.open(model_or_run)
+        class_names, model = opened.data.get("class_names"), opened.load()
+    if not hasattr(model, "signatures"):
+        raise InputError(
+            f"a {type(model).__name__} was given. Give a model of keras_gan, or the "
+            "path of a run's folder or of a file that its save wrote."
+        )
+    networks = _InferenceNetworks(model.networks())
+    signatures = model.signatures(networks)
+    for signature in signatures.values():
+        # A function may ask for networks when it is called, and not in a graph.
+        _run(signature, 1)
+    _require_same(model, signatures, networks)
+    facts = {
+        "class_names": tuple(class_names) if class_names else None,
+        **networks.facts(),
+        **model.export_facts(),
+        "run": run,
+        "seed": model.seed,
+        "step": int(keras.ops.convert_to_numpy(model.step)),
+    }
+    return Exportable(name, dict(networks), signatures, facts)
+
+
+class _InferenceNetworks(dict):
+    """Name -> the network that results come from, in float32, made when asked for.
+
+    If a network has an average, `averaged_NAME`, that is what NAME stands for here.
+
+    Args:
+        networks: as `networks()` of the model returns them.
+    """
+
+    def __init__(self, networks):
+        super().__init__()
+        self._networks = networks
+
+    def __missing__(self, name):
+        architecture, network = self._networks[name], self.trained[name]
+        for weight in network.weights:
+            values = keras.ops.convert_to_numpy(weight).astype("float32")
+            if not np.isfinite(values).all():
+                raise InputError(
+                    f"the {name}'s weight {weight.path} holds NaN or infinite values. "
+                    "Restore a checkpoint from before it diverged, and export that."
+                )
+        self[name] = _in_float32(network, architecture)
+        return self[name]
+
+    @property
+    def trained(self):
+        """The same networks as they were trained."""
+        networks = self._networks
+        return {
+            name: networks.get(f"averaged_{name}", networks[name]) for name in networks
+        }
+
+    def facts(self):
+        """Returns how the networks that were asked for make their results."""
+        averaged = any(f"averaged_{name}" in self._networks for name in self)
+        weights = {w.name for network in self.values() for w in network.weights}
+        moving = "moving_mean" in weights
+        return {
+            "weights": "averaged" if averaged else "trained",
+            "average_decay": None,
+            "batch_normalization_statistics": "moving averages" if moving else None,
+        }
+
+
+def _require_same(model, signatures, networks):
+    """Raises InputError if float32 copies make something else than their networks."""
+    trained = networks.trained
+    copied = [
+        name for name, network in networks.items() if network is not trained[name]
+    ]
+    if not copied:
+        return
+    for name, original in model.signatures(trained).items():
+        if original.kind is None:
+            continue
+        copies = _run(signatures[name], 8)
+        for output, values in _run(original, 8).items():
+            size = np.abs(values).mean()
+            difference = np.abs(copies[output] - values).mean()
+            if difference > _ROUNDING * size:
+                layers = _own_layers(map(model.networks().get, copied))
+                raise InputError(
+                    "the model computes in half precision, and its copy in float32, "
+                    f"which exports need, gives another {output} (mean difference "
+                    f"{difference:.2g} of values of mean size {size:.2g}). A layer's "
+                    "get_config must hold all arguments of its class: look at "
+                    f"{layers or 'its layers'}, or build the model in float32."
+                )
+
+
+def _run(signature, count):
+    rows = map(tf.constant, signature.examples(count).values())
+    return {name: x.numpy() for name, x in signature.function(*rows).items()}
+
+
+def _own_layers(networks):
+    """Returns the names of layers whose classes are a user's."""
+    return " and ".join(
+        f"{layer.name} of class {type(layer).__name__}"
+        for network in networks
+        for layer in network._flatten_layers(include_self=False)
+        if not type(layer).__module__.startswith(("keras.", "keras_gan."))
+    )
+
+
+def _called_by(signature, networks):
+    """Returns those of the networks whose weights a function reads."""
+    if len(networks) == 1:
+        return networks
+    traced = tf.function(signature.function, autograph=False)
+    read = traced.get_concrete_function(*signature.tensors).variables
+    read = {id(variable) for variable in read}
+    return {
+        name: network
+        for name, network in networks.items()
+        if any(id(weight.value) in read for weight in network.weights)
+    }
+
+
+def _with_options(name, signature, options):
+    """Returns a function whose images have the layout and type that was asked for."""
+    specs = [*signature.inputs.values(), *signature.outputs.values()]
+    nchw, uint8 = options.layout == "nchw", options.output == "uint8"
+    shapes = " and ".join(str(spec.shape) for spec in specs)
+    if nchw and not any(spec.image for spec in specs):
+        raise InputError(
+            f"layout is {options.layout}, and {name} has values of shape {shapes}, "
+            "which have none. Leave the layout out."
+        )
+    rangeless = any(spec.image and spec.pixels is None for spec in specs)
+    if uint8 and (rangeless or not any(spec.pixels for spec in specs)):
+        raise InputError(
+            f"output is {options.output}, and the values of {name} have no range to "
+            "map to 0 to 255. Choose float32, or give the model a value_range."
+        )
+    if not (nchw or uint8):
+        return signature
+
+    def function(*rows):
+        taken = [
+            _as_the_model_takes(values, spec, options)
+            for values, spec in zip(rows, signature.inputs.values(), strict=True)
+        ]
+        made = signature.function(*taken)
+        return {
+            name: _as_asked_for(made[name], spec, options)
+            for name, spec in signature.outputs.items()
+        }
+
+    def rows(count):
+        return {
+            name: _as_asked_for(
+                tf.constant(values), signature.inputs[name], options
+            ).numpy()
+            for name, values in signature.examples(count).items()
+        }
+
+    return dataclasses.replace(
+        signature,
+        function=function,
+        inputs={n: _optional(x, options) for n, x in signature.inputs.items()},
+        outputs={n: _optional(x, options) for n, x in signature.outputs.items()},
+        rows=rows,
+    )
+
+
+def _as_asked_for(values, spec, options):
+    if options.output == "uint8" and spec.pixels is not None:
+        values = spec.pixels.to_uint8(values)
+    if options.layout == "nchw" and spec.image:
+        values = tf.transpose(values, [0, 3, 1, 2])
+    return values
+
+
+def _as_the_model_takes(values, spec, options):
+    if options.layout == "nchw" and spec.image:
+        values = tf.transpose(values, [0, 2, 3, 1])
+    if options.output == "uint8" and spec.pixels is not None:
+        values = spec.pixels.to_float(values)
+    return values
+
+
+def _optional(spec, options):
+    """Returns the spec of the values that a user of the export has."""
+    if options.output == "uint8":
+        spec = spec.levels
+    if options.layout == "nchw" and spec.image:
+        height, width, channels = spec.shape
+        spec = dataclasses.replace(spec, shape=(channels, height, width))
+    return spec
+
+
+def _description(spec: Spec) -> dict:
+    range_ = None
+    if spec.pixels is not None:
+        levels = spec.dtype == "uint8"
+        range_ = (0, 255) if levels else (spec.pixels.low, spec.pixels.high)
+    return {"shape": spec.shape, "dtype": spec.dtype, "value_range": range_}
+
+
+def _loaded(path):
+    first_safe.warn(".keras files", "keras", "tensorflow")
+    try:
+        if Path(path).suffix != ".keras":  # Keras would read others as HDF5
+            raise ValueError("its name does not end in .keras")
+        with zipfile.ZipFile(path) as archive:
+            for name in map(PurePosixPath, archive.namelist()):
+                if name.is_absolute() or ".." in name.parts:
+                    raise ValueError(f"its member {name} leads out of the archive")
+            _refuse_calls(json.loads(archive.read("config.json")))
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds on a broken file
+        raise InputError(
+            f"{path} cannot be read as a model ({first_line(error)}). Give a file that "
+            "a model's save wrote, or the folder of a run."
+        ) from error
+
+
+def _refuse_calls(config):
+    """Raises ValueError where a layer would call more than an activation.
+
+    Keras's safe mode looks at classes when they are made from their configs. What a
+    layer names as its function it calls unseen, with what the file says: any function
+    that Keras exports and any class, also TFSMLayer, which runs a SavedModel. Keras
+    itself writes activations, and functions that are registered, as "builtins".
+    """
+    parts = [config]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, list):
+            parts += part
+        if not isinstance(part, dict):
+            continue
+        parts += part.values()
+        module, name = part.get("module"), part.get("class_name")
+        if name == "TFSMLayer":  # Keras's safe mode refuses it from 3.13.2 on
+            called = True
+        elif name == "function":
+            name, called = part.get("config"), module != "builtins"
+        else:
+            called = inspect.isfunction(_exported(f"{module}.{name}"))
+        if called:
+            raise ValueError(f"a layer would call {module}.{name}")
+
+
+def _exported(name):
+    """Returns what Keras exports under a name, or None."""
+    try:
+        return operator.attrgetter(name.removeprefix("keras."))(keras)
+    except AttributeError:
+        return None
+
+
+def _in_float32(network, architecture):
+    """Returns the network, or a float32 copy of one that computes in half precision.
+
+    Args:
+        network: that has the weights.
+        architecture: that has the layers; it may be the network itself.
+
+    Raises:
+        InputError: if a layer cannot be copied.
+    """
+    layers = architecture._flatten_layers(include_self=False)
+    if all(layer.compute_dtype in ("float32", None) for layer in layers):
+        return network
+    # ONNX Runtime has no bfloat16 convolutions on a CPU.
+    copy = _float32_copy(architecture)
+    copy.set_weights([np.asarray(w, "float32") for w in network.get_weights()])
+    return copy
+
+
+def _float32_copy(network):
+    if not isinstance(network, keras.Sequential) and not hasattr(network, "_nodes"):
+        return _float32_layer(network)
+    # Layer by layer: own classes are then those of the network, not those of a name.
+    return keras.models.clone_model(
+        network, clone_function=_float32_layer, recursive=True
+    )
+
+
+def _float32_layer(layer):
+    if isinstance(layer, keras.layers.Lambda):
+        # Keras writes the code of a function, not the names that it refers to.
+        return keras.layers.Lambda(
+            layer.function,
+            arguments=layer.arguments,
+            mask=layer.mask,
+            output_shape=layer._output_shape,
+            name=layer.name,
+            dtype="float32",
+        )
+    try:
+        return type(layer).from_config(_float32_config(layer.get_config()))
+    except Exception as error:  # own layers fail in as many ways as they are written
+        raise InputError(
+            f"the layer {layer.name} of class {type(layer).__name__} cannot be copied "
+            "in float32, which exports need. Give it get_config and from_config, or "
+            "build the network in float32."
+        ) from error
+
+
+def _float32_config(config):
+    """Returns the config of a layer or model with every floating dtype as float32."""
+    if isinstance(config, list | tuple):
+        return type(config)(_float32_config(part) for part in config)
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return "float32"
+        return {key: _float32_config(value) for key, value in config.items()}
+    if config in ("float16", "bfloat16", "float64"):
+        return "float32"
+    return config

@@ -1,0 +1,668 @@
+"""What every model of the project needs and no paper mentions."""
+
+import inspect
+from collections.abc import Mapping
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan import checks, seeding, serving
+from keras_gan.errors import Diverged, InputError
+from keras_gan.models import averaging, fit_data, inherited
+from keras_gan.models.elements import BatchWatch, ImageElement, LabelElement
+
+
+class GenerativeModel(keras.Model):
+    """The base of all families: a family says what it trains and makes, this the rest.
+
+    The rest is exact state, checks of the data, the means of an epoch, the scale of
+    losses, seeds of draws, files. A family gives its networks to the constructor,
+    calls `set_optimizers` in `compile`, and defines what stands below `# Contract`.
+    Each argument of its `compile` is also an attribute, which is how it is saved.
+
+    Args:
+        seed: decides all that training draws.
+        **kwargs: of `keras.Model`.
+
+    Example: a model that learns the mean image.
+
+    ```python
+    import keras
+    import numpy as np
+    import tensorflow as tf
+    from keras_gan.models.base import GenerativeModel
+    from keras_gan.models.elements import ImageElement
+    from keras_gan.pixels import PixelRange
+
+
+    class MeanImage(GenerativeModel):
+        reported = ("loss",)
+        headline = {"loss": "loss"}
+
+        def __init__(self, shape, **kwargs):
+            super().__init__(**kwargs)
+            size = int(np.prod(shape))
+            self.painter = keras.Sequential(
+                [
+                    keras.Input((1,)),
+                    keras.layers.Dense(size, "tanh"),
+                    keras.layers.Reshape(shape),
+                ]
+            )
+            self.image = ImageElement(shape, PixelRange(-1, 1))
+
+        @property
+        def elements(self):
+            return {"image": self.image}
+
+        def networks(self):
+            return {"painter": self.painter}
+
+        def compile(self, optimizer="adam", **kwargs):
+            super().compile(**kwargs)
+            self.set_optimizers(painter_optimizer=(optimizer, [self.painter]))
+
+        def train_step(self, data):
+            image = self.seen(data)["image"]
+            weights = self.painter.trainable_variables
+            with tf.GradientTape() as tape:
+                mean = self.painter(tf.ones([1, 1]), training=True)
+                loss = tf.reduce_mean((image - mean) ** 2)
+                scaled = self.scaled(loss, self.painter_optimizer)
+            self.painter_optimizer.apply(tape.gradient(scaled, weights), weights)
+            self.step.assign_add(1)
+            return self.report({"loss": loss})
+
+        def samples(self, count, seed=0, examples=None):
+            image = self.painter(tf.ones([count, 1])).numpy()
+            return {"mean": self.image.pixels.to_uint8(image)}
+
+
+    model = MeanImage((8, 8, 1), seed=1)
+    model.compile()
+    model.fit(np.full((32, 8, 8, 1), -0.5, "float32"), epochs=2, verbose=0)
+    assert model.samples(4)["mean"].shape == (4, 8, 8, 1)
+    ```
+    """
+
+    # Contract ------------------------------------------------------------------
+
+    # Names of the numbers that `train_step` reports.
+    reported: tuple[str, ...] = ()
+    # Label -> one of these numbers: for the progress line and the report's charts.
+    headline: ClassVar[dict[str, str]] = {}
+    # What `callbacks.Diagnosis` looks for.
+    symptoms: tuple = ()
+    # What to do with data that has other elements, for the error message.
+    elements_hint = ""
+    # Seeds of `step_seed` in one step.
+    draws_per_step = 1
+    # Updates among which a step divides its batch.
+    updates_per_step = 1
+
+    @property
+    def elements(self) -> dict[str, ImageElement | LabelElement]:
+        """What a batch of `fit` holds, in order: name -> what it must be."""
+        raise NotImplementedError
+
+    def networks(self) -> dict[str, keras.Model]:
+        """Returns all networks by their names, in the order of the saved state."""
+        raise NotImplementedError
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        """Takes one step; `fit` calls it in a graph, on each replica.
+
+        It takes the batch from `seen`, seeds from `step_seed`, multiplies losses by
+        `scaled`, counts in `step` and returns `report` of its numbers.
+        """
+        raise NotImplementedError
+
+    def samples(
+        self, count: int, seed: int = 0, examples: Mapping | None = None
+    ) -> dict[str, np.ndarray]:
+        """Returns pictures of what the model makes.
+
+        Args:
+            count: rows.
+            seed: the same seed gives the same pictures.
+            examples: name of an element -> rows as data sets hold them, uint8 images
+                or labels, for models that make pictures from others.
+
+        Returns:
+            Title -> uint8 [count, H, W, C], in the order in which they are shown.
+        """
+        raise NotImplementedError
+
+    def signatures(
+        self, networks: Mapping[str, keras.Model]
+    ) -> dict[str, serving.Signature]:
+        """Returns what exports can ask of the model, by the functions of `serving`.
+
+        Args:
+            networks: name -> network of `networks` that computes in float32. If it has
+                an average, `averaged_NAME`, this is the average.
+
+        Returns:
+            Name -> function; the main one is `serving_default`.
+
+        Raises:
+            InputError: if the family does not say it.
+        """
+        raise InputError(
+            f"{type(self).__name__} says nothing of what its exports compute. Define "
+            "signatures(networks), with a function of keras_gan.serving."
+        )
+
+    def export_facts(self) -> dict:
+        """Returns what the description of an export holds besides, ready for JSON."""
+        return {}
+
+    # Construction --------------------------------------------------------------
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if seed is not None:
+            seed = checks.whole_number("seed", seed, 0)
+        self._rng = seeding.generator(seed)
+        self.seed = seeding.draw(self._rng) if seed is None else seed
+        self.step = self.add_weight(
+            (), initializer="zeros", dtype="int64", trainable=False, name="step"
+        )
+        self._trackers = {
+            name: _MeanOverEpoch(name=name, dtype="float32") for name in self.reported
+        }
+        self._optimizer_names = ()
+        self.built = True
+
+    def compile(self, **kwargs):
+        """Prepares the model to train; a family's own `compile` calls it.
+
+        Args:
+            **kwargs: `jit_compile`, `steps_per_execution` and `run_eagerly` of
+                `keras.Model.compile`.
+
+        Raises:
+            InputError: for any other.
+        """
+        for name in kwargs:
+            if name not in inherited.COMPILE_OPTIONS:
+                accepted = [*self._compile_arguments(), *inherited.COMPILE_OPTIONS]
+                raise InputError(
+                    f"compile was given {name}, and {type(self).__name__} makes "
+                    f"nothing of it. Use one of: {', '.join(accepted)}. The callback "
+                    "Evaluate measures images."
+                )
+        super().compile(optimizer=None, **kwargs)
+        self._watch = BatchWatch(self.distribute_strategy, self.elements)
+        self._finite_parts = tf.function(self._which_are_finite, autograph=False)
+        self._stacked_sums = tf.function(self._stack_sums, autograph=False)
+        self._sums_at_step = None
+        self._compile_kwargs = kwargs
+
+    def set_optimizers(self, **optimizers) -> None:
+        """Makes optimizers attributes of the model, ready for a checkpoint.
+
+        Args:
+            **optimizers: name=(Keras optimizer or its name, list of the networks whose
+                trainable variables it updates, in this order).
+
+        Raises:
+            InputError: if one object was given twice.
+        """
+        # Gradients of float16 activations underflow unless the loss is scaled up.
+        half = any(
+            layer.dtype_policy.name == "mixed_float16"
+            for network in self.networks().values()
+            for layer in network.layers
+        )
+        made = {}
+        for name, (identifier, _) in optimizers.items():
+            made[name] = keras.optimizers.get(identifier)
+            scales = isinstance(made[name], keras.optimizers.LossScaleOptimizer)
+            if half and not scales:
+                made[name] = keras.optimizers.LossScaleOptimizer(made[name])
+        # Each may have a wrapper of its own around the same optimizer.
+        inner = {id(getattr(one, "inner_optimizer", one)) for one in made.values()}
+        if len(inner) < len(made):
+            raise InputError(
+                f"the same optimizer object was given as {' and '.join(made)}; each "
+                "needs its own."
+            )
+        for name, (_, networks) in optimizers.items():
+            setattr(self, name, made[name])
+            # Now, not at the first step, so that a checkpoint finds its variables.
+            made[name].build([v for n in networks for v in n.trainable_variables])
+        self._optimizer_names = tuple(made)
+
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """Returns the optimizers by their names; none before `compile`."""
+        return {name: getattr(self, name) for name in self._optimizer_names}
+
+    # For train_step ------------------------------------------------------------
+
+    def seen(self, data) -> dict[str, tf.Tensor]:
+        """Returns the elements of a batch by their names, float32 or int64.
+
+        It notes on the device whether the model takes their values; `require_finite`
+        and the end of the epoch raise if it does not.
+
+        Args:
+            data: as `train_step` gets it.
+
+        Raises:
+            InputError: for other elements, dtypes or shapes.
+        """
+        batch = {
+            name: tf.cast(part, element.dtype)
+            for (name, element), part in zip(
+                self.elements.items(), self._parts(data), strict=True
+            )
+        }
+        self._watch.see(batch, self.step)
+        return batch
+
+    def part(self, tensor: tf.Tensor | None, i: int) -> tf.Tensor | None:
+        """Returns the part of a batch that update `i` of `updates_per_step` sees.
+
+        Args:
+            tensor: [batch, ...], or None, which has no parts.
+            i: from 0.
+        """
+        if tensor is None or self.updates_per_step == 1:
+            return tensor
+        count = tf.shape(tensor)[0]
+        size = tf.maximum(count // self.updates_per_step, 1)
+        # Every k-th row, so that the parts of replicas, which have neighbouring pieces
+        # of a batch, make up the part that one device would see.
+        rows = i + self.updates_per_step * tf.range(size)
+        # A last batch with fewer rows than updates shows one of them again.
+        return tf.gather(tensor, tf.minimum(rows, count - 1))
+
+    def step_seed(self, draw: int = 0) -> tf.Tensor:
+        """Returns the seed of one draw of the current step, the same on all replicas.
+
+        Args:
+            draw: from 0 to `draws_per_step` - 1.
+
+        Returns:
+            int64 [2], for the functions of `keras_gan.seeding`.
+        """
+        index = tf.cast(self.step, "int64") * self.draws_per_step + draw
+        return tf.stack([tf.constant(self.seed, "int64"), index])
+
+    def scaled(self, loss: tf.Tensor, optimizer) -> tf.Tensor:
+        """Returns the loss whose gradients the optimizer is to apply."""
+        # Keras optimizers add up the gradients of all replicas.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return optimizer.scale_loss(loss / replicas)
+
+    def report(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns the means of numbers over the epoch, as `train_step` has to.
+
+        Args:
+            values: each of `reported` -> its value in this step, a scalar.
+        """
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            values = context.all_reduce("MEAN", values)
+        for name, value in values.items():
+            self._trackers[name].update_state(value)
+        results = {name: metric.result() for name, metric in self._trackers.items()}
+        if isinstance(context.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            # There Keras takes their mean over an axis, which scalars lack (3.15.1).
+            results = {name: value[tf.newaxis] for name, value in results.items()}
+        return results
+
+    @property
+    def metrics(self):
+        """Means over an epoch of the numbers in `reported`."""
+        return list(self._trackers.values())
+
+    def metric_sums(self, step: int) -> np.ndarray:
+        """Returns the sum and the count of each metric over the epoch so far.
+
+        Several callbacks that ask at the same step share one read of the device.
+
+        Args:
+            step: how many steps the model has taken.
+
+        Returns:
+            float64 [metrics, 2], in the order of `metrics`.
+        """
+        if self._sums_at_step is None or self._sums_at_step[0] != step:
+            sums = self._stacked_sums().numpy().astype("float64").reshape(-1, 2)
+            self._sums_at_step = (step, sums)
+        return self._sums_at_step[1]
+
+    def _stack_sums(self):
+        return tf.stack(self.training_state()["metrics"])
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        self._sums_at_step = None
+
+    # Data ----------------------------------------------------------------------
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Trains as `keras.Model.fit` does, after a look at the data.
+
+        It looks at all of an array, and at the first batch of anything else. Later
+        batches are watched while they train, and a fault is reported at the end of its
+        epoch, or before a checkpoint.
+
+        Args:
+            x: the first of `elements`, or batches of all: an array, a
+                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. The
+                attribute `value_range` of a data set says to what range its images were
+                scaled; one of `keras_gan.datasets` has it, and any other may be given
+                it. The look begins the data set once more than training does. A
+                `tf.data.Dataset.from_generator` over what can be read only once loses
+                a batch by that: give the generator itself.
+            y: the second element, if `x` is an array and the model has one.
+            *args, **kwargs: of `keras.Model.fit`. Those without an effect, such as
+                `class_weight` and `validation_data`, are refused.
+
+        Raises:
+            InputError: for data that the networks do not take: another shape, dtype or
+                range, NaN, other elements.
+        """
+        self._assert_compile_called("fit")
+        signature = inspect.signature(keras.Model.fit)
+        given = signature.bind(self, x, y, *args, **kwargs).arguments
+        given.pop("self")
+        inherited.refuse_without_effect(self, "fit", given)
+        callbacks = inherited.checked_callbacks(given.get("callbacks"), self)
+        given["x"], batches, sizes = fit_data.look(
+            x, y, given.get("batch_size"), given.get("steps_per_epoch")
+        )
+        ranges = self._stated_ranges(x)
+        for batch in batches:
+            self.check_batch(*self._parts(batch), scaled_to=ranges)
+        self._check_split(sizes)
+        if given.get("steps_per_epoch") is None and fit_data.ends_unforeseen(
+            given["x"]
+        ):
+            replicas = self.distribute_strategy.num_replicas_in_sync
+            if replicas > 1:
+                raise InputError(
+                    f"the data does not say how many batches it has, and {replicas} "
+                    "replicas cannot tell where it ends; give fit steps_per_epoch."
+                )
+        # Keras warns of data that it cannot shuffle.
+        if not (fit_data.is_array(x) or isinstance(x, keras.utils.PyDataset)):
+            given.setdefault("shuffle", False)
+        self._watch.clear()
+        self._sums_at_step = None
+        # Last, so that a DivergenceGuard may go back past a faulty batch.
+        given["callbacks"] = [*callbacks, _ReportFaultyData()]
+        return super().fit(**given)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """Trains one step as `keras.Model.train_on_batch` does.
+
+        Raises:
+            InputError: as `fit`; but images in the upper half of the range are taken
+                as such.
+        """
+        self._assert_compile_called("train_on_batch")
+        signature = inspect.signature(keras.Model.train_on_batch)
+        given = signature.bind(self, x, y, *args, **kwargs).arguments
+        inherited.refuse_without_effect(self, "train_on_batch", given)
+        ranges = {
+            name: (element.pixels.low, element.pixels.high)
+            for name, element in self.elements.items()
+            if getattr(element, "pixels", None) is not None
+        }
+        self.check_batch(*self._parts((x, y)), scaled_to=ranges)
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def check_batch(self, *parts, scaled_to=None) -> None:
+        """Raises InputError if the model does not take the values of a batch.
+
+        Args:
+            *parts: one for each of `elements`.
+            scaled_to: name of an element -> (low, high) to which the data says that it
+                was scaled. None is no word of any.
+        """
+        rows = [len(part) for part in parts]
+        if min(rows) < self.updates_per_step:
+            raise InputError(
+                f"the first batch holds {min(rows)} rows. A step needs at least "
+                f"{self.updates_per_step}, one for each update."
+            )
+        if len(set(rows)) > 1:
+            counts = ", ".join(map(str, rows))
+            raise InputError(
+                f"a batch holds {counts} rows of {', '.join(self.elements)}; it must "
+                "hold as many of each."
+            )
+        for (name, element), part in zip(self.elements.items(), parts, strict=True):
+            element.check(name, part, (scaled_to or {}).get(name))
+
+    def _parts(self, data):
+        """Returns the elements of a batch in their order.
+
+        Raises:
+            InputError: for other elements, dtypes or shapes.
+        """
+        parts = list(data) if isinstance(data, list | tuple) else [data]
+        while len(parts) > 1 and parts[-1] is None:
+            parts.pop()
+        names = [*self.elements]
+        if len(parts) != len(names):
+            hint = f" {self.elements_hint}" if self.elements_hint else ""
+            raise InputError(
+                f"{type(self).__name__} takes {' and '.join(names)}, and no sample "
+                f"weights; the number of elements in a batch is {len(parts)}.{hint}"
+            )
+        for (name, element), part in zip(self.elements.items(), parts, strict=True):
+            if isinstance(part, dict | list | tuple):
+                raise InputError(
+                    f"the {name} of a batch is a {type(part).__name__}; it must be one "
+                    "array."
+                )
+            element.check_kind(name, part)
+        return parts
+
+    def _stated_ranges(self, data):
+        """Returns name -> (low, high) as the data says that it was scaled, or {}."""
+        stated = fit_data.known_range(data)
+        if stated is None or isinstance(stated, dict):
+            return stated or {}
+        return {next(iter(self.elements)): stated}
+
+    def _check_split(self, sizes):
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        parts = replicas * self.updates_per_step
+        for size in sizes:
+            if replicas > 1 and (size is None or size % parts):
+                raise InputError(
+                    f"a batch holds {size or 'any number of'} rows; with {replicas} "
+                    f"replicas each must hold a multiple of {parts}, the last one too "
+                    "(drop_remainder=True)."
+                )
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        # All networks are built. Keras would take a batch off the data to see what to
+        # build, and fails at that if data has labels and several workers (3.15.1).
+        pass
+
+    # State ---------------------------------------------------------------------
+
+    def training_state(self) -> dict[str, list[tf.Variable]]:
+        """Returns all that training depends on, by names.
+
+        Networks, optimizers, other variables of the model, seeds of layers, running
+        means of the epoch and the step, which decides the draws and the place in the
+        data. `tf.train.Checkpoint(**model.training_state())` saves and restores it.
+        """
+        networks, optimizers = self.networks(), self.optimizers()
+        own = [v for v in self._own_variables() if v is not self.step]
+        state = {
+            **{name: network.weights for name, network in networks.items()},
+            **{name: optimizer.variables for name, optimizer in optimizers.items()},
+            **({"variables": own} if own else {}),
+            "seeds": self._seed_states(),
+            "metrics": [v for m in self._trackers.values() for v in m.variables],
+            "step": [self.step],
+        }
+        return {
+            name: [variable.value for variable in variables]
+            for name, variables in state.items()
+        }
+
+    def require_finite(self) -> None:
+        """Raises Diverged if any of `training_state` is NaN or infinite.
+
+        It raises InputError if all is finite, but data of `fit` was not what the
+        networks take. It waits for the device. The means of the epoch keep what any of
+        its steps brought, so that a look now and then misses no step.
+        """
+        finite = self._finite_parts().numpy()
+        names = self.training_state()
+        broken = [name for name, yes in zip(names, finite, strict=True) if not yes]
+        if broken:
+            fault = self._watch.fault()
+            cause = f", after {fault}" if fault else ""
+            raise Diverged(
+                f"at step {int(self.step.numpy())} values of {' and '.join(broken)} "
+                f"are NaN or infinite{cause}."
+            )
+        self._watch.require_sound()
+
+    def _which_are_finite(self):
+        return tf.stack(
+            [
+                tf.reduce_all(
+                    [
+                        tf.reduce_all(tf.math.is_finite(variable))
+                        for variable in variables
+                        if variable.dtype.is_floating
+                    ]
+                )
+                for variables in self.training_state().values()
+            ]
+        )
+
+    def _own_variables(self):
+        """Returns the variables that are the model's own, not those of a network."""
+        return self._trainable_variables + self._non_trainable_variables
+
+    def _seed_states(self):
+        """Returns the states of random layers, which Keras counts among no weights."""
+        known = {id(v) for v in self.weights}
+        known.update(id(v) for metric in self.metrics for v in metric.variables)
+        return [v for v in self.variables if id(v) not in known]
+
+    # Files ---------------------------------------------------------------------
+
+    def save(self, filepath, *args, **kwargs):
+        """Writes the model as `keras.Model.save` does, to a file `NAME.keras`.
+
+        Raises:
+            InputError: for a file of another format.
+        """
+        zipped = kwargs.get("zipped", True) is not False
+        if zipped and not str(filepath).endswith((".keras", ".keras.part")):
+            raise InputError(
+                f"the file is {filepath}; save writes NAME.keras, save_weights writes "
+                "NAME.weights.h5, and python -m export writes files to serve."
+            )
+        return super().save(filepath, *args, **kwargs)
+
+    def load_weights(self, filepath, *args, **kwargs):
+        """Reads weights as `keras.Model.load_weights` does.
+
+        Raises:
+            InputError: if the file has an average of weights and the model has none, or
+                the other way round.
+        """
+        saved = averaging.saved_in(filepath)
+        has = any(name.startswith("averaged_") for name in self.networks())
+        if saved is not None and saved != has:
+            raise InputError(
+                f"{filepath} holds {'an' if saved else 'no'} average of the weights, "
+                f"and the model has {'none' if saved else 'one'}; compile it "
+                f"{'with' if saved else 'without'} the average to read the file."
+            )
+        super().load_weights(filepath, *args, **kwargs)
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for i, state in enumerate(self._seed_states()):
+            store[f"seed_{i}"] = state
+
+    def load_own_variables(self, store):
+        for i, variable in enumerate(self._own_variables()):
+            variable.assign(store[str(i)])
+        for i, state in enumerate(self._seed_states()):
+            state.assign(store[f"seed_{i}"])
+
+    def get_config(self):
+        networks = {
+            name: keras.saving.serialize_keras_object(network)
+            for name, network in self.networks().items()
+            if not name.startswith("averaged_")
+        }
+        return {**networks, "seed": self.seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**keras.saving.deserialize_keras_object(dict(config)))
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        return {
+            **{
+                name: keras.saving.serialize_keras_object(getattr(self, name))
+                for name in self._compile_arguments()
+            },
+            **self._compile_kwargs,
+        }
+
+    def _compile_arguments(self):
+        """Returns the names of the arguments that are the family's own."""
+        parameters = inspect.signature(self.compile).parameters.values()
+        return [p.name for p in parameters if p.kind != p.VAR_KEYWORD]
+
+    def compile_from_config(self, config):
+        config = keras.saving.deserialize_keras_object(config)
+        # Older files may hold arguments that had no effect.
+        for name in inherited.COMPILE_WITHOUT_EFFECT & config.keys():
+            del config[name]
+        self.compile(**config)
+
+    # Inherited methods without a meaning here -----------------------------------
+
+    evaluate = inherited.refusing("evaluate", inherited.EVALUATE)
+    test_step = inherited.refusing("test_step", inherited.EVALUATE)
+    test_on_batch = inherited.refusing("test_on_batch", inherited.EVALUATE)
+    compute_loss = inherited.refusing("compute_loss", inherited.LOSSES)
+    compute_metrics = inherited.refusing("compute_metrics", inherited.LOSSES)
+    stateless_compute_loss = inherited.refusing(
+        "stateless_compute_loss", inherited.LOSSES
+    )
+    compiled_loss = inherited.refusing("compiled_loss", inherited.LOSSES)
+    quantize = inherited.refusing("quantize", inherited.QUANTIZE)
+    export = inherited.refusing("export", inherited.EXPORT)
+
+
+class _MeanOverEpoch(keras.metrics.Mean):
+    """A mean of values that all replicas have in common.
+
+    Any worker can read it alone, and save it, without asking the others.
+    """
+
+    def add_variable(self, shape, initializer, dtype=None, aggregation=None, name=None):
+        aggregation = "only_first_replica"
+        return super().add_variable(shape, initializer, dtype, aggregation, name)
+
+
+class _ReportFaultyData(keras.callbacks.Callback):
+    """Ends training after an epoch in which a batch was not what the model takes."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model._watch.require_sound()
