@@ -60,7 +60,7 @@ def test_what_follows_is_done_once_with_the_finished_run(trained, calls):
     assert {"model.keras", "evaluation.json", "checkpoints"} <= set(names)
 
 
-def test_what_follows_is_announced_with_its_time(capsys):
+def test_what_follows_is_announced_with_its_time():
     after = training.Afterwards("a letter", ["letter"], 120.0, None)
     line = training.what_follows(None, after, imports=4.0)
     assert line == "model.keras, a letter: about 2 minutes"
@@ -82,7 +82,7 @@ def test_it_refuses_what_would_be_another_run(trained, recipe):
     path = trained.run.path
     with pytest.raises(InputError, match="exists already"):
         training.train(recipe, path)
-    with pytest.raises(InputError, match="latent_dim is 5 and the run in"):
+    with pytest.raises(InputError, match="latent_dim is 5, and the run in"):
         training.train(recipe.override({"latent_dim": 5}), path, resume=True)
     with pytest.raises(InputError, match="the recipe is of family gan-points and"):
         training.train(recipes.get("ring"), path, resume=True)

@@ -88,7 +88,12 @@ def load(path) -> tuple[str, Recipe, dict[str, Any]]:
         kind = "JSON" if as_json else "TOML"
         raise InputError(f"{path} cannot be read as {kind}: {error}.") from error
     if as_json:
-        recipe = from_config(content, path)
+        try:
+            recipe = from_config(content, path)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path} cannot be read as the config.json of a run ({error!r})."
+            ) from error
         name, values = str(content.get("recipe", recipe.family)), content["settings"]
     else:
         try:
@@ -138,19 +143,17 @@ def class_of(config: Mapping[str, Any], file) -> type[Recipe]:
 
     Raises:
         InputError: if no family has that name, or a newer version wrote the file.
+        AttributeError, KeyError, TypeError: if it is not the content of such a file.
     """
-    try:
-        written, settings = config.get("format", 1), config["settings"]
-        if not isinstance(written, int) or not isinstance(settings, dict):
-            raise TypeError("format must be a number and settings an object")
-        if written > FORMAT:
-            raise _newer(config, file, f"its format is {written}, not {FORMAT}")
-        # A file of format 1 knows the name of its recipe alone.
-        if "family" not in config:
-            return type(get(config["recipe"]))
-        return _family(config["family"])
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"{file} cannot be read as a run's: {error}.") from error
+    written, settings = config.get("format", 1), config["settings"]
+    if not isinstance(written, int) or not isinstance(settings, dict):
+        raise TypeError("format must be a number and settings an object")
+    if written > FORMAT:
+        raise _newer(config, file, f"its format is {written}, not {FORMAT}")
+    # A file of format 1 knows the name of its recipe alone.
+    if "family" not in config:
+        return type(get(config["recipe"]))
+    return _family(config["family"])
 
 
 def from_config(config: Mapping[str, Any], file) -> Recipe:
@@ -164,6 +167,7 @@ def from_config(config: Mapping[str, Any], file) -> Recipe:
 
     Raises:
         InputError: if they cannot be used, or a newer version wrote them.
+        AttributeError, KeyError, TypeError: if it is not the content of such a file.
     """
     made, settings = class_of(config, file), config["settings"]
     known = {field.name for field in dataclasses.fields(made)}

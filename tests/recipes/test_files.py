@@ -69,7 +69,7 @@ def test_a_file_trains_resumes_and_is_begun_again(train, capsys):
     assert settings("runs/my") == {**first, "steps": 2}
     file.write_text(file.read_text().replace("batch_size = 2", "batch_size = 3"))
     assert train.main(["my.toml", "--resume", "--no-export"]) == 2
-    assert "batch_size is 3 and the run in runs/my has 2" in capsys.readouterr().err
+    assert "batch_size is 3, and the run in runs/my has 2" in capsys.readouterr().err
 
 
 BAD = {
