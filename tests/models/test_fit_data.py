@@ -381,6 +381,13 @@ attempt("distributed range", distributed(100 * images, labels))
 late = labels.copy()
 late[11] = 3  # of the second replica
 attempt("distributed late", distributed(images, late))
+one = tests.small_gan(3)
+one.set_weights(gan.get_weights())
+for rows in (8, 9):
+    held_out = images[:rows], labels[:rows]
+    found[f"evaluated {rows}"] = [
+        model.evaluate(*held_out, batch_size=4, verbose=0) for model in (gan, one)
+    ]
 with open(sys.argv[2], "w") as file:
     json.dump(found, file)
 """
@@ -425,6 +432,14 @@ def test_the_data_of_replicas_is_looked_at(on_replicas):
     assert "from -9" in on_replicas["distributed range"]
     assert "step" in on_replicas["distributed late"]
     assert "labels outside 0 to 2" in on_replicas["distributed late"]
+
+
+@pytest.mark.parametrize("rows", [8, 9])
+def test_replicas_measure_held_out_data_as_one_device_does(rows, on_replicas):
+    # Of 9 images in batches of 4 the last batch leaves one replica without any.
+    replicas, one = on_replicas[f"evaluated {rows}"]
+    assert replicas == pytest.approx(one, abs=1e-5)
+    assert np.isfinite(one).all()
 
 
 def test_a_dcgan_of_pale_images_in_a_folder_trains(tmp_path):
