@@ -317,7 +317,7 @@ def require_readable(run, images) -> None:
 def real_images(recipe, images):
     """Returns the images as measures want them, None where there are too few."""
     from keras_gan import evaluate, features
-    from keras_gan.coverage import coverage_of
+    from keras_gan.evaluators.modes import coverage_of
 
     if len(images) < 4:
         return None  # two halves of one image each have no covariance

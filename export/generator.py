@@ -12,12 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import keras_gan
 from export.formats import DEFAULT_FORM, FORM_CHOICES, Form
 from keras_gan import first_safe
 from keras_gan.errors import InputError, first_line
 from keras_gan.latents import Prior
+from keras_gan.models import GAN
 from keras_gan.pixels import PixelRange
+from keras_gan.version import __version__
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Generator:
         return {
             **known,
             **{name: getattr(self.form, name) for name in FORM_CHOICES},
-            "keras_gan_version": keras_gan.__version__,
+            "keras_gan_version": __version__,
             "keras_version": keras.__version__,
             "tensorflow_version": tf.__version__,
         }
@@ -192,7 +193,7 @@ def describe(model_or_run, name: str) -> Generator:
         run = Path(model_or_run).resolve().name
         class_names = runs.Run.open(model_or_run).data["class_names"]
         gan = runs.load(model_or_run)
-    if not isinstance(gan, keras_gan.GAN):
+    if not isinstance(gan, GAN):
         raise InputError(
             f"a {type(gan).__name__} was given; accepted are a keras_gan.GAN and the "
             "path of a run's folder or of the file that GAN.save wrote."

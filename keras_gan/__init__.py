@@ -12,13 +12,14 @@ with process.prepared():
     from keras_gan import datasets, losses, metrics, networks, optimizers
     from keras_gan.errors import Diverged, InputError
     from keras_gan.models import DCGAN, GAN
+    from keras_gan.version import __version__
 
-__version__ = "0.1.0"
 __all__ = [
     "DCGAN",
     "GAN",
     "Diverged",
     "InputError",
+    "__version__",
     "datasets",
     "losses",
     "metrics",

@@ -3,13 +3,14 @@
 import math
 import numbers
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from keras_gan.errors import InputError
 
 
-def whole_number(name: str, value, lowest: int, highest: int = 2**63 - 1) -> int:
+def whole_number(name: str, value: Any, lowest: int, highest: int = 2**63 - 1) -> int:
     """Returns a whole number, of Python's or NumPy's kinds, as an int.
 
     Args:
@@ -30,7 +31,7 @@ def whole_number(name: str, value, lowest: int, highest: int = 2**63 - 1) -> int
     return int(value)
 
 
-def interval(name: str, value) -> tuple[float, float]:
+def interval(name: str, value: Any) -> tuple[float, float]:
     """Returns (low, high) as floats.
 
     Args:
@@ -52,7 +53,7 @@ def interval(name: str, value) -> tuple[float, float]:
     return low, high
 
 
-def fraction(name: str, value) -> float:
+def fraction(name: str, value: Any) -> float:
     """Returns a number between 0 and 1, both excluded.
 
     Args:
@@ -69,7 +70,7 @@ def fraction(name: str, value) -> float:
     return value
 
 
-def one_of(name: str, value, accepted: Sequence[str]) -> str:
+def one_of(name: str, value: Any, accepted: Sequence[str]) -> str:
     """Returns a value that is one of those accepted.
 
     Args:
@@ -85,7 +86,7 @@ def one_of(name: str, value, accepted: Sequence[str]) -> str:
     return value
 
 
-def network(name: str, value) -> keras.Model:
+def network(name: str, value: Any) -> keras.Model:
     """Returns a Keras model.
 
     Args:

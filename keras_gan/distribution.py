@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -124,7 +125,7 @@ class WorkerLost(RunError):
 
 
 @contextlib.contextmanager
-def watched():
+def watched() -> Iterator[None]:
     """Tells of a worker that is lost in this block.
 
     Raises:
@@ -148,7 +149,7 @@ class Workers:
         strategy: of the model.
     """
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: tf.distribute.Strategy):
         resolver = strategy.cluster_resolver
         cluster = resolver.cluster_spec().as_dict() if resolver else {}
         self.count = sum(map(len, cluster.values())) or 1
@@ -174,7 +175,7 @@ class Workers:
         return rows[:: len(rows) // self.count]  # all replicas of a worker are alike
 
     @contextlib.contextmanager
-    def together(self):
+    def together(self) -> Iterator[None]:
         """Ends all workers where one of them finds in this block that it cannot go on.
 
         Raises:

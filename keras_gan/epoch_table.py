@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import pathlib
 
 from keras_gan.files import set_aside, write_whole
@@ -16,7 +17,7 @@ class EpochTable:
         path: file to write or to go on with.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self.path = pathlib.Path(path)
         self._columns = None
 

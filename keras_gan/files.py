@@ -89,7 +89,7 @@ def set_aside(path: pathlib.Path, files: Iterable[pathlib.Path] | None = None) -
     )
 
 
-def json_text(content) -> str:
+def json_text(content: object) -> str:
     """Returns JSON for people to read too, as all files of this project have it.
 
     Raises:

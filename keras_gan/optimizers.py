@@ -1,5 +1,7 @@
 """Optimizers that Keras does not have, and lower rates for any."""
 
+from typing import Self
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -19,7 +21,9 @@ class Adam(keras.optimizers.Adam):
     Source: Kingma and Ba 2014, arXiv 1412.6980, section 2, last paragraph.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
@@ -60,10 +64,10 @@ class RisingMomentumSGD(keras.optimizers.SGD):
 
     def __init__(
         self,
-        learning_rate=0.1,
-        initial_momentum=0.5,
-        final_momentum=0.7,
-        momentum_steps=125_000,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.1,
+        initial_momentum: float = 0.5,
+        final_momentum: float = 0.7,
+        momentum_steps: int = 125_000,
         **kwargs,
     ):
         ends = {"initial_momentum": initial_momentum, "final_momentum": final_momentum}
@@ -81,7 +85,9 @@ class RisingMomentumSGD(keras.optimizers.SGD):
         self.final_momentum = final_momentum
         self.momentum_steps = momentum_steps
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         if self.momentum == 0:
             super().update_step(gradient, variable, learning_rate)
             return
@@ -100,7 +106,7 @@ class RisingMomentumSGD(keras.optimizers.SGD):
             use_nesterov=self.nesterov,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         config = super().get_config()
         del config["momentum"]
         return {
@@ -120,7 +126,9 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
         factor: in (0, 1).
     """
 
-    def __init__(self, schedule, factor):
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float
+    ):
         super().__init__()
         self.schedule = schedule
         self.factor = factor
@@ -128,17 +136,19 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step):
         return self.factor * self.schedule(step)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         schedule = keras.saving.serialize_keras_object(self.schedule)
         return {"schedule": schedule, "factor": self.factor}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Self:
         schedule = keras.saving.deserialize_keras_object(config["schedule"])
         return cls(schedule, config["factor"])
 
 
-def schedule_of(optimizer) -> keras.optimizers.schedules.LearningRateSchedule | None:
+def schedule_of(
+    optimizer: keras.optimizers.Optimizer,
+) -> keras.optimizers.schedules.LearningRateSchedule | None:
     """Returns the schedule of an optimizer, None where its rate is a variable."""
     config = _inner(optimizer).get_config()["learning_rate"]
     if not isinstance(config, dict):
@@ -146,7 +156,7 @@ def schedule_of(optimizer) -> keras.optimizers.schedules.LearningRateSchedule | 
     return keras.optimizers.schedules.deserialize(config)
 
 
-def lower_learning_rate(optimizer, factor: float) -> None:
+def lower_learning_rate(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
     """Multiplies the learning rate of an optimizer, or all rates of its schedule.
 
     A schedule is part of the training function, which has to be made anew.

@@ -47,7 +47,7 @@ def worth_measuring(recipe, image_shape: tuple[int, ...]) -> bool:
     )
 
 
-def advice(gan, measure: Callable | None = None) -> str | None:
+def advice(gan: keras.Model, measure: Callable | None = None) -> str | None:
     """Returns a line about bfloat16 if it is faster, None otherwise.
 
     Args:

@@ -13,6 +13,7 @@ import pathlib
 import re
 import signal
 import sys
+from collections.abc import Iterator
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _COMMANDS = ("train.py", "export", "benchmarks", "keras_gan")
@@ -57,7 +58,7 @@ def has_nvidia_gpu() -> bool:
 
 
 @contextlib.contextmanager
-def prepared():
+def prepared() -> Iterator[None]:
     """Prepares a command, and keeps TensorFlow quiet while this block imports it.
 
     Standard output never ends a command: text that it cannot encode is escaped, and

@@ -36,10 +36,10 @@ from importlib import metadata
 
 import numpy as np
 
-import keras_gan
 from keras_gan import datasets, recipes
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON, json_text, write_whole
+from keras_gan.version import __version__
 
 # What a run becomes does not depend on where it trains, up to rounding.
 _CHANGEABLE = (
@@ -76,7 +76,7 @@ class Run:
         path = pathlib.Path(path)
         versions = {name: metadata.version(name) for name in _PACKAGES}
         versions["python"] = platform.python_version()
-        versions["keras_gan"] = keras_gan.__version__
+        versions["keras_gan"] = __version__
         facts = describe(images, recipe.conditional)
         return cls(path, recipe_name, recipe, facts, versions)
 
@@ -377,7 +377,7 @@ def load(path, best: bool = False):
     Raises:
         InputError: where there is no run or it has no checkpoint yet.
     """
-    from keras_gan.callbacks import restore_newest
+    from keras_gan.checkpoints import restore_newest
 
     run = Run.open(path)
     gan = run.build()

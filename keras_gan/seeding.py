@@ -1,6 +1,7 @@
 """Where random numbers come from: seeds in Python, and draws inside the graph."""
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -55,7 +56,7 @@ def _bits(shape, seed):
     return bits[first : first + rows]
 
 
-def uniform(shape, seed):
+def uniform(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Returns float32 numbers in [0, 1), multiples of 2**-24.
 
     Args:
@@ -67,7 +68,7 @@ def uniform(shape, seed):
     return tf.cast(tf.bitwise.right_shift(_bits(shape, seed), 8), "float32") * 2.0**-24
 
 
-def normal(shape, seed):
+def normal(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Returns float32 numbers with mean 0 and variance 1, none beyond 5.3.
 
     Args:

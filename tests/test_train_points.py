@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_gan import runs, sample
-from keras_gan.coverage import coverage_of
+from keras_gan.evaluators.modes import coverage_of
 
 ROOT = pathlib.Path(__file__).parents[1]
 

@@ -11,17 +11,17 @@ import numpy as np
 import tqdm
 
 from keras_gan import losses
-from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import (
     RecentMeans,
     StepCallback,
     interval_at,
     require_interval,
     steps_of_epoch,
-    steps_taken,
 )
+from keras_gan.checkpoints import steps_taken
 from keras_gan.errors import Diverged, InputError
 from keras_gan.files import json_text, set_aside, write_whole
+from keras_gan.ownership import is_own
 
 # V of a discriminator that says 1/2 of everything, and the sum of both players' losses
 # at the equilibrium, log 4 + log 2, in nats.

@@ -7,12 +7,13 @@ import sys
 import tensorflow as tf
 import tqdm
 
-from keras_gan.callbacks.checkpoint import Checkpoint, restore_newest
-from keras_gan.callbacks.earlier import is_own
-from keras_gan.callbacks.step_callback import StepCallback, steps_taken
+from keras_gan.callbacks.checkpoint import Checkpoint
+from keras_gan.callbacks.step_callback import StepCallback
+from keras_gan.checkpoints import restore_newest, steps_taken
 from keras_gan.errors import Diverged, InputError
 from keras_gan.files import json_text, set_aside, write_whole
 from keras_gan.optimizers import lower_learning_rate, schedule_of
+from keras_gan.ownership import is_own
 
 
 class DivergenceGuard(StepCallback):

@@ -7,19 +7,18 @@ import sys
 
 import tqdm
 
-from keras_gan.callbacks.checkpoint import CheckpointFolder, other_training
-from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import (
     StepCallback,
     is_due,
     require_interval,
     steps_of_epoch,
-    steps_taken,
 )
+from keras_gan.checkpoints import CheckpointFolder, other_training, steps_taken
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import Diverged, InputError
-from keras_gan.evaluate import MEASURES
+from keras_gan.evaluators import MEASURES
 from keras_gan.files import json_text, write_whole
+from keras_gan.ownership import is_own
 
 
 class Evaluate(StepCallback):

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 import tqdm
 
-from keras_gan.callbacks.step_callback import steps_taken
+from keras_gan.checkpoints import steps_taken
 from keras_gan.errors import InputError, first_line
 
 

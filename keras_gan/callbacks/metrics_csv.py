@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import (
     LogCallback,
     RecentMeans,
     steps_of_epoch,
-    steps_taken,
 )
+from keras_gan.checkpoints import steps_taken
 from keras_gan.epoch_table import EpochTable
+from keras_gan.ownership import is_own
 
 
 class MetricsCSV(LogCallback):

@@ -4,8 +4,9 @@ import time
 
 import tqdm
 
-from keras_gan.callbacks.step_callback import LogCallback, steps_taken
-from keras_gan.evaluate import MEASURES
+from keras_gan.callbacks.step_callback import LogCallback
+from keras_gan.checkpoints import steps_taken
+from keras_gan.evaluators import MEASURES
 
 
 class Progress(LogCallback):

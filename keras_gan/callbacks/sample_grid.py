@@ -6,15 +6,15 @@ import sys
 import tqdm
 
 from keras_gan import pictures
-from keras_gan.callbacks.earlier import is_own
 from keras_gan.callbacks.step_callback import (
     StepCallback,
     is_due,
     require_interval,
-    steps_taken,
 )
+from keras_gan.checkpoints import steps_taken
 from keras_gan.errors import Diverged, InputError
 from keras_gan.files import set_aside
+from keras_gan.ownership import is_own
 
 
 class SampleGrid(StepCallback):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_gan.checkpoints import steps_taken
 from keras_gan.errors import InputError
 
 # Default steps between pictures and between points of the log. Most changes at first,
@@ -10,12 +11,6 @@ from keras_gan.errors import InputError
 _EARLY_INTERVAL = 100
 _EARLY_STEPS = 1000
 _LATE_INTERVAL = 500
-
-
-def steps_taken(model) -> int:
-    """Returns how many steps a `GAN` has taken."""
-    # Also right under a strategy, where the variable is one of several copies.
-    return int(keras.ops.convert_to_numpy(model.step))
 
 
 def steps_of_epoch(callback: keras.callbacks.Callback) -> int:

@@ -5,9 +5,10 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.callbacks.earlier import is_own
-from keras_gan.callbacks.step_callback import LogCallback, steps_taken
+from keras_gan.callbacks.step_callback import LogCallback
+from keras_gan.checkpoints import steps_taken
 from keras_gan.files import set_aside
+from keras_gan.ownership import is_own
 
 
 class TensorBoardPoints(LogCallback):

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def bytes_of(budget: str) -> int:
 
 
 @contextlib.contextmanager
-def within(budget: str):
+def within(budget: str) -> Iterator[None]:
     """Set the memory budget of the images that are read in this block.
 
     Raises:

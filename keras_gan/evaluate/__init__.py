@@ -1,7 +1,7 @@
 """How good generated images are: measures against real ones, and a report."""
 
 from keras_gan.errors import Diverged
-from keras_gan.evaluate.measures import (
+from keras_gan.evaluators import (
     MEASURES,
     Comparison,
     Measure,

@@ -7,8 +7,8 @@ import sys
 
 from keras_gan import features, pictures
 from keras_gan.errors import InputError
-from keras_gan.evaluate import RealImages, report
-from keras_gan.evaluate.measures import LEAST_IMAGES
+from keras_gan.evaluate import report
+from keras_gan.evaluators import LEAST_IMAGES, RealImages
 from keras_gan.experiments import TrainedRun, arguments, nearest
 from keras_gan.files import json_text, require_folder, write_all
 

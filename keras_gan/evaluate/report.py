@@ -13,9 +13,9 @@ from PIL import Image
 from keras_gan import losses
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import InputError
-from keras_gan.evaluate import charts
-from keras_gan.evaluate.measures import MEASURES
+from keras_gan.evaluators.distribution import MEASURES
 from keras_gan.files import NOT_JSON
+from keras_gan.pictures import charts
 from keras_gan.transparency import over_white
 
 _WIDTH = 1600  # pixels of the widest picture; a sheet with words stays readable

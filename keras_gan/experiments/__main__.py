@@ -4,13 +4,14 @@ import argparse
 import inspect
 import pathlib
 import sys
+from collections.abc import Sequence
 
 from keras_gan.errors import InputError
 from keras_gan.experiments import EXPERIMENTS, arguments
 from keras_gan.files import require_folder
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit code."""
     options = parser().parse_args(argv)
     name, experiment = options.name, EXPERIMENTS[options.name]

@@ -1,9 +1,10 @@
 """Types of options that several experiments share."""
 
 import argparse
+from collections.abc import Callable
 
 
-def at_least(least: int):
+def at_least(least: int) -> Callable[[str], int]:
     """Returns a type of whole numbers from `least` up."""
 
     def whole(text: str) -> int:
@@ -29,7 +30,7 @@ def sample_numbers(text: str) -> list[int]:
     return [at_least(0)(part.strip()) for part in text.split(",")]
 
 
-def run(parser) -> None:
+def run(parser: argparse.ArgumentParser) -> None:
     """Adds the trained run that an experiment is about."""
     parser.add_argument("run", metavar="RUN", help="run folder of train.py")
     parser.add_argument(

@@ -11,10 +11,13 @@ and classes take part as one-hot vectors. Numbers belong to a seed.
 Source: Radford et al. 2015, arXiv 1511.06434, section 6.3.2.
 """
 
+import argparse
+
 import numpy as np
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.concepts import (
     MOST_NOISE,
     NUMBERS,
@@ -30,7 +33,7 @@ _TURNED = 8
 _TURN_STEPS = 9
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     numbers = arguments.sample_numbers
@@ -63,7 +66,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns a numbered sheet, the value of an expression, or turned samples.
 
     Raises:
@@ -115,16 +118,16 @@ def _expression(trained, samples, options):
     return Outcome(
         "expression",
         f"{options.expression} has length {measured['length']:.2f} in latent space",
-        figures.beside(
+        pictures.hstack(
             (
                 options.expression,
-                figures.below(*(_row(trained, samples, t) for t in terms)),
+                pictures.vstack(*(_row(trained, samples, t) for t in terms)),
             ),
             (
                 f"result, with neighbours within ±{options.noise:g}",
-                figures.sheet(around, 3),
+                pictures.sheet(around, 3),
             ),
-            ("the same on pixels", figures.sheet(on_pixels[None], 1)),
+            ("the same on pixels", pictures.sheet(on_pixels[None], 1)),
         ),
         trained.report(
             measured,
@@ -158,12 +161,12 @@ def _turn(trained, samples, options):
     return Outcome(
         "turn",
         f"the turn vector has length {measured['length']:.2f} in latent space",
-        figures.beside(
+        pictures.hstack(
             ("from", _numbered(trained, samples, options.start)),
             ("to", _numbered(trained, samples, options.end)),
             (
                 f"samples {words} plus -1 to 1 times that way",
-                figures.sheet(walks, _TURN_STEPS),
+                pictures.sheet(walks, _TURN_STEPS),
             ),
         ),
         trained.report(
@@ -182,14 +185,14 @@ def _row(trained, samples, term):
     alone = [Term(1, term.numbers)]
     mean = total(alone, samples.latent)
     picture = samples.gan.render(mean[None], samples.label(alone))
-    return figures.beside(
+    return pictures.hstack(
         (
             f"{'+' if term.sign > 0 else '-'} mean of",
             _numbered(trained, samples, term.numbers, min(len(term.numbers), 8)),
         ),
-        ("picture of it", figures.sheet(picture, 1)),
+        ("picture of it", pictures.sheet(picture, 1)),
     )
 
 
 def _numbered(trained, samples, numbers, columns=None):
-    return figures.sheet(samples.images(numbers), columns, trained.numbered(numbers))
+    return pictures.sheet(samples.images(numbers), columns, trained.numbered(numbers))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_gan.errors import InputError, did_you_mean, listed
+from keras_gan.models import GAN
 
 NUMBERS = 10_000  # samples that have a number
 NEIGHBOURS = 8
@@ -31,7 +32,7 @@ class NumberedSamples:
         class_names: of the model's classes, or None.
     """
 
-    def __init__(self, gan, seed: int, class_names: Sequence[str] | None = None):
+    def __init__(self, gan: GAN, seed: int, class_names: Sequence[str] | None = None):
         self.gan = gan
         self.class_names = tuple(class_names or ())
         # Always as many, so that a number means the same whatever else is asked for.

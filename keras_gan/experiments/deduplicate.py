@@ -12,7 +12,9 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 4.1.1; Krizhevsky and Hin
 for the code as a hash.
 """
 
+import argparse
 import collections
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -20,8 +22,8 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from keras_gan import datasets, seeding
-from keras_gan.experiments import arguments, figures
+from keras_gan import datasets, pictures, seeding
+from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 
 PAPER = {
@@ -39,7 +41,7 @@ _PAIRS_SHOWN = 60
 _PAIRS_IN_ROW = 6
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     parser.add_argument(
         "source", metavar="SOURCE", help="images, such as folder:photos or tfds:cifar10"
@@ -59,7 +61,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns the near-duplicates of a data source.
 
     Raises:
@@ -176,7 +178,9 @@ def agreement(one: np.ndarray, other: np.ndarray) -> float:
     return float(2 * (a * b).sum() / total) if total else 1.0
 
 
-def nearest_kept(codes: np.ndarray, radius: int, alike=None) -> np.ndarray:
+def nearest_kept(
+    codes: np.ndarray, radius: int, alike: Callable[[int, int], bool] | None = None
+) -> np.ndarray:
     """Returns which row each row is a near-duplicate of.
 
     A row is left out if its code differs in at most `radius` bits from that of an
@@ -225,9 +229,9 @@ def _sheet(images, left_out, kept, distances):
     shown = np.argsort(-distances, kind="stable")[:_PAIRS_SHOWN]
     title = f"{len(shown)} of {len(left_out)} pairs: kept, left out (bits that differ)"
     if not len(shown):
-        return figures.beside((title, Image.new("RGB", (1, 1), "white")))
+        return pictures.hstack((title, Image.new("RGB", (1, 1), "white")))
     space = np.full((len(shown), SIDE, 2, 3), 255, "uint8")
     pairs = [images[kept[shown]], space, images[left_out[shown]]]
     captions = [f"{kept[i]}, {left_out[i]} ({distances[i]})" for i in shown]
-    sheet = figures.sheet(np.concatenate(pairs, axis=2), _PAIRS_IN_ROW, captions)
-    return figures.beside((title, sheet))
+    sheet = pictures.sheet(np.concatenate(pairs, axis=2), _PAIRS_IN_ROW, captions)
+    return pictures.hstack((title, sheet))

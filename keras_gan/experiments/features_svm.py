@@ -10,10 +10,13 @@ leaves behind are of real images and samples together, and a new network has non
 Source: Radford et al. 2015, arXiv 1511.06434, section 5.1.
 """
 
+import argparse
+from collections.abc import Callable
+
 import keras
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
@@ -23,7 +26,7 @@ from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, labelled
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, scaled
-from keras_gan.plots import Figure, plain_style
+from keras_gan.pictures.charts import Figure, plain_style
 
 C_VALUES = tuple(np.logspace(-4, -2, 5).tolist())
 # Accuracies in percent; with 400 labels of each class mean and standard deviation.
@@ -54,7 +57,7 @@ _LEAST = 5  # labels of a class, so that one of them validates
 _SUBSETS = 5
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     parser.add_argument(
@@ -66,7 +69,7 @@ def add_arguments(parser) -> None:
     labelled.add_arguments(parser)
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns the accuracy of trained and of random filters in percent.
 
     Raises:
@@ -229,7 +232,7 @@ def extract(
     return features
 
 
-def svm(c: float, seed: int):
+def svm(c: float, seed: int) -> Pipeline:
     """Returns an untrained linear L2-SVM (squared hinge) on standardised features."""
     # The solver and the tolerance that LIBLINEAR takes itself: on 4,000 CIFAR-10 images
     # five times as fast as the primal solver, for the same accuracy.
@@ -237,7 +240,12 @@ def svm(c: float, seed: int):
     return make_pipeline(StandardScaler(), classifier)
 
 
-def choose_c(features: np.ndarray, labels: np.ndarray, seed: int, fitted=None):
+def choose_c(
+    features: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+    fitted: Callable[[], object] | None = None,
+) -> tuple[float, dict[float, float]]:
     """Returns the C with the best accuracy on a fifth of the labels.
 
     From the least up, until the accuracy falls: a large C takes longest to fit.

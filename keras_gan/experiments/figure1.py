@@ -8,6 +8,7 @@ divergence halved, (d) the end.
 Source: Goodfellow et al. 2014, arXiv 1406.2661, section 4 and figure 1.
 """
 
+import argparse
 import dataclasses
 
 import keras
@@ -23,7 +24,7 @@ from keras_gan.datasets import Images
 from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.models import GAN
-from keras_gan.plots import Figure, plain_style
+from keras_gan.pictures.charts import Figure, plain_style
 
 PAPER = {"value_at_equilibrium": theory.EQUILIBRIUM, "unit": "nats"}
 
@@ -39,7 +40,7 @@ _UPDATES_OF_D = 3  # to one of G
 _UNITS = 32
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     parser.add_argument(
         "--steps",
@@ -49,7 +50,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns V of the game at steps of a training, beside what theory says."""
     alone = options.steps // 5
     moments = train(options.steps, alone, options.seed)

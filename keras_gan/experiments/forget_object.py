@@ -18,12 +18,15 @@ figure 1 the last hidden layer has 128 and the second last 256.
 Source: Radford et al. 2015, arXiv 1511.06434, section 6.3.1 and figure 6.
 """
 
+import argparse
 import collections
 import contextlib
 import csv
 import itertools
 import math
+import os
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -36,11 +39,13 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from tqdm import trange
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.concepts import NUMBERS, NumberedSamples
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
+from keras_gan.models import GAN
 from keras_gan.transparency import images_over_white, over_white
 
 PAPER = {"samples": 150, "boxes": 52, "maps_dropped": 200}
@@ -94,10 +99,11 @@ def bright(image: np.ndarray) -> list[Box]:
     return _boxes(_grey(image) > 0.8 * 255, least_share=0.01, margin_share=0)
 
 
-RULES = {"loop": loop, "bright": bright}
+Rule = Callable[[np.ndarray], list[Box]]
+RULES: dict[str, Rule] = {"loop": loop, "bright": bright}
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     count = arguments.at_least(1)
@@ -125,7 +131,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns a sheet to mark, or what is left of an object without its feature maps.
 
     Raises:
@@ -135,7 +141,7 @@ def run(options) -> Outcome:
     return run_on(TrainedRun.load(options.run, options.best), options)
 
 
-def run_on(trained: TrainedRun, options) -> Outcome:
+def run_on(trained: TrainedRun, options: argparse.Namespace) -> Outcome:
     """Does what `run` does on a run that is loaded already."""
     maps = HiddenMaps(trained.gan, options.layer)
     samples = NumberedSamples(trained.gan, options.seed)
@@ -249,7 +255,7 @@ class HiddenMaps:
         InputError: where there is no such layer.
     """
 
-    def __init__(self, gan, layer: int | None = None):
+    def __init__(self, gan: GAN, layer: int | None = None):
         generator = gan.inference_generator
         readers = [
             each
@@ -272,7 +278,9 @@ class HiddenMaps:
         # In a conditional model the one-hot label comes after the maps.
         self.shape = (*sides, count - (gan.num_classes or 0))
 
-    def activations(self, latent, labels=None) -> np.ndarray:
+    def activations(
+        self, latent: np.ndarray, labels: np.ndarray | None = None
+    ) -> np.ndarray:
         """Returns the maps, float32 [N, h, w, maps].
 
         Args:
@@ -288,7 +296,7 @@ class HiddenMaps:
         return np.concatenate(parts)
 
     @contextlib.contextmanager
-    def dropped(self, maps):
+    def dropped(self, maps: Sequence[int]) -> Iterator[None]:
         """Lets the GAN draw without some maps, as if they were zero everywhere.
 
         Args:
@@ -305,7 +313,9 @@ class HiddenMaps:
             self._reader.kernel.assign(kernel)
 
 
-def read_boxes(path, image_shape: tuple[int, ...]) -> dict[int, list[Box]]:
+def read_boxes(
+    path: str | os.PathLike, image_shape: tuple[int, ...]
+) -> dict[int, list[Box]]:
     """Returns boxes by sample number from a CSV file.
 
     Args:
@@ -349,7 +359,7 @@ def read_boxes(path, image_shape: tuple[int, ...]) -> dict[int, list[Box]]:
     return dict(boxes)
 
 
-def find_boxes(rule, images: np.ndarray) -> dict[int, list[Box]]:
+def find_boxes(rule: Rule, images: np.ndarray) -> dict[int, list[Box]]:
     """Returns the boxes that a rule finds, by number of the image.
 
     Args:
@@ -360,7 +370,7 @@ def find_boxes(rule, images: np.ndarray) -> dict[int, list[Box]]:
     return {number: boxes for number, boxes in found.items() if boxes}
 
 
-def share(rule, images: np.ndarray) -> float:
+def share(rule: Rule, images: np.ndarray) -> float:
     """Returns the share of images in which a rule finds its object."""
     return len(find_boxes(rule, images)) / len(images)
 
@@ -407,7 +417,9 @@ class Fit(NamedTuple):
     outside: int
 
 
-def fit_object(activations: np.ndarray, masks: np.ndarray, rng) -> Fit:
+def fit_object(
+    activations: np.ndarray, masks: np.ndarray, rng: np.random.Generator
+) -> Fit:
     """Fits activations at all positions inside boxes against random ones outside.
 
     These are as many, or all where there are fewer, from the same samples.
@@ -509,11 +521,11 @@ def _picture(before, after, control, boxes, rule, count):
             (f"without {count} maps", after[i], itertools.repeat([])),
             (f"without {count} random maps", control[i], itertools.repeat([])),
         ):
-            pictures = np.stack(
+            marked_images = np.stack(
                 [_marked(*pair) for pair in zip(images[:_SHOWN], marked, strict=False)]
             )
-            rows.append(figures.beside((title, figures.sheet(pictures, _SHOWN))))
-    return figures.below(*rows)
+            rows.append(pictures.hstack((title, pictures.sheet(marked_images, _SHOWN))))
+    return pictures.vstack(*rows)
 
 
 def _marked(image, boxes):
@@ -533,7 +545,7 @@ def _catalogue(trained, samples, options):
         "catalogue",
         f"{len(numbers)} numbered samples of seed {options.seed}; next, --boxes FILE "
         f"with the header {','.join(COLUMNS)}",
-        figures.sheet(ruled, None, trained.numbered(numbers)),
+        pictures.sheet(ruled, None, trained.numbered(numbers)),
         trained.report(
             {"samples": len(numbers)}, None, options.seed, "numbered samples"
         ),

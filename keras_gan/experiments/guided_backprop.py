@@ -13,6 +13,8 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 6.2; Springenberg et al. 
 arXiv 1412.6806, section 3.4.
 """
 
+import argparse
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -21,8 +23,9 @@ import tensorflow as tf
 from scipy import stats
 from tqdm import tqdm
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, scaled
 from keras_gan.transparency import images_over_white
@@ -33,7 +36,7 @@ _GREY = 128
 _RECTIFIERS = (keras.layers.ReLU, keras.layers.LeakyReLU)
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     count = arguments.at_least(1)
@@ -49,7 +52,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns how selective trained and random features are, and what they see.
 
     Raises:
@@ -64,11 +67,11 @@ def run(options) -> Outcome:
     images = trained.training_set
     rows = np.random.default_rng(options.seed).permutation(len(images))
     rows = rows[: options.samples]
-    pictures = np.asarray(images.array[rows])
+    real = np.asarray(images.array[rows])
     labels = None if images.labels is None else images.labels[rows]
 
     def inputs(chosen):
-        values = scaled(pictures[chosen], trained.gan.value_range)
+        values = scaled(real[chosen], trained.gan.value_range)
         return [values] if trained.gan.num_classes is None else [values, labels[chosen]]
 
     # A conditional discriminator is told the class: its features need not find it.
@@ -89,16 +92,16 @@ def run(options) -> Outcome:
             top = peaks[:, feature].argsort(kind="stable")[::-1][: options.patches]
             units = np.column_stack([places[top, feature], np.full(len(top), feature)])
             gradients = _visible(guided_gradients(network, inputs(top), units))
-            seen = images_over_white(pictures[top]), gradients[..., :3]
+            seen = images_over_white(real[top]), gradients[..., :3]
             both = [crop(x, fields, units) for x in seen]
-            sheet = figures.sheet(np.concatenate(both), len(top))
-            blocks.append(figures.beside((f"feature {feature}", sheet)))
+            sheet = pictures.sheet(np.concatenate(both), len(top))
+            blocks.append(pictures.hstack((f"feature {feature}", sheet)))
         title = "trained" if name == "trained" else "random filters"
-        columns.append((title, figures.below(*blocks)))
+        columns.append((title, pictures.vstack(*blocks)))
     return Outcome(
         "guided-backprop",
         _summary(measured),
-        figures.beside(*columns),
+        pictures.hstack(*columns),
         trained.discriminator_report(
             measured,
             None,
@@ -166,12 +169,17 @@ class _GuidedRectifier(keras.layers.Layer):
         return rectify(inputs)
 
 
-def set_statistics(network: keras.Model, inputs) -> None:
+def set_statistics(network: keras.Model, inputs: list[np.ndarray]) -> None:
     """Gives batch norm in a model of `guided` the statistics of these inputs."""
     network(_tensors(inputs), training=True)
 
 
-def strongest(network, inputs, count: int, name: str = ""):
+def strongest(
+    network: keras.Model,
+    inputs: Callable[[slice], list[np.ndarray]],
+    count: int,
+    name: str = "",
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the strongest activation of each feature in each image, and its place.
 
     Args:
@@ -194,7 +202,9 @@ def strongest(network, inputs, count: int, name: str = ""):
     return np.concatenate(peaks), np.concatenate(places)
 
 
-def guided_gradients(network, inputs, units: np.ndarray) -> np.ndarray:
+def guided_gradients(
+    network: keras.Model, inputs: list[np.ndarray], units: np.ndarray
+) -> np.ndarray:
     """Returns the guided gradient of one activation in each image.
 
     Args:
@@ -247,7 +257,9 @@ def receptive_fields(network: keras.Model) -> tuple[Field, Field]:
     return tuple(fields)
 
 
-def crop(images: np.ndarray, fields, units: np.ndarray) -> np.ndarray:
+def crop(
+    images: np.ndarray, fields: tuple[Field, Field], units: np.ndarray
+) -> np.ndarray:
     """Returns the receptive field of one unit in each image; what is outside is grey.
 
     Args:

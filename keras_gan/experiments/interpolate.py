@@ -7,17 +7,19 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 6.1; Goodfellow et al. 20
 arXiv 1406.2661, figure 3.
 """
 
+import argparse
 import itertools
 
 import numpy as np
 
-from keras_gan.experiments import arguments, figures
+from keras_gan import pictures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, pixels
 from keras_gan.latents import linear, spherical
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     parser.add_argument(
@@ -31,7 +33,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns how even the steps of walks in latent space are."""
     trained = TrainedRun.load(options.run, options.best)
     gan = trained.gan
@@ -44,7 +46,7 @@ def run(options) -> Outcome:
             for row, (start, end) in enumerate(itertools.pairwise(points))
         ]
         measured[path.__name__] = [largest_step(walk) for walk in walks]
-        sheet = figures.sheet(
+        sheet = pictures.sheet(
             np.concatenate(walks), options.steps, _captions(trained, walks)
         )
         blocks.append((f"{path.__name__} interpolation", sheet))
@@ -58,7 +60,7 @@ def run(options) -> Outcome:
         f"largest step over mean step, worst of {options.points - 1} walks: "
         f"{largest['linear']:.2f} linear, {largest['spherical']:.2f} spherical "
         f"({options.steps - 1} if all changed at once)",
-        figures.beside(*blocks),
+        pictures.hstack(*blocks),
         trained.report(
             measured,
             None,

@@ -1,5 +1,6 @@
 """Labelled images around a run: some teach a classifier, others score it."""
 
+import argparse
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError
+from keras_gan.experiments.trained_run import TrainedRun
 
 _HELD_OUT = 0.2  # of the training images, where there is no split to score
 
@@ -32,7 +34,7 @@ class Labelled(NamedTuple):
         return list(self.teaching.class_names or map(str, range(classes)))
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the choice of what is scored."""
     parser.add_argument(
         "--validation",
@@ -42,7 +44,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def read(trained, validation: bool, seed: int) -> Labelled:
+def read(trained: TrainedRun, validation: bool, seed: int) -> Labelled:
     """Returns the labelled images of a run.
 
     The split `test` is scored where the run's source has one, else a fifth of the

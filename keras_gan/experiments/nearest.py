@@ -6,10 +6,13 @@ images: the test split where the run has one, else training images to all others
 Source: Goodfellow et al. 2014, arXiv 1406.2661, figure 2.
 """
 
+import argparse
+
 import numpy as np
 
+from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.neighbours import blocks, nearest_images
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
@@ -17,7 +20,7 @@ from keras_gan.experiments.trained_run import TrainedRun
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     count = arguments.at_least(1)
@@ -27,7 +30,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--pairs", type=count, default=24, help="pairs to show (24)")
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns distances to the nearest training image, of samples and of real images.
 
     Raises:
@@ -77,7 +80,7 @@ def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
         f"median distance to the nearest training image "
         f"{measured['samples']['0.5']:.2f} of samples, {measured['real']['0.5']:.2f} "
         f"of real images; {measured['copies']} copies",
-        figures.beside(
+        pictures.hstack(
             ("first samples, each with its nearest training image", pairs(first)),
             ("the closest pairs of all", pairs(closest)),
         ),
@@ -127,4 +130,4 @@ def _pairs(left, right, captions):
     space = np.full((count, height, width // 2, channels), 255, "uint8")
     line = np.full((count, height, 1, channels), 255, "uint8")
     pairs = np.concatenate([left, line, right, space], axis=2)
-    return figures.sheet(pairs, captions=captions)
+    return pictures.sheet(pairs, captions=captions)

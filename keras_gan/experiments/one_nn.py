@@ -7,6 +7,7 @@ The error is low where samples have the right class and no kind of image is miss
 Source: Radford et al. 2015, arXiv 1511.06434, appendix.
 """
 
+import argparse
 import math
 from collections.abc import Iterator
 
@@ -14,11 +15,11 @@ import numpy as np
 
 from keras_gan import pictures, seeding
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures, labelled
+from keras_gan.experiments import arguments, labelled
 from keras_gan.experiments.neighbours import blocks, nearest_images, rows_in_memory
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
-from keras_gan.models import DCGAN
+from keras_gan.models import DCGAN, GAN
 
 # Test errors in percent, with 50,000 and with 10 million samples.
 PAPER = {"data": "MNIST", "unit": "percent", "training_images": 3.1}
@@ -28,7 +29,7 @@ _MOST_AT_ONCE = 10_000  # samples of one seed
 _PAIRS, _PAIRS_IN_ROW = 32, 4
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     parser.add_argument(
@@ -40,7 +41,7 @@ def add_arguments(parser) -> None:
     labelled.add_arguments(parser)
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns the error of samples, and of the training images, as a classifier.
 
     Raises:
@@ -83,7 +84,7 @@ def run(options) -> Outcome:
             if paper
             else ""
         ),
-        figures.beside(
+        pictures.hstack(
             ("samples of each class", _by_class(gan, options.seed, sets.names)),
             (
                 "scored images, each with its nearest sample; errors first",
@@ -102,14 +103,14 @@ def run(options) -> Outcome:
     )
 
 
-def paper_figures(trained) -> dict | None:
+def paper_figures(trained: TrainedRun) -> dict | None:
     """Returns the paper's errors for that kind of model, or None where not on MNIST."""
     if trained.tfds_name() != "mnist" or trained.gan.image_shape != (28, 28, 1):
         return None
     return PAPER | (PAPER_DCGAN if isinstance(trained.gan, DCGAN) else PAPER_GAN)
 
 
-def samples(gan, count: int, seed: int) -> Iterator[np.ndarray]:
+def samples(gan: GAN, count: int, seed: int) -> Iterator[np.ndarray]:
     """Yields blocks of images, uint8 [n, H, W, C]; sample i has class i modulo all.
 
     Args:
@@ -137,7 +138,7 @@ def _pairs(scored, nearest, labels, names):
     space = np.full((len(shown), height, width // 4, channels), 255, "uint8")
     line = np.full((len(shown), height, 1, channels), 255, "uint8")
     pairs = [space, scored.array[shown], line, nearest[shown], space]
-    return figures.sheet(
+    return pictures.sheet(
         np.concatenate(pairs, axis=2),
         _PAIRS_IN_ROW,
         [f"{names[scored.labels[i]]} as {names[labels[i]]}" for i in shown],

@@ -7,11 +7,13 @@ that its GAN had not seen: train with --data "tfds:mnist:train[:50000]" for that
 Source: Goodfellow et al. 2014, arXiv 1406.2661, section 5.
 """
 
+import argparse
+
 import numpy as np
 
 from keras_gan import pictures
 from keras_gan.errors import InputError
-from keras_gan.experiments import arguments, figures
+from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, pixels
 from keras_gan.metrics import parzen_log_likelihood, validate_sigma
@@ -20,7 +22,7 @@ PAPER = {"data": "MNIST", "mean": 225, "standard_error": 2}
 _SHOWN = 64
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
     arguments.run(parser)
     count = arguments.at_least(1)
@@ -35,7 +37,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(options) -> Outcome:
+def run(options: argparse.Namespace) -> Outcome:
     """Returns the mean log-likelihood of test images in nats.
 
     Raises:
@@ -63,7 +65,7 @@ def run(options) -> Outcome:
         + (
             f"; the paper: {PAPER['mean']} ± {PAPER['standard_error']}" if paper else ""
         ),
-        figures.beside(
+        pictures.hstack(
             ("samples", _samples(trained, generated[:_SHOWN])),
             ("test images", pictures.grid(test[:_SHOWN])),
         ),
@@ -87,7 +89,9 @@ def _samples(trained, shown):
     return pictures.grid(shown, captions=names)
 
 
-def real_images(trained, validation: int, test: int):
+def real_images(
+    trained: TrainedRun, validation: int, test: int
+) -> tuple[np.ndarray, np.ndarray, str]:
     """Returns images to choose sigma on, images to score, and what both are.
 
     Images that the run has not trained on are preferred: the split `test`, and for

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import re
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ import numpy as np
 from keras_gan import datasets, pictures, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
-from keras_gan.evaluate.measures import sampling
+from keras_gan.evaluators.distribution import sampling
 from keras_gan.models import GAN
 from keras_gan.pixels import PixelRange
 
@@ -23,7 +24,9 @@ class TrainedRun:
     gan: GAN
 
     @classmethod
-    def load(cls, path, best: bool = False, points: bool = False) -> "TrainedRun":
+    def load(
+        cls, path: str | os.PathLike, best: bool = False, points: bool = False
+    ) -> "TrainedRun":
         """Returns the run in a folder, with its newest checkpoint.
 
         Args:
@@ -112,7 +115,7 @@ class TrainedRun:
     def report(
         self,
         measured: dict,
-        paper,
+        paper: dict | None,
         seed: int,
         *protocol: str,
         classes: str = "classes in turn",
@@ -134,7 +137,7 @@ class TrainedRun:
         return self.discriminator_report(measured, paper, seed, *parts)
 
     def discriminator_report(
-        self, measured: dict, paper, seed: int, *protocol: str
+        self, measured: dict, paper: dict | None, seed: int, *protocol: str
     ) -> dict:
         """Returns the same for figures in which no sample has a part."""
         return {

@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from keras_gan import seeding
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError, first_line
 from keras_gan.features.extractor import Extracted, Extractor
 from keras_gan.files import replacing
@@ -53,7 +54,7 @@ class Classifier(Extractor):
         InputError: where there are no labels, too few of them, or no images.
     """
 
-    def __init__(self, images):
+    def __init__(self, images: Images):
         if images.array.ndim != 4:
             raise InputError(
                 f"a classifier needs images, and these are points {list(images.shape)}."
@@ -79,16 +80,16 @@ class Classifier(Extractor):
         )
 
     @classmethod
-    def make(cls, argument, images):
+    def make(cls, argument: str, images: Images) -> "Extractor":
         """Returns the extractor for `images`; there is no argument."""
         return cls(images)
 
-    def extract(self, images):
+    def extract(self, images: np.ndarray) -> Extracted:
         features, logits = self._model(images, training=False)
         probabilities = keras.ops.softmax(logits)
         return Extracted(*map(keras.ops.convert_to_numpy, (features, probabilities)))
 
-    def check(self, images):
+    def check(self, images: np.ndarray) -> None:
         super().check(images)
         shape = self._model.input_shape[1:]
         if images.shape[1:] != shape:
@@ -98,7 +99,7 @@ class Classifier(Extractor):
             )
 
 
-def can_learn(images) -> bool:
+def can_learn(images: Images) -> bool:
     """Returns whether at least two classes have two or more images [H, W, C]."""
     if images.array.ndim != 4 or images.labels is None:
         return False

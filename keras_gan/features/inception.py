@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError, first_line
 from keras_gan.features.extractor import Extracted, Extractor
 from keras_gan.settings import keras_defaults
@@ -46,11 +47,11 @@ class Inception(Extractor):
         self.name = f"InceptionV3 pool features (weights of {file})"
 
     @classmethod
-    def make(cls, argument, images):
+    def make(cls, argument: str, images: Images) -> "Extractor":
         """Returns the extractor with the weights file `argument`, "" for none."""
         return cls(argument or None)
 
-    def extract(self, images):
+    def extract(self, images: np.ndarray) -> Extracted:
         images = images_over_white(images)
         if images.shape[-1] == 1:
             images = np.repeat(images, 3, -1)

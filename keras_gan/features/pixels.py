@@ -1,5 +1,8 @@
 """Features that need no network: the values themselves."""
 
+import numpy as np
+
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError
 from keras_gan.features.extractor import Extracted, Extractor
 
@@ -20,17 +23,17 @@ class Pixels(Extractor):
         self.sees_blur = points
         self.name = "coordinates" if points else "raw pixels"
 
-    def extract(self, images):
+    def extract(self, images: np.ndarray) -> Extracted:
         features = images.reshape(len(images), -1).astype("float32")
         return Extracted(features if self.points else features / 255, None)
 
-    def check(self, images):
+    def check(self, images: np.ndarray) -> None:
         if not self.points:
             super().check(images)
         elif images.ndim != 2 or 0 in images.shape:
             raise InputError(f"points are [N, D], not {list(images.shape)}.")
 
     @classmethod
-    def make(cls, argument, images):
+    def make(cls, argument: str, images: Images) -> "Extractor":
         """Returns the extractor for `images`; there is no argument."""
         return cls(points=images.array.ndim == 2)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_gan import seeding
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError
 from keras_gan.features.extractor import Extracted, Extractor
 from keras_gan.settings import keras_defaults
@@ -34,7 +35,7 @@ class RandomNetwork(Extractor):
 
     name = "features of a random network, scaled by these images"
 
-    def __init__(self, images):
+    def __init__(self, images: Images):
         if images.array.ndim != 4:
             raise InputError(
                 f"A random network needs images, and these are points "
@@ -50,15 +51,15 @@ class RandomNetwork(Extractor):
         self._scale = scale if deviation.max() > 1e-4 else 1.0  # else all are alike
 
     @classmethod
-    def make(cls, argument, images):
+    def make(cls, argument: str, images: Images) -> "Extractor":
         """Returns the extractor for `images`; there is no argument."""
         return cls(images)
 
-    def extract(self, images):
+    def extract(self, images: np.ndarray) -> Extracted:
         found = keras.ops.convert_to_numpy(self._model(images, training=False))
         return Extracted((found - self._mean) / self._scale, None)
 
-    def check(self, images):
+    def check(self, images: np.ndarray) -> None:
         super().check(images)
         shape = self._model.input_shape[1:]
         if images.shape[1:] != shape:

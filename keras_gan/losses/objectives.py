@@ -5,8 +5,11 @@ Write l for a logit; D(x) = sigmoid(l), so log D = -softplus(-l) and
 log(1 - D) = -softplus(l), which stay finite where the logarithm of a sigmoid does not.
 """
 
+from typing import Self
+
 import keras
 from keras import ops
+from tensorflow import Tensor
 
 
 class Objective:
@@ -21,22 +24,22 @@ class Objective:
     # Whether sigmoid of the logit is the probability D(x) that an image is real.
     logit_is_log_odds = False
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Returns the scalar that the discriminator minimises."""
         raise NotImplementedError
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Returns the scalar that the generator minimises.
 
         `real_logits` is None unless the class sets `generator_needs_real`.
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Self:
         return cls(**config)
 
 
@@ -76,7 +79,7 @@ class Minimax(_CrossEntropy):
     Source: Goodfellow et al. 2014, arXiv 1406.2661, equation 1 and algorithm 1.
     """
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.mean(-ops.softplus(fake_logits))
 
 
@@ -94,7 +97,7 @@ class NonSaturating(_CrossEntropy):
     Source: Goodfellow et al. 2014, arXiv 1406.2661, section 3.
     """
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.mean(ops.softplus(-fake_logits))
 
 
@@ -105,11 +108,11 @@ class LeastSquares(Objective):
     Source: Mao et al. 2017, arXiv 1611.04076, equation 9.
     """
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         real = ops.mean(ops.square(real_logits - 1.0))
         return 0.5 * (real + ops.mean(ops.square(fake_logits)))
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return 0.5 * ops.mean(ops.square(fake_logits - 1.0))
 
 
@@ -121,11 +124,11 @@ class Hinge(Objective):
     equations 16 and 17.
     """
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         real = ops.mean(ops.relu(1.0 - real_logits))
         return real + ops.mean(ops.relu(1.0 + fake_logits))
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return -ops.mean(fake_logits)
 
 
@@ -136,10 +139,10 @@ class Wasserstein(Objective):
     Source: Arjovsky et al. 2017, arXiv 1701.07875, equation 2.
     """
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.mean(fake_logits) - ops.mean(real_logits)
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return -ops.mean(fake_logits)
 
 
@@ -155,8 +158,8 @@ class Relativistic(Objective):
 
     generator_needs_real = True
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.mean(ops.softplus(fake_logits - real_logits))
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.mean(ops.softplus(real_logits - fake_logits))

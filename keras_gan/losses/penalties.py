@@ -4,6 +4,8 @@ A penalty is called with `discriminate`, the function from images to logits, and
 images of the step, float32 [batch, ...]; it returns a scalar.
 """
 
+from typing import Self
+
 import keras
 import tensorflow as tf
 
@@ -29,7 +31,7 @@ class Penalty:
         weight: factor of the term; must be above 0.
     """
 
-    def __init__(self, weight=1.0):
+    def __init__(self, weight: float = 1.0):
         if not weight > 0:
             raise ValueError(f"weight is {weight}; it must be above 0.")
         self.weight = weight
@@ -45,11 +47,11 @@ class Penalty:
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"weight": self.weight}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Self:
         return cls(**config)
 
 
@@ -96,7 +98,7 @@ class GradientPenalty(Penalty):
     Source: Gulrajani et al. 2017, arXiv 1704.00028, equation 3.
     """
 
-    def __init__(self, weight=10.0):
+    def __init__(self, weight: float = 10.0):
         super().__init__(weight)
 
     def __call__(self, discriminate, real, fake, seed):

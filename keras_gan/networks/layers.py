@@ -4,6 +4,7 @@ import numbers
 
 import keras
 from keras import ops
+from tensorflow import Tensor
 
 from keras_gan import seeding
 
@@ -24,7 +25,7 @@ class Maxout(keras.layers.Dense):
     Source: Goodfellow et al. 2013, arXiv 1302.4389, section 3.
     """
 
-    def __init__(self, units, pieces, **kwargs):
+    def __init__(self, units: int, pieces: int, **kwargs):
         for name, value in (("units", units), ("pieces", pieces)):
             if not isinstance(value, numbers.Integral) or value < 1:
                 raise ValueError(f"{name} is {value!r}. Expected a positive integer.")
@@ -36,7 +37,7 @@ class Maxout(keras.layers.Dense):
             )
         self.pieces = int(pieces)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         linear = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
             linear = ops.add(linear, self.bias)
@@ -45,10 +46,10 @@ class Maxout(keras.layers.Dense):
         largest = ops.max(ops.reshape(linear, shape), axis=-1)
         return largest if self.activation is None else self.activation(largest)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.units // self.pieces)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         outputs = self.units // self.pieces
         return {**super().get_config(), "units": outputs, "pieces": self.pieces}
 
@@ -62,7 +63,7 @@ class Dropout(keras.layers.Dropout):
             `noise_shape` is 1, each replica draws its own mask.
     """
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
         if self.rate == 1:  # nothing is kept that could be scaled up
@@ -91,13 +92,13 @@ class RandomTranslation(keras.layers.Layer):
     Source: Zhao et al. 2020, arXiv 2006.10738, figure 4.
     """
 
-    def __init__(self, fraction, seed=None, **kwargs):
+    def __init__(self, fraction: float, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
         self.fraction = fraction
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, images, training=False):
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
         if not training:
             return images
         shape = (ops.shape(images)[0], 2)
@@ -122,10 +123,10 @@ class RandomTranslation(keras.layers.Layer):
         moved = ops.matmul(matrices, rows)
         return ops.reshape(moved, (-1, size, width, channels))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "fraction": self.fraction, "seed": self.seed}
 
 
@@ -143,11 +144,11 @@ class ConcatenateLabel(keras.layers.Layer):
     Radford et al. 2015.
     """
 
-    def __init__(self, num_classes, **kwargs):
+    def __init__(self, num_classes: int, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = num_classes
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         features, label = inputs
         one_hot = ops.one_hot(label, self.num_classes, dtype=features.dtype)
         middle = ops.shape(features)[1:-1]
@@ -155,11 +156,11 @@ class ConcatenateLabel(keras.layers.Layer):
         spread = ops.ones((1, *middle, 1), dtype=features.dtype)
         return ops.concatenate([features, one_hot * spread], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         features, _ = input_shape
         return (*features[:-1], features[-1] + self.num_classes)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
@@ -177,11 +178,11 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
     Source: Miyato et al. 2018, arXiv 1802.05957, section 2.1.
     """
 
-    def __init__(self, layer, **kwargs):
+    def __init__(self, layer: keras.layers.Layer, **kwargs):
         # In half precision Keras would read the kernel rounded, and keep the quotient.
         super().__init__(layer, **{**kwargs, "dtype": "float32"})
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         super().build(input_shape)
         name = "kernel" if hasattr(self.layer, "kernel") else "embeddings"
         initializer = getattr(self.layer, f"{name}_initializer", None)
@@ -189,7 +190,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
         initial = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed)
         self.vector_u.assign(initial(self.vector_u.shape))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if training:
             vector_u, kernel = ops.cond(
                 ops.all(ops.equal(self.kernel.value, 0)),
@@ -202,5 +203,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
         # would give integers (3.15.1).
         return self.layer(inputs)
 
-    def compute_output_spec(self, inputs, training=False):
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor, training: bool = False
+    ) -> keras.KerasTensor:
         return self.layer.compute_output_spec(inputs)

@@ -18,7 +18,7 @@ from keras_gan.callbacks import (
     SampleGrid,
     StopAfter,
 )
-from keras_gan.evaluate import RealImages
+from keras_gan.evaluators import RealImages
 from keras_gan.features import Pixels
 
 pytestmark = pytest.mark.usefixtures("deterministic")

@@ -11,7 +11,7 @@ import tqdm
 from keras_gan import GAN, InputError, datasets
 from keras_gan.callbacks import Checkpoint, StopAfter, diagnosis
 from keras_gan.callbacks.diagnosis import Diagnosis, Window
-from keras_gan.callbacks.earlier import mark_restored
+from keras_gan.ownership import mark_restored
 from keras_gan.recipes import RECIPES
 
 EQUILIBRIUM = -math.log(4)

@@ -19,7 +19,7 @@ from keras_gan.callbacks import (
     TensorBoardPoints,
     restore_newest,
 )
-from keras_gan.evaluate import RealImages
+from keras_gan.evaluators import RealImages
 from keras_gan.features import Pixels
 
 STEPS_PER_EPOCH = 2

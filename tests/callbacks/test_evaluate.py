@@ -20,7 +20,7 @@ from keras_gan.callbacks import (
     StopOnSignal,
     restore_newest,
 )
-from keras_gan.evaluate import RealImages
+from keras_gan.evaluators import RealImages
 from keras_gan.features import RandomNetwork
 
 pytestmark = pytest.mark.usefixtures("deterministic")

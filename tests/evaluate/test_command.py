@@ -11,7 +11,7 @@ import pytest
 
 from keras_gan import datasets, features, recipes, runs
 from keras_gan.callbacks import Checkpoint, MetricsCSV, SampleGrid
-from keras_gan.callbacks.checkpoint import CheckpointFolder
+from keras_gan.checkpoints import CheckpointFolder
 from keras_gan.datasets import Images
 from keras_gan.evaluate import __main__ as command
 from keras_gan.experiments import TrainedRun

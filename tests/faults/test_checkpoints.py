@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import DCGAN, InputError
-from keras_gan.callbacks.checkpoint import CheckpointFolder, restore_newest
+from keras_gan.checkpoints import CheckpointFolder, restore_newest
 
 STEPS = (5, 10, 15)
 

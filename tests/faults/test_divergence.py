@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_gan import DCGAN, Diverged, datasets
 from keras_gan.callbacks import Checkpoint, DivergenceGuard, Evaluate, SampleGrid
-from keras_gan.callbacks.checkpoint import restore_newest
-from keras_gan.evaluate import RealImages
+from keras_gan.checkpoints import restore_newest
+from keras_gan.evaluators import RealImages
 from keras_gan.features.pixels import Pixels
 from keras_gan.optimizers import Lowered
 

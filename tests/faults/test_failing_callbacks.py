@@ -8,7 +8,7 @@ import pytest
 
 from keras_gan import DCGAN, datasets, runs
 from keras_gan.callbacks import Checkpoint, Failsafe, MetricsCSV, StopOnSignal
-from keras_gan.callbacks.checkpoint import restore_newest
+from keras_gan.checkpoints import restore_newest
 
 HOOKS = (
     "set_model",

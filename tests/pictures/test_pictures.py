@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from keras_gan import pictures
+from keras_gan.pictures import charts, grids
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
@@ -31,7 +32,8 @@ def test_animation_shows_every_grid_in_order(tmp_path):
     frames = []
     for i in range(4):
         frames.append(tmp_path / f"{i}.png")
-        pictures.save_grid(np.full((1, 8, 8, 3), 60 * i, "uint8"), frames[-1])
+        frame = np.full((1, 8, 8, 3), 60 * i, "uint8")
+        pictures.save(pictures.grid(frame), frames[-1])
     pictures.save_animation(frames, tmp_path / "all.gif")
     with Image.open(tmp_path / "all.gif") as animation:
         assert animation.n_frames == 4
@@ -49,8 +51,8 @@ def blue(picture):
 
 def test_scatter_shows_points_where_they_are_over_the_real_ones():
     real = np.array([[-1.0, -1.0], [1.0, 1.0]])
-    left = pictures.scatter(np.array([[-1.0, 1.0]] * 9), real)
-    right = pictures.scatter(np.array([[1.0, -1.0]] * 9), real)
+    left = charts.scatter(np.array([[-1.0, 1.0]] * 9), real)
+    right = charts.scatter(np.array([[1.0, -1.0]] * 9), real)
     assert left.size == right.size
     # Where only one of the two pictures is blue; the words and lines are in both.
     rows, columns = np.nonzero(blue(left) & ~blue(right))
@@ -152,11 +154,11 @@ def test_a_name_that_the_font_cannot_write_is_replaced_by_its_number():
 
 
 def test_long_names_are_shortened_and_stay_different():
-    letters = pictures.font(13)
-    short = [pictures.fitting(f"golden retriever {i}", 60, letters) for i in (1, 2)]
+    letters = grids.font(13)
+    short = [grids.fitting(f"golden retriever {i}", 60, letters) for i in (1, 2)]
     assert short[0] != short[1]
     assert all(letters.getlength(text) <= 60 for text in short)
-    assert pictures.fitting("cat", 60, letters) == "cat"
+    assert grids.fitting("cat", 60, letters) == "cat"
 
 
 def test_a_picture_of_some_classes_says_so():
@@ -174,7 +176,7 @@ def test_alpha_lies_over_white_in_grids_and_animations(tmp_path):
     images[:, :, 3, 3] = 128
     frames = [tmp_path / f"{i}.png" for i in range(2)]
     for frame in frames:
-        pictures.save_grid(images, frame)
+        pictures.save(pictures.grid(images), frame)
     # A grid of an older version had an alpha channel, and its colours beneath.
     old = Image.new("RGBA", Image.open(frames[0]).size, (40, 40, 40, 0))
     old.save(frames[0])

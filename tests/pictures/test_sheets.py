@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_gan.experiments import figures
+from keras_gan.pictures import sheets
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -10,7 +10,7 @@ def test_sheet_shows_every_pixel_as_a_square(channels):
     images = images.astype("uint8")
     if channels == 4:
         images[..., 3] = 255
-    sheet = np.asarray(figures.sheet(images, 2))
+    sheet = np.asarray(sheets.sheet(images, 2))
     assert sheet.shape == (2 * 80 + 4, 2 * 72 + 4, 3)
     shown = np.broadcast_to(images[..., :3], (3, 40, 36, 3))
     np.testing.assert_array_equal(sheet[:80:2, :72:2], shown[0])
@@ -21,23 +21,23 @@ def test_sheet_shows_every_pixel_as_a_square(channels):
 
 def test_captions_and_titles_add_words():
     images = np.zeros((2, 72, 72, 1), "uint8")
-    plain, worded = figures.sheet(images, 2), figures.sheet(images, 2, ["0", "1"])
+    plain, worded = sheets.sheet(images, 2), sheets.sheet(images, 2, ["0", "1"])
     assert worded.height > plain.height
     under = np.asarray(worded)[72:]
     assert under[:, :72].min() < 128
     assert under[:, 76:].min() < 128
-    titled = figures.beside(("a title", plain), ("another", plain))
+    titled = sheets.hstack(("a title", plain), ("another", plain))
     assert titled.width > 2 * plain.width
-    assert figures.below(titled, titled).height == 2 * titled.height
+    assert sheets.vstack(titled, titled).height == 2 * titled.height
 
 
 def test_sheets_of_any_number_are_nearly_square_and_lie_on_white():
     images = np.zeros((150, 8, 8, 4), "uint8")
-    picture = np.asarray(figures.sheet(images))
+    picture = np.asarray(sheets.sheet(images))
     height, width, _ = picture.shape
     assert max(height, width) < 1.5 * min(height, width)
     assert (picture == 255).all()  # all images are transparent
 
 
 def test_strips_are_not_enlarged_into_longer_ones():
-    assert figures.sheet(np.zeros((1, 8, 512, 1), "uint8")).width == 512
+    assert sheets.sheet(np.zeros((1, 8, 512, 1), "uint8")).width == 512

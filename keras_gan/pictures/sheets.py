@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_gan.pictures import enlargement, fitting, font, near_square
+from keras_gan.pictures.grids import enlargement, fitting, font, near_square
 
 _TILE = 72  # pixels, the least side of an enlarged picture
 _GAP = 4
@@ -47,7 +47,7 @@ def sheet(
     return canvas.convert("RGB")
 
 
-def beside(*titled: tuple[str, Image.Image]) -> Image.Image:
+def hstack(*titled: tuple[str, Image.Image]) -> Image.Image:
     """Returns pictures beside each other, each under its title."""
     blocks = [_titled(*pair) for pair in titled]
     canvas = _canvas(sum(b.width for b in blocks), max(b.height for b in blocks))
@@ -58,8 +58,8 @@ def beside(*titled: tuple[str, Image.Image]) -> Image.Image:
     return canvas.convert("RGB")
 
 
-def below(*blocks: Image.Image) -> Image.Image:
-    """Returns pictures below each other."""
+def vstack(*blocks: Image.Image) -> Image.Image:
+    """Returns pictures stacked below each other."""
     canvas = _canvas(max(b.width for b in blocks), sum(b.height for b in blocks))
     y = 0
     for block in blocks:

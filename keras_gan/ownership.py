@@ -8,16 +8,18 @@ must be neither continued nor lost.
 import os
 import weakref
 
+import keras
+
 _restored = weakref.WeakSet()
 _written = weakref.WeakKeyDictionary()
 
 
-def mark_restored(model) -> None:
+def mark_restored(model: keras.Model) -> None:
     """Notes that a model goes on with the training that a checkpoint came from."""
     _restored.add(model)
 
 
-def is_own(model, path: str | os.PathLike) -> bool:
+def is_own(model: keras.Model, path: str | os.PathLike) -> bool:
     """Returns whether what lies at a path belongs to a model's training.
 
     From now on it does.

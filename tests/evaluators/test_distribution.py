@@ -7,7 +7,8 @@ from scipy import linalg, ndimage
 
 from keras_gan import DCGAN, GAN, InputError, datasets, features, metrics, recipes
 from keras_gan.datasets import Images
-from keras_gan.evaluate import MEASURES, Comparison, Diverged, RealImages
+from keras_gan.errors import Diverged
+from keras_gan.evaluators import MEASURES, Comparison, RealImages
 from keras_gan.features import Extracted, Extractor, Pixels
 
 
@@ -129,7 +130,7 @@ def test_labels_of_a_conditional_model_are_those_of_the_real_half(images):
 def test_more_images_than_are_made_at_once_are_the_same(gan, monkeypatch):
     images = Images(np.zeros((60, 8, 8, 1), "uint8"))
     extractor = Brightness()
-    monkeypatch.setattr("keras_gan.evaluate.measures._RENDERED", 7)
+    monkeypatch.setattr("keras_gan.evaluators.distribution._RENDERED", 7)
     RealImages(images, extractor, count=30, seed=2).compare(gan)
     assert np.array_equal(extractor.shown[1], gan.generate(30, seed=2))
 

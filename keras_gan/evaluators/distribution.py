@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from keras_gan import metrics
-from keras_gan.coverage import coverage_of
 from keras_gan.errors import Diverged, InputError, did_you_mean
+from keras_gan.evaluators.modes import coverage_of
 
 # On each side, for all measures: coverage looks at the fifth neighbour of each image.
 LEAST_IMAGES = 6

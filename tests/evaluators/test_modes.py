@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_gan import InputError, datasets
-from keras_gan.coverage import coverage_of, stacked_coverage
+from keras_gan.evaluators.modes import coverage_of, stacked_coverage
 
 
 @pytest.mark.parametrize(("source", "modes"), [("ring", 8), ("grid", 25)])

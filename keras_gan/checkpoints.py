@@ -1,0 +1,240 @@
+"""The checkpoints of a model: files that hold everything that training depends on."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import warnings
+import weakref
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan.errors import InputError, first_line
+from keras_gan.files import without_pattern, write_whole
+from keras_gan.ownership import mark_restored
+
+# Of each model and folder: the steps that it saved there or was restored past, and
+# whether their checkpoints can be read.
+_known = weakref.WeakKeyDictionary()
+
+
+def steps_taken(model: keras.Model) -> int:
+    """Returns how many steps a model has taken."""
+    # Also right under a strategy, where the variable is one of several copies.
+    return int(keras.ops.convert_to_numpy(model.step))
+
+
+class CheckpointFolder:
+    """The checkpoints of a compiled `GAN` in a folder, each named after its step.
+
+    What lies in the folder is what there is: the state of tf.train.CheckpointManager
+    forgets all checkpoints once the clock was set back, and cannot be read at all where
+    its file was cut short.
+
+    Args:
+        model: `GAN`, compiled.
+        directory: where the checkpoints lie.
+        also: further named `tf.Variable` objects to save with the model, or None.
+        keep: how many checkpoints stay; None keeps all.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        directory: str | os.PathLike,
+        also: dict | None = None,
+        keep: int | None = None,
+    ):
+        self._model = model
+        self._directory = pathlib.Path(directory)
+        self._checkpoint = tf.train.Checkpoint(**model.training_state(), **(also or {}))
+        self._keep = keep
+
+    def steps(self) -> list[int]:
+        """Returns the steps of the checkpoints, in their order."""
+        found = self._directory.glob("ckpt-*.index")
+        return sorted(int(path.stem[5:]) for path in found if path.stem[5:].isdigit())
+
+    def paths(self) -> list[str]:
+        """Returns the paths of the checkpoints, that of the last step last."""
+        return [self._path(step) for step in self.steps()]
+
+    def _path(self, step):
+        return str(self._directory / f"ckpt-{step}")
+
+    def require_own(self) -> None:
+        """Checks that the model may save here: it goes on from the newest checkpoint.
+
+        Raises:
+            InputError: where there are checkpoints of another training, or the model
+                has gone back behind those of its own.
+        """
+        now, steps = steps_taken(self._model), self.steps()
+        known = self._known_steps()
+        ahead = [step for step in steps if step > now and known.get(step, True)]
+        unknown = [step for step in steps if step not in known and (step or now)]
+        if not ahead and (not unknown or self._model_is(steps[-1])):
+            known.update(dict.fromkeys(unknown, True))
+        else:
+            raise InputError(other_training(self._directory, steps, now))
+
+    def _model_is(self, step):
+        """Returns whether networks and step of the model are those of a checkpoint."""
+        state = self._model.training_state()
+        with self._readable(self._path(step)) as path:
+            try:
+                reader = tf.train.load_checkpoint(path)
+                return all(
+                    np.array_equal(
+                        keras.ops.convert_to_numpy(variable),
+                        reader.get_tensor(f"{name}/{i}/.ATTRIBUTES/VARIABLE_VALUE"),
+                    )
+                    for name in ("step", "generator", "discriminator")
+                    for i, variable in enumerate(state[name])
+                )
+            except Exception:  # damage comes as many kinds, a missing name as another
+                return False
+
+    def _known_steps(self):
+        folders = _known.setdefault(self._model, {})
+        return folders.setdefault(os.path.abspath(self._directory), {})
+
+    def save(self, step: int) -> None:
+        """Writes the checkpoint of a step, then drops the oldest.
+
+        Raises:
+            Diverged: where something is not finite; nothing is written.
+            OSError, tf.errors.OpError: where it cannot be written, such as on a full
+                disk; those that were there stay.
+        """
+        self._model.require_finite()
+        path = self._path(step)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self._checkpoint.write(path)
+        except (OSError, tf.errors.OpError):
+            self._drop_all_but(self.paths())
+            raise
+        self._known_steps()[step] = True
+        earlier = [other for other in self.paths() if other != path]
+        if self._keep is not None:
+            earlier = earlier[len(earlier) - min(self._keep - 1, len(earlier)) :]
+        kept = [*earlier, path]
+        self._write_state(kept)
+        self._drop_all_but(kept)
+
+    def _write_state(self, paths):
+        """Writes what tf.train.latest_checkpoint reads, and this project does not."""
+        *_, newest = names = [pathlib.Path(path).name for path in paths]
+        lines = [f'model_checkpoint_path: "{newest}"\n']
+        lines += [f'all_model_checkpoint_paths: "{name}"\n' for name in names]
+        write_whole(self._directory / "checkpoint", "".join(lines))
+
+    def _drop_all_but(self, paths):
+        """Drops other checkpoints, and what is left of one that a run died in."""
+        kept = {pathlib.Path(path).name for path in paths}
+        for file in self._directory.glob("ckpt-*"):
+            if file.name.split(".")[0] in kept:
+                continue
+            if file.is_dir():
+                shutil.rmtree(file, ignore_errors=True)
+            else:
+                file.unlink(missing_ok=True)
+
+    def restore_newest(self) -> str | None:
+        """Gives the model the newest checkpoint that can be read; returns its path.
+
+        Returns:
+            None where there is no checkpoint.
+
+        Raises:
+            InputError: where none can be read, or the newest belongs to another model.
+        """
+        problems, steps = [], self.steps()
+        known = {}
+        for step in reversed(steps):
+            path = self._path(step)
+            try:
+                with self._readable(path) as readable:
+                    _read_all(readable)
+            except Exception as error:
+                problems.append(f"{path} ({first_line(error)})")
+                warnings.warn(
+                    f"checkpoint {problems[-1]} cannot be read; trying the one before.",
+                    stacklevel=3,
+                )
+                known[step] = False
+                continue
+            try:
+                # What the model has must be in the file; the file may hold more.
+                with self._readable(path) as readable:
+                    status = self._checkpoint.read(readable).expect_partial()
+                status.assert_existing_objects_matched()
+            except (AssertionError, ValueError) as error:
+                raise InputError(
+                    f"checkpoint {path} belongs to another model: {first_line(error)}."
+                ) from error
+            known.update((earlier, True) for earlier in steps if earlier <= step)
+            self._known_steps().update(known)
+            mark_restored(self._model)
+            return path
+        if problems:
+            raise InputError(
+                f"no checkpoint in {self._directory} can be read: "
+                f"{'; '.join(problems)}."
+            )
+        return None
+
+    @contextlib.contextmanager
+    def _readable(self, path):
+        with without_pattern(self._directory) as folder:
+            yield os.path.join(folder, pathlib.Path(path).name)
+
+
+def other_training(directory: str | os.PathLike, steps: list[int], now: int) -> str:
+    """Returns why a model cannot save where there are checkpoints.
+
+    Args:
+        directory: where they lie.
+        steps: those that were saved.
+        now: steps that the model has taken.
+    """
+    held = f"{'steps' if len(steps) > 1 else 'step'} {', '.join(map(str, steps))}"
+    return (
+        f"{directory} holds the state of another training ({held}), and this model has "
+        f"taken {now} steps. Restore the model from it before fit to go on "
+        f"(Checkpoint({str(directory)!r}).restore(model)), or name another folder."
+    )
+
+
+def _read_all(path):
+    """Reads a checkpoint from end to end, which proves its checksums.
+
+    Damage comes as many kinds of exceptions, some of which `restore` also raises where
+    a whole checkpoint is of another model.
+    """
+    reader = tf.train.load_checkpoint(path)
+    for name in reader.get_variable_to_shape_map():
+        reader.get_tensor(name)
+
+
+def restore_newest(
+    model: keras.Model, directory: str | os.PathLike, also: dict | None = None
+) -> str | None:
+    """Gives a compiled model the state of the newest checkpoint that can be read.
+
+    Args:
+        model: `GAN`, compiled.
+        directory: where `Checkpoint` wrote.
+        also: further named `tf.Variable` objects that were saved with the model.
+
+    Returns:
+        Path of the checkpoint, or None where there is none.
+
+    Raises:
+        InputError: where no checkpoint can be read, or the newest belongs to another
+            model.
+    """
+    return CheckpointFolder(model, directory, also).restore_newest()
