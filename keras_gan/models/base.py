@@ -1,5 +1,6 @@
 """What every model of the project needs and no paper mentions."""
 
+import contextlib
 import inspect
 from collections.abc import Mapping
 from typing import ClassVar
@@ -119,6 +120,17 @@ class GenerativeModel(keras.Model):
         """
         raise NotImplementedError
 
+    def test_step(self, data) -> dict[str, tf.Tensor]:
+        """Measures a batch of held-out data; `evaluate` calls it in a graph.
+
+        It takes the batch from `elements_of`, seeds from `held_out_seed`, changes no
+        weight and returns `report_held_out` of its numbers. A family without one
+        refuses `evaluate` and the validation of `fit`.
+        """
+        raise InputError(
+            f"{type(self).__name__} has no test_step; {inherited.EVALUATE}."
+        )
+
     def samples(
         self, count: int, seed: int = 0, examples: Mapping | None = None
     ) -> dict[str, np.ndarray]:
@@ -174,6 +186,7 @@ class GenerativeModel(keras.Model):
             name: _MeanOverEpoch(name=name, dtype="float32") for name in self.reported
         }
         self._optimizer_names = ()
+        self._evaluating = False
         self.built = True
 
     def compile(self, **kwargs):
@@ -195,6 +208,8 @@ class GenerativeModel(keras.Model):
                     "Evaluate measures images."
                 )
         super().compile(optimizer=None, **kwargs)
+        with self.distribute_strategy.scope():
+            self._held_out = _HeldOut(self.reported)
         self._watch = BatchWatch(self.distribute_strategy, self.elements)
         self._finite_parts = tf.function(self._which_are_finite, autograph=False)
         self._stacked_sums = tf.function(self._stack_sums, autograph=False)
@@ -243,25 +258,26 @@ class GenerativeModel(keras.Model):
     # For train_step ------------------------------------------------------------
 
     def seen(self, data) -> dict[str, tf.Tensor]:
+        """Returns the elements of a batch as `elements_of`, and watches their values.
+
+        It notes on the device whether the model takes them; `require_finite` and the
+        end of the epoch raise if it does not.
+        """
+        batch = self.elements_of(data)
+        self._watch.see(batch, self.step)
+        return batch
+
+    def elements_of(self, data) -> dict[str, tf.Tensor]:
         """Returns the elements of a batch by their names, float32 or int64.
 
-        It notes on the device whether the model takes their values; `require_finite`
-        and the end of the epoch raise if it does not.
-
         Args:
-            data: as `train_step` gets it.
+            data: as `train_step` and `test_step` get it.
 
         Raises:
             InputError: for other elements, dtypes or shapes.
         """
-        batch = {
-            name: tf.cast(part, element.dtype)
-            for (name, element), part in zip(
-                self.elements.items(), self._parts(data), strict=True
-            )
-        }
-        self._watch.see(batch, self.step)
-        return batch
+        parts = zip(self.elements.items(), self._parts(data), strict=True)
+        return {name: tf.cast(part, element.dtype) for (name, element), part in parts}
 
     def part(self, tensor: tf.Tensor | None, i: int) -> tf.Tensor | None:
         """Returns the part of a batch that update `i` of `updates_per_step` sees.
@@ -309,7 +325,43 @@ class GenerativeModel(keras.Model):
             values = context.all_reduce("MEAN", values)
         for name, value in values.items():
             self._trackers[name].update_state(value)
-        results = {name: metric.result() for name, metric in self._trackers.items()}
+        return self._results(self._trackers)
+
+    def held_out_seed(self, draw: int = 0) -> tf.Tensor:
+        """Returns the seed of one draw for a batch of held-out data.
+
+        It depends on the model's seed and on how many rows came before, so that
+        `evaluate` repeats on the same data and batch size.
+
+        Args:
+            draw, returns: as `step_seed`.
+        """
+        rows = tf.cast(self._held_out.rows, "int64")
+        # Training counts its draws from 0 up; -1 and -2 are the seeds of samples.
+        index = -3 - (rows * self.draws_per_step + draw)
+        return tf.stack([tf.constant(self.seed, "int64"), index])
+
+    def report_held_out(self, values: dict[str, tf.Tensor], rows) -> dict:
+        """Returns the means of numbers over all held-out rows, as `test_step` has to.
+
+        Args:
+            values: each of `reported` -> its mean over this batch, a scalar.
+            rows: of the batch; a replica may have fewer than others, or none.
+        """
+        rows = tf.cast(rows, "float32")
+        sums = {name: tf.math.multiply_no_nan(v, rows) for name, v in values.items()}
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            sums, rows = context.all_reduce("SUM", (sums, rows))
+        trackers = self._held_out.trackers
+        for name, total in sums.items():
+            mean = tf.math.divide_no_nan(total, rows)
+            trackers[name].update_state(mean, sample_weight=rows)
+        return self._results(trackers)
+
+    def _results(self, trackers):
+        context = tf.distribute.get_replica_context()
+        results = {name: metric.result() for name, metric in trackers.items()}
         if isinstance(context.strategy, tf.distribute.MultiWorkerMirroredStrategy):
             # There Keras takes their mean over an axis, which scalars lack (3.15.1).
             results = {name: value[tf.newaxis] for name, value in results.items()}
@@ -317,8 +369,18 @@ class GenerativeModel(keras.Model):
 
     @property
     def metrics(self):
-        """Means over an epoch of the numbers in `reported`."""
-        return list(self._trackers.values())
+        """Means of the numbers in `reported`: of an epoch, or of `evaluate` in it."""
+        trackers = self._held_out.trackers if self._evaluating else self._trackers
+        return list(trackers.values())
+
+    @contextlib.contextmanager
+    def _evaluation(self):
+        """Shows the means of held-out data to Keras, which resets and reads them."""
+        self._evaluating = True
+        try:
+            yield
+        finally:
+            self._evaluating = False
 
     def metric_sums(self, step: int) -> np.ndarray:
         """Returns the sum and the count of each metric over the epoch so far.
@@ -361,8 +423,10 @@ class GenerativeModel(keras.Model):
                 `tf.data.Dataset.from_generator` over what can be read only once loses
                 a batch by that: give the generator itself.
             y: the second element, if `x` is an array and the model has one.
-            *args, **kwargs: of `keras.Model.fit`. Those without an effect, such as
-                `class_weight` and `validation_data`, are refused.
+            *args, **kwargs: of `keras.Model.fit`. `validation_data` and
+                `validation_split` put the numbers of `evaluate` into the history and
+                the logs of callbacks, as `val_...`. Those without an effect, such as
+                `class_weight`, are refused.
 
         Raises:
             InputError: for data that the networks do not take: another shape, dtype or
@@ -373,23 +437,29 @@ class GenerativeModel(keras.Model):
         given = signature.bind(self, x, y, *args, **kwargs).arguments
         given.pop("self")
         inherited.refuse_without_effect(self, "fit", given)
-        callbacks = inherited.checked_callbacks(given.get("callbacks"), self)
-        given["x"], batches, sizes = fit_data.look(
+        fit_data.split_validation(given)
+        x, y = given.get("x"), given.get("y")
+        validated = given.get("validation_data") is not None
+        if validated:
+            self._require_test_step()
+            self._look(*fit_data.unpacked(given["validation_data"]))
+        callbacks = inherited.checked_callbacks(given.get("callbacks"), self, validated)
+        given["x"], batches, sizes = self._look(
             x, y, given.get("batch_size"), given.get("steps_per_epoch")
         )
-        ranges = self._stated_ranges(x)
-        for batch in batches:
-            self.check_batch(*self._parts(batch), scaled_to=ranges)
+        for parts in batches:
+            self._check_updates(parts)
         self._check_split(sizes)
-        if given.get("steps_per_epoch") is None and fit_data.ends_unforeseen(
-            given["x"]
-        ):
-            replicas = self.distribute_strategy.num_replicas_in_sync
-            if replicas > 1:
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if replicas > 1:
+            if given.get("steps_per_epoch") is None and fit_data.ends_unforeseen(
+                given["x"]
+            ):
                 raise InputError(
                     f"the data does not say how many batches it has, and {replicas} "
                     "replicas cannot tell where it ends; give fit steps_per_epoch."
                 )
+            given["x"] = fit_data.in_own_memory(given["x"])
         # Keras warns of data that it cannot shuffle.
         if not (fit_data.is_array(x) or isinstance(x, keras.utils.PyDataset)):
             given.setdefault("shuffle", False)
@@ -410,13 +480,62 @@ class GenerativeModel(keras.Model):
         signature = inspect.signature(keras.Model.train_on_batch)
         given = signature.bind(self, x, y, *args, **kwargs).arguments
         inherited.refuse_without_effect(self, "train_on_batch", given)
-        ranges = {
-            name: (element.pixels.low, element.pixels.high)
-            for name, element in self.elements.items()
-            if getattr(element, "pixels", None) is not None
-        }
-        self.check_batch(*self._parts((x, y)), scaled_to=ranges)
+        parts = self._parts((x, y))
+        self.check_batch(*parts, scaled_to=self._own_ranges())
+        self._check_updates(parts)
         return super().train_on_batch(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Measures held-out data as `keras.Model.evaluate` does; no weight changes.
+
+        Args:
+            x, y: as `fit`; any number of rows.
+            *args, **kwargs: of `keras.Model.evaluate`, such as `return_dict=True`.
+
+        Returns:
+            Means over all rows of the numbers in `reported`, in their order; with
+            `return_dict` by their names.
+
+        Raises:
+            InputError: as `fit`, and if the model has no `test_step`.
+        """
+        self._assert_compile_called("evaluate")
+        signature = inspect.signature(keras.Model.evaluate)
+        given = signature.bind(self, x, y, *args, **kwargs).arguments
+        given.pop("self")
+        given |= given.pop("kwargs", {})
+        inherited.refuse_without_effect(self, "evaluate", given)
+        # In the validation of `fit` Keras has read the data already.
+        if not given.get("_use_cached_eval_dataset"):
+            self._require_test_step()
+            given["x"], _, _ = self._look(
+                x, y, given.get("batch_size"), given.get("steps")
+            )
+        with self._evaluation():
+            return super().evaluate(**given)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """Measures one batch as `keras.Model.test_on_batch` does; see `evaluate`."""
+        self._assert_compile_called("test_on_batch")
+        signature = inspect.signature(keras.Model.test_on_batch)
+        given = signature.bind(self, x, y, *args, **kwargs).arguments
+        inherited.refuse_without_effect(self, "test_on_batch", given)
+        self._require_test_step()
+        self.check_batch(*self._parts((x, y)), scaled_to=self._own_ranges())
+        with self._evaluation():
+            return super().test_on_batch(x, y, *args, **kwargs)
+
+    def _require_test_step(self):
+        if type(self).test_step is GenerativeModel.test_step:
+            self.test_step(None)  # raises
+
+    def _look(self, x, y=None, batch_size=None, steps=None):
+        """Returns what `fit_data.look` does, once the batches it saw are checked."""
+        data, batches, sizes = fit_data.look(x, y, batch_size, steps)
+        batches = [self._parts(batch) for batch in batches]
+        for parts in batches:
+            self.check_batch(*parts, scaled_to=self._stated_ranges(x))
+        return data, batches, sizes
 
     def check_batch(self, *parts, scaled_to=None) -> None:
         """Raises InputError if the model does not take the values of a batch.
@@ -427,11 +546,8 @@ class GenerativeModel(keras.Model):
                 was scaled. None is no word of any.
         """
         rows = [len(part) for part in parts]
-        if min(rows) < self.updates_per_step:
-            raise InputError(
-                f"the first batch holds {min(rows)} rows. A step needs at least "
-                f"{self.updates_per_step}, one for each update."
-            )
+        if not min(rows):
+            raise InputError("the first batch holds 0 rows; it must hold at least 1.")
         if len(set(rows)) > 1:
             counts = ", ".join(map(str, rows))
             raise InputError(
@@ -465,6 +581,21 @@ class GenerativeModel(keras.Model):
                 )
             element.check_kind(name, part)
         return parts
+
+    def _check_updates(self, parts):
+        if len(parts[0]) < self.updates_per_step:
+            raise InputError(
+                f"the first batch holds {len(parts[0])} rows. A step needs at least "
+                f"{self.updates_per_step}, one for each update."
+            )
+
+    def _own_ranges(self):
+        """Returns name -> (low, high) of the elements that have a range."""
+        return {
+            name: (element.pixels.low, element.pixels.high)
+            for name, element in self.elements.items()
+            if getattr(element, "pixels", None) is not None
+        }
 
     def _stated_ranges(self, data):
         """Returns name -> (low, high) as the data says that it was scaled, or {}."""
@@ -637,9 +768,6 @@ class GenerativeModel(keras.Model):
 
     # Inherited methods without a meaning here -----------------------------------
 
-    evaluate = inherited.refusing("evaluate", inherited.EVALUATE)
-    test_step = inherited.refusing("test_step", inherited.EVALUATE)
-    test_on_batch = inherited.refusing("test_on_batch", inherited.EVALUATE)
     compute_loss = inherited.refusing("compute_loss", inherited.LOSSES)
     compute_metrics = inherited.refusing("compute_metrics", inherited.LOSSES)
     stateless_compute_loss = inherited.refusing(
@@ -648,6 +776,20 @@ class GenerativeModel(keras.Model):
     compiled_loss = inherited.refusing("compiled_loss", inherited.LOSSES)
     quantize = inherited.refusing("quantize", inherited.QUANTIZE)
     export = inherited.refusing("export", inherited.EXPORT)
+
+
+class _HeldOut:
+    """Means over held-out rows. Keras does not see them, so they are not saved."""
+
+    def __init__(self, names):
+        self.trackers = {
+            name: _MeanOverEpoch(name=name, dtype="float32") for name in names
+        }
+
+    @property
+    def rows(self):
+        """How many rows have been measured."""
+        return next(iter(self.trackers.values())).count
 
 
 class _MeanOverEpoch(keras.metrics.Mean):

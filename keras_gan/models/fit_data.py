@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import numbers
 import types
 
 import keras
@@ -124,6 +125,65 @@ def known_range(data) -> tuple[float, float] | dict | None:
         return None
     first, *others = [known_range(source) for source in data._inputs()] or [None]
     return first if all(other == first for other in others) else None
+
+
+def split_validation(given: dict) -> None:
+    """Splits the last rows off the arrays of `fit` as Keras does, to be held out.
+
+    Args:
+        given: arguments of `fit`, which it changes: `validation_split` becomes
+            `validation_data`.
+
+    Raises:
+        InputError: for a share that cannot be, data that is no array, or arguments of
+            a validation without data for it.
+    """
+    share, x, y = given.pop("validation_split", 0), given.get("x"), given.get("y")
+    if share and given.get("validation_data") is None:
+        if not is_array(x):
+            raise InputError(
+                f"the data is a {type(x).__name__}, which validation_split cannot "
+                "split. Give arrays, or validation_data."
+            )
+        known = isinstance(share, numbers.Real) and 0 < share < 1
+        first = math.floor(len(x) * (1 - share)) if known else 0
+        if not 0 < first < len(x):
+            raise InputError(
+                f"validation_split is {share!r}, of {len(x)} rows. It must leave at "
+                "least one row to train on and one to hold out."
+            )
+        given["x"], held_out = x[:first], x[first:]
+        given["validation_data"] = held_out
+        if y is not None:
+            given["y"], given["validation_data"] = y[:first], (held_out, y[first:])
+    for name in ("validation_steps", "validation_batch_size", "validation_freq"):
+        idle = given.get(name) in (None, 1 if name == "validation_freq" else None)
+        if given.get("validation_data") is None and not idle:
+            raise InputError(
+                f"fit was given {name}, and no held-out data. Give validation_data or "
+                "validation_split too."
+            )
+
+
+def unpacked(validation_data) -> tuple:
+    """Returns x and y of held-out data, as `fit` takes it.
+
+    Raises:
+        InputError: for a generator, which can be read once, or sample weights.
+    """
+    if isinstance(validation_data, types.GeneratorType):
+        raise InputError(
+            "validation_data is a generator, which can be read only once. Give an "
+            "array, a tf.data.Dataset or a keras.utils.PyDataset."
+        )
+    if not isinstance(validation_data, list | tuple):
+        return validation_data, None
+    if len(validation_data) > 2:
+        raise InputError(
+            f"validation_data is a tuple of {len(validation_data)}. Give one array, or "
+            "two: nothing here takes sample weights."
+        )
+    return (*validation_data, None)[:2]
 
 
 def is_array(data) -> bool:

@@ -188,6 +188,33 @@ class GAN(GenerativeModel):
             }
         )
 
+    def test_step(self, data):
+        """Measures held-out images; no weight changes.
+
+        Generator and discriminator as trained, not the average, both in inference mode:
+        without dropout, and batch norm with its moving averages. The losses are those
+        of the objective alone, without penalty. The labels are those of the images.
+
+        A discriminator that learns its images by heart gives them a higher D(x) than
+        held-out ones: compare `evaluate` on both. The `d_real` of training is no match
+        if there is dropout or batch norm, because it is not of inference mode.
+        """
+        batch = self.elements_of(data)
+        real, label = batch["image"], batch.get("label")
+        rows = tf.shape(real)[0]
+        latent = self.prior.draw(rows, self.held_out_seed())
+        fake = images_of(self.generator, latent, label, training=False)
+        logits = self._logits(real, label, False), self._logits(fake, label, False)
+        of_real = logits[0] if self.objective.generator_needs_real else None
+        return self.report_held_out(
+            {
+                "discriminator_loss": self.objective.discriminator_loss(*logits),
+                "generator_loss": self.objective.generator_loss(of_real, logits[1]),
+                **_judgements(*logits),
+            },
+            rows,
+        )
+
     def _discriminator_gradients(self, discriminate, real, sample, i):
         """Returns the loss, gradients and logits of discriminator update `i`."""
         with tf.GradientTape() as tape:

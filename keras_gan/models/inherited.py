@@ -19,17 +19,10 @@ _LEARNING_RATE = (
 COMPILE_WITHOUT_EFFECT = {
     *("loss", "loss_weights", "metrics", "weighted_metrics", "auto_scale_loss"),
 }
-# Arguments of fit and train_on_batch, and what to do without them.
+# Arguments of fit and others, and what to do without them.
 _WITHOUT_EFFECT = {
     "sample_weight": "leave images out, or repeat them, to weight them",
     "class_weight": "repeat the images of a class to weight it",
-    **dict.fromkeys(
-        (
-            *("validation_data", "validation_split", "validation_steps"),
-            *("validation_batch_size", "validation_freq"),
-        ),
-        EVALUATE,
-    ),
 }
 # Callbacks of Keras that look for what a model does not have, and what to use.
 _OTHER_CALLBACKS = {
@@ -60,9 +53,7 @@ def refuse_without_effect(model: keras.Model, method: str, given: dict) -> None:
         InputError: if one is given.
     """
     for name, instead in _WITHOUT_EFFECT.items():
-        value = given.get(name)
-        default = {"validation_split": 0, "validation_freq": 1}.get(name)
-        if value is not None and (default is None or value != default):
+        if given.get(name) is not None:
             raise InputError(
                 f"{method} was given {name}, and {type(model).__name__} makes nothing "
                 f"of it; {instead}."
@@ -79,12 +70,13 @@ def _single(callbacks):
             yield from _single(held)
 
 
-def checked_callbacks(callbacks, model) -> list:
+def checked_callbacks(callbacks, model, validated: bool = False) -> list:
     """Returns the callbacks of `fit` as a list.
 
     Args:
         callbacks: as `fit` takes them.
         model: that they are for.
+        validated: whether `fit` was given held-out data.
 
     Raises:
         InputError: if one of them, or one that `Failsafe` or a list holds, looks for
@@ -98,6 +90,8 @@ def checked_callbacks(callbacks, model) -> list:
         callbacks = [callbacks]
     single = list(_single(callbacks))
     names = [metric.name for metric in model.metrics]
+    if validated:
+        names += [f"val_{name}" for name in names]
     # They may bring measures of their own.
     others = [c for c in single if not type(c).__module__.startswith("keras.")]
     for callback in single:
@@ -117,12 +111,11 @@ def checked_callbacks(callbacks, model) -> list:
                 continue
         elif not isinstance(callback, keras.callbacks.EarlyStopping):
             continue
-        unknown = callback.monitor not in names and not others
-        unknown = unknown or callback.monitor.startswith("val_")
-        if unknown or callback.mode == "auto":
+        own = not others or callback.monitor.startswith("val_")
+        if (own and callback.monitor not in names) or callback.mode == "auto":
             raise InputError(
                 f"{name} watches {callback.monitor!r} with the mode {callback.mode!r}; "
                 f"name one of {', '.join(names)}, or a measure of the callback "
-                "Evaluate, and the mode min or max."
+                "Evaluate, and the mode min or max; val_... needs validation_data."
             )
     return list(callbacks)

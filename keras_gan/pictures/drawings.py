@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from keras_gan.pictures.charts import Scatter, histogram
 from keras_gan.pictures.grids import FONT, grid
+from keras_gan.pixels import PixelRange
 from keras_gan.transparency import images_over_white
 
 _REAL_POINTS = 5000
@@ -127,8 +128,7 @@ def _values(samples, value_range):
     """Returns samples in the model's own units, as floats."""
     if samples.dtype != np.uint8 or value_range is None:
         return samples
-    low, high = value_range
-    return low + samples.astype("float32") * ((high - low) / 255)
+    return PixelRange(*value_range).to_float(samples)
 
 
 def _flat(samples):

@@ -121,6 +121,8 @@ def test_training_goes_on_as_if_never_cut(way, trained, tmp_path):
         model.save(tmp_path / "model.keras")
         copy = keras.models.load_model(tmp_path / "model.keras")
         assert copy.weight == 2.0
+    for name in ("variables", "seeds", "step"):
+        assert_same(state(copy)[name], state(model)[name])
     copy.fit(batches(), verbose=0)
     assert_same(state(copy), trained[1])
 
@@ -172,6 +174,10 @@ def test_errors_speak_of_the_model_at_hand(trained):
         model.quantize("int8")
     with pytest.raises(InputError, match=r"makes nothing of it.*optimizer, weight"):
         model.compile("adam", loss="mse")
+    with pytest.raises(InputError, match="Translator has no test_step"):
+        model.evaluate(batches())
+    with pytest.raises(InputError, match="Translator has no test_step"):
+        model.fit(batches(), validation_data=batches(), verbose=0)
     with pytest.raises(InputError, match="Translator makes nothing of it"):
         model.fit(batches(), class_weight={0: 1.0}, verbose=0)
 

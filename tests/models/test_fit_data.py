@@ -463,6 +463,13 @@ for name, data in {
     attempt(f"views of a {name}", data, steps_per_epoch=3)
     found[f"views of a {name}"] += f", changed {int((own != images).sum())}"
     own[:] = images
+one = tests.small_gan(3)
+one.set_weights(gan.get_weights())
+for rows in (8, 9):
+    held_out = images[:rows], labels[:rows]
+    found[f"evaluated {rows}"] = [
+        model.evaluate(*held_out, batch_size=4, verbose=0) for model in (gan, one)
+    ]
 with open(sys.argv[2], "w") as file:
     json.dump(found, file)
 """
@@ -512,6 +519,14 @@ def test_the_data_of_replicas_is_looked_at(on_replicas):
 @pytest.mark.parametrize("kind", ["PyDataset", "generator"])
 def test_arrays_of_the_user_keep_their_values(kind, on_replicas):
     assert on_replicas[f"views of a {kind}"] == "trained 3, changed 0"
+
+
+@pytest.mark.parametrize("rows", [8, 9])
+def test_replicas_measure_held_out_data_as_one_device_does(rows, on_replicas):
+    # Of 9 images in batches of 4 the last batch leaves one replica without any.
+    replicas, one = on_replicas[f"evaluated {rows}"]
+    assert replicas == pytest.approx(one, abs=1e-5)
+    assert np.isfinite(one).all()
 
 
 def test_a_dcgan_of_pale_images_in_a_folder_trains(tmp_path):

@@ -26,8 +26,6 @@ def gan():
 ARGUMENTS = {
     "sample_weight": np.ones(4),
     "class_weight": {0: 1.0},
-    "validation_data": IMAGES,
-    "validation_split": 0.5,
     "validation_steps": 1,
     "validation_batch_size": 4,
     "validation_freq": 2,
@@ -64,9 +62,6 @@ def test_arguments_of_compile_without_effect_are_refused(name):
 
 
 METHODS = {
-    "evaluate": ((IMAGES,), "Evaluate"),
-    "test_on_batch": ((IMAGES,), "Evaluate"),
-    "test_step": ((IMAGES,), "Evaluate"),
     "predict": ((IMAGES,), "render"),
     "predict_on_batch": ((IMAGES,), "render"),
     "compute_loss": ((), "compile"),
