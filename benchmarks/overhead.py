@@ -119,7 +119,7 @@ def compare(name, changes, epochs):
         )
         workers = distribution.workers_of(gan.distribute_strategy)
         real = recipe.evaluators(images)["samples"]
-        training.fit(run, gan, images, real, workers, resume=False, follows="no more")
+        training.fit(run, gan, images, None, real, workers, False, "no more")
     steps = images.steps_per_epoch(recipe.batch_size)
     wall, processor = turns.seconds()
     timing.report(f"{name}, batch {recipe.batch_size}", wall, steps, base="loop")

@@ -124,8 +124,14 @@ def train(
         else:
             images = recipe.read()
             run = runs.Run.new(path, name or name_of(recipe), recipe, images)
-        recipe.check_data(images, strategy.num_replicas_in_sync)
         require_readable(run, images)
+        whole, (images, held_out) = images, recipe.divided(images)
+        recipe.check_data(images, strategy.num_replicas_in_sync)
+        if held_out is not None and workers.count > 1:
+            raise InputError(
+                f"validation is {recipe.validation} and there are {workers.count} "
+                "workers. Leave it out: one worker alone can measure."
+            )
     workers.check_same("the settings and the data", run.fingerprint())
     with strategy.scope():
         model = run.build()
@@ -138,10 +144,10 @@ def train(
                 lock.enter_context(run.locked())
                 if not resume:
                     runs.require_free(path)  # nobody else began there meanwhile
-                write_beginning(run, images)
+                write_beginning(run, whole)
         follows = what_follows(real, afterwards, imports)
         try:
-            signal = fit(run, model, images, real, workers, resume, follows)
+            signal = fit(run, model, images, held_out, real, workers, resume, follows)
             trained = dataclasses.replace(trained, signal=signal)
             # Wait for the chief to finish saving: a worker that exits early looks like
             # a crash to it.
@@ -213,13 +219,14 @@ def rounded(seconds: float) -> str:
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
-def fit(run, model, images, real, workers, resume, follows) -> int | None:
+def fit(run, model, images, held_out, real, workers, resume, follows) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it.
 
     Args:
         run: the run.
         model: compiled.
         images: what it trains on.
+        held_out: what it does not train on but is measured on, or None.
         real: images to measure with, or None.
         workers: of the model's strategy.
         resume: whether the run goes on.
@@ -268,8 +275,12 @@ def fit(run, model, images, real, workers, resume, follows) -> int | None:
         recipe.divergence_retries,
         path=run.path / "divergences.json" if workers.chief else None,
     )
+    if held_out is not None:
+        held_out = callbacks.HeldOut(recipe.held_out_batches(held_out, model))
     failsafe = callbacks.Failsafe(
-        run_callbacks(run, images, real, workers, signals, stop, guard, checkpoint)
+        run_callbacks(
+            run, images, held_out, real, workers, signals, stop, guard, checkpoint
+        )
     )
     batches = model.distribute_strategy.distribute_datasets_from_function(
         lambda context: recipe.batches(images, model, step, context)
@@ -295,12 +306,13 @@ def fit(run, model, images, real, workers, resume, follows) -> int | None:
 
 
 def run_callbacks(
-    run, images, real, workers, signals, stop, guard, checkpoint
+    run, images, held_out, real, workers, signals, stop, guard, checkpoint
 ) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of a run, in the one order in which they can work.
 
     Args:
         run, images, real, workers: as in `fit`. The chief alone reports.
+        held_out: `HeldOut` of the log, or None.
         signals, stop, guard, checkpoint: callbacks that `fit` asks later.
     """
     # The guard comes before what uses the model: it takes back weights that are not
@@ -327,7 +339,11 @@ def run_callbacks(
         measuring.append(evaluate)
     reporting = [
         callbacks.Progress(
-            recipe.examples_per_step, stop.steps, stop.minutes_left(), MEASURES[0]
+            recipe.examples_per_step,
+            stop.steps,
+            stop.minutes_left(),
+            MEASURES[0],
+            held_out,
         ),
         callbacks.Diagnosis(images.array, path=run.path / "findings.json"),
         callbacks.SampleGrid(
@@ -337,8 +353,8 @@ def run_callbacks(
             real=images.array,
             class_names=images.class_names,
         ),
-        callbacks.MetricsCSV(run.path / "metrics.csv"),
-        callbacks.TensorBoardPoints(run.path / "tensorboard"),
+        callbacks.MetricsCSV(run.path / "metrics.csv", held_out=held_out),
+        callbacks.TensorBoardPoints(run.path / "tensorboard", held_out=held_out),
     ]
     return [*ending, *measuring, *reporting, *saving]
 

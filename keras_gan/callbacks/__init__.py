@@ -5,6 +5,7 @@ from keras_gan.callbacks.diagnosis import Diagnosis, Finding
 from keras_gan.callbacks.divergence_guard import DivergenceGuard
 from keras_gan.callbacks.evaluate import Evaluate
 from keras_gan.callbacks.failsafe import Failsafe
+from keras_gan.callbacks.held_out import HeldOut
 from keras_gan.callbacks.metrics_csv import MetricsCSV
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
@@ -19,6 +20,7 @@ __all__ = [
     "Evaluate",
     "Failsafe",
     "Finding",
+    "HeldOut",
     "MetricsCSV",
     "Progress",
     "SampleGrid",

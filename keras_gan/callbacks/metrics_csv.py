@@ -28,14 +28,15 @@ class MetricsCSV(LogCallback):
     Args:
         path: file to write or to go on with; its folder is made.
         every_steps: steps between rows; None is 100 up to step 1,000 and 500 after it.
+        held_out: `HeldOut` whose numbers become columns too, or None.
 
     Raises:
         InputError: for `every_steps` below 1; when training begins, for data of unknown
             length without `steps_per_epoch`.
     """
 
-    def __init__(self, path, every_steps=None):
-        super().__init__(every_steps)
+    def __init__(self, path, every_steps=None, held_out=None):
+        super().__init__(every_steps, held_out)
         self._table = EpochTable(path)
 
     def on_train_begin(self, logs=None):

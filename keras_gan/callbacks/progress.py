@@ -19,10 +19,18 @@ class Progress(LogCallback):
         total_steps: steps of the whole run, or None.
         minutes: minutes that are left for training; used where `total_steps` is None.
         measure: measure of `Evaluate` whose newest value is shown too, or None.
+        held_out: `HeldOut` whose numbers are shown beside the others, or None.
     """
 
-    def __init__(self, images_per_step, total_steps=None, minutes=None, measure=None):
-        super().__init__()
+    def __init__(
+        self,
+        images_per_step,
+        total_steps=None,
+        minutes=None,
+        measure=None,
+        held_out=None,
+    ):
+        super().__init__(held_out=held_out)
         self.images_per_step = images_per_step
         self.total_steps = total_steps
         self.minutes = minutes

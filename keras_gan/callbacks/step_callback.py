@@ -137,12 +137,14 @@ class LogCallback(StepCallback):
     Args:
         every_steps: steps between points; None is 100 up to step 1,000 and 500 after
             it.
+        held_out: `HeldOut` whose numbers a point has too, or None.
     """
 
-    def __init__(self, every_steps=None):
+    def __init__(self, every_steps=None, held_out=None):
         super().__init__()
         require_interval("every_steps", every_steps)
         self.every_steps = every_steps
+        self.held_out = held_out
 
     def on_point(self, epoch: int, step: int, means: dict[str, float]) -> None:
         """Receives the epoch, counted from 0, the step, and the means."""
@@ -194,4 +196,6 @@ class LogCallback(StepCallback):
         steps, means = self._means.take(step)
         self._last_point = step
         if steps:
+            if self.held_out is not None:
+                means = means | self.held_out.at(self.model, step)
             self.on_point(self._epoch, step, means)

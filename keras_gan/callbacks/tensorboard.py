@@ -20,10 +20,11 @@ class TensorBoardPoints(LogCallback):
         directory: where the logs go.
         every_steps: steps between points; None is 100 up to step 1,000 and 500 after
             it.
+        held_out: `HeldOut` whose numbers become curves too, or None.
     """
 
-    def __init__(self, directory, every_steps=None):
-        super().__init__(every_steps)
+    def __init__(self, directory, every_steps=None, held_out=None):
+        super().__init__(every_steps, held_out)
         self._folder = pathlib.Path(directory, "train")
 
     def on_train_begin(self, logs=None):

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import checks
+from keras_gan.datasets import storage
 from keras_gan.errors import InputError
 from keras_gan.pixels import PixelRange
 
@@ -70,6 +71,42 @@ class Images:
             raise InputError(
                 f"{asker} needs labels and these images have none: {reason}."
             )
+
+    def split(self, share: float, seed: int) -> tuple["Images", "Images"]:
+        """Returns all but a share of the images, and that share, drawn at random.
+
+        Args:
+            share: of the images, in (0, 1).
+            seed: decides which; the same seed draws the same.
+
+        Raises:
+            InputError: if a part would be empty.
+        """
+        held_out = round(share * len(self))
+        if not 0 < held_out < len(self):
+            raise InputError(
+                f"A share of {share} of {len(self)} images leaves "
+                f"{len(self) - held_out} and {held_out}; both must be at least 1."
+            )
+        drawn = np.random.default_rng(seed).permutation(len(self))
+        return self._rows(np.sort(drawn[held_out:])), self._rows(
+            np.sort(drawn[:held_out])
+        )
+
+    def _rows(self, rows):
+        array = np.take(
+            self.array,
+            rows,
+            axis=0,
+            # On disk if the budget says so; points are few.
+            out=storage.allocate((len(rows), *self.shape))
+            if self.array.dtype == np.uint8
+            else None,
+        )
+        labels = None if self.labels is None else self.labels[rows]
+        return dataclasses.replace(
+            self, array=array, labels=labels, files=None, digests=None
+        )
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Number of full batches in one pass over the images.
@@ -205,6 +242,35 @@ class Images:
             .prefetch(PREFETCHED_BATCHES)
             .with_options(options)
         )
+        dataset.value_range = value_range
+        return dataset
+
+    def in_order(
+        self,
+        batch_size: int,
+        value_range: tuple[float, float] | None = (-1.0, 1.0),
+        labels: bool = False,
+        most: int | None = None,
+    ) -> tf.data.Dataset:
+        """Returns each image once, in batches of which the last may be smaller.
+
+        Args:
+            batch_size, value_range, labels: as of `batches`.
+            most: takes this many images, evenly spaced, if there are more.
+        """
+        count = min(len(self), most or len(self))
+        rows = np.linspace(0, len(self) - 1, count).round().astype("int64")
+        image_rows = _rows_of(self.array)
+        label_rows = _rows_of(self.labels) if labels else None
+
+        def batch(rows):
+            values = image_rows(rows)
+            if value_range is not None:
+                values = PixelRange(*value_range).to_float(values)
+            return (values, label_rows(rows)) if labels else values
+
+        indices = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+        dataset = indices.map(batch)
         dataset.value_range = value_range
         return dataset
 

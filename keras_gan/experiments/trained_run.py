@@ -55,7 +55,8 @@ class TrainedRun:
         """
         images = self._read(self.run.recipe.data)
         self.run.check_data(images)
-        return images
+        training, _ = self.run.recipe.divided(images)
+        return training
 
     @property
     def training_images(self) -> np.ndarray:

@@ -17,6 +17,7 @@ from keras_gan.recipes.options import setting, settings_of
 
 _MOST_EXAMPLES = 2**20  # of a batch
 _MOST_PIXELS = 4096  # of a side
+_MEASURED = 2000  # held-out examples: D(x) of them is exact to a hundredth
 
 # By its name, which config.json holds: the class of a family's recipes.
 FAMILIES: dict[str, type["Recipe"]] = {}
@@ -36,6 +37,20 @@ def _height_and_width(image_size):
             f"{_MOST_PIXELS} pixels."
         )
     return int(sides[0]), int(sides[-1])
+
+
+def _share_of(validation):
+    """Returns the share that is held out, None if that is a source."""
+    try:
+        share = float(validation)
+    except ValueError:
+        return None
+    if not 0 < share < 1:
+        raise InputError(
+            f"validation is {validation!r}. Give a share between 0 and 1, such as 0.1, "
+            "or a source."
+        )
+    return share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +112,12 @@ class Recipe:
         "crop",
         "what happens to a picture of another shape",
         choices=conversion.FITS,
+    )
+    validation: str | None = setting(
+        None,
+        "held out and measured while it trains: a share such as 0.1, or another source "
+        "such as tfds:mnist:test",
+        check=_share_of,
     )
     batch_size: int = setting(
         128,
@@ -293,6 +314,33 @@ class Recipe:
             levels,
         )
 
+    def divided(self, images) -> tuple[datasets.Images, datasets.Images | None]:
+        """Returns what to train on, and what `validation` holds out or None.
+
+        Args:
+            images: what `read` gave.
+
+        Raises:
+            InputError: if nothing can be held out, or the other source does not fit.
+        """
+        if self.validation is None:
+            return images, None
+        share = _share_of(self.validation)
+        if share is not None:
+            with storage.within(self.memory_budget):
+                return images.split(share, self.seed)
+        held_out = self.read(self.validation)
+        if held_out.shape != images.shape:
+            raise InputError(
+                f"validation is {self.validation}, whose images are "
+                f"{'x'.join(map(str, held_out.shape))}, and those of {self.data} are "
+                f"{'x'.join(map(str, images.shape))}. Give --image-size and --channels "
+                "that fit both."
+            )
+        if self.labelled:
+            held_out.require_labels("--validation of a conditional recipe")
+        return images, held_out
+
     def check_data(self, images, replicas: int) -> None:
         """Checks that there are labels if need be, and examples for one step.
 
@@ -342,6 +390,17 @@ class Recipe:
             self.seed,
             first_step=first_step,
             context=context,
+        )
+
+    def held_out_batches(self, images, model) -> tf.data.Dataset:
+        """Returns what `evaluate` measures: each image once, up to 2,000.
+
+        Args:
+            images: what `divided` held out.
+            model: what `build` gave.
+        """
+        return images.in_order(
+            self.batch_size, model.value_range, self.labelled, most=_MEASURED
         )
 
     def build(self, facts: Mapping[str, Any]) -> keras.Model:
