@@ -38,6 +38,10 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
         from keras_gan.errors import InputError, RunError, sentence
 
         try:
+            from export import formats  # noqa: F401  a plugin may add one
+            from keras_gan import plugins
+
+            plugins.load(options.plugin)
             if options.list:
                 return list_choices()
             path, name, recipe, run = chosen(word, options)
@@ -77,6 +81,14 @@ def parser_of_every_recipe(prog) -> argparse.ArgumentParser:
     parser.add_argument("--run-dir", help="where to write (default runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="go on with a run")
     parser.add_argument("--no-export", action="store_true", help="only train")
+    parser.add_argument(  # as keras_gan.plugins.add_option, which takes seconds
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="import a module of yours first, by its name or the path of its .py file; "
+        "it adds sources, recipes and more (docs/extending.md); may be repeated",
+    )
     return parser
 
 
