@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
     import keras_gan  # noqa: F401  before TensorFlow, which then starts quietly
     from export.report import VerificationError
     from keras_gan import plugins
-    from keras_gan.errors import InputError, sentence
+    from keras_gan.errors import KerasGANError, sentence
 
     try:
         plugins.load(options.plugin)
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
         print(_table(error.rows))
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except (InputError, OSError) as error:
+    except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(_table(rows))

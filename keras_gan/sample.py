@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 from keras_gan import plugins
-from keras_gan.errors import InputError, sentence
+from keras_gan.errors import InputError, KerasGANError, sentence
 
 
 def main(arguments=None, prog="python -m keras_gan.sample") -> int:
@@ -32,7 +32,7 @@ def main(arguments=None, prog="python -m keras_gan.sample") -> int:
     try:
         plugins.load(options.plugin)
         count = sample(options)
-    except (InputError, OSError) as error:
+    except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(f"{count} samples in {options.out}")

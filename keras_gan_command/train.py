@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
     # All imports of this project are inside functions: they take seconds, for which
     # --help should not wait.
     try:
-        from keras_gan.errors import InputError, RunError, sentence
+        from keras_gan.errors import InputError, KerasGANError, sentence
 
         try:
             from export import formats  # noqa: F401  a plugin may add one
@@ -54,9 +54,9 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
             else:
                 recipe = run.resumed_with(settings).recipe
             return train(recipe, path, name, options, began)
-        except (InputError, RunError, OSError) as error:
+        except (KerasGANError, OSError) as error:
             print(f"error: {sentence(error)}", file=sys.stderr)
-            return 1 if isinstance(error, RunError) else 2
+            return 2 if isinstance(error, InputError | OSError) else 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return SIGNAL_EXIT + 2

@@ -9,7 +9,7 @@ import sys
 from tqdm import tqdm
 
 from keras_gan import features, pictures, plugins
-from keras_gan.errors import InputError, sentence
+from keras_gan.errors import InputError, KerasGANError, sentence
 from keras_gan.evaluate import report
 from keras_gan.evaluators import LEAST_IMAGES, RealImages
 from keras_gan.experiments import TrainedRun, arguments, nearest
@@ -30,7 +30,7 @@ def main(argv=None, prog="python -m keras_gan.evaluate") -> int:
         files = write_all(
             folder, {"report.html": page, "metrics.json": json_text(metrics)}
         )
-    except (InputError, OSError) as error:
+    except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(table(metrics))

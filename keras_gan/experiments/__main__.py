@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from keras_gan import plugins
-from keras_gan.errors import InputError, sentence
+from keras_gan.errors import KerasGANError, sentence
 from keras_gan.experiments import EXPERIMENTS, arguments
 from keras_gan.files import require_folder
 
@@ -21,7 +21,7 @@ def main(
     first, rest = early.parse_known_args(argv)
     try:
         plugins.load(first.plugin)
-    except InputError as error:
+    except KerasGANError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     options = parser(prog).parse_args(rest)
@@ -32,7 +32,7 @@ def main(
         require_folder(folder)
         outcome = experiment.run(options)
         files = outcome.write(folder)
-    except (InputError, OSError) as error:
+    except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(outcome.summary)
