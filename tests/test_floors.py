@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [
     "errors first_safe ownership precision process seeding settings version",
     "checks distribution files latents losses metrics networks optimizers transparency",
-    "pixels",
+    "pixels plugins",
     "serving",
     "datasets epoch_table models pictures theory",
     "checkpoints features",

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_gan.checkpoints import steps_taken
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import KerasGANError, first_line
 
 
 def _passing_on(hook):
@@ -25,7 +25,7 @@ class Failsafe(keras.callbacks.Callback):
 
     The others run on to the end, so that a `Checkpoint` among them saves the last step.
     The one that failed is not called again. What Keras raises for a user's mistake,
-    `InputError`, and Ctrl-C pass through.
+    `KerasGANError`, and Ctrl-C pass through.
 
     Args:
         callbacks: list of Keras callbacks, in their order.
@@ -69,7 +69,7 @@ class Failsafe(keras.callbacks.Callback):
         for callback in list(self.callbacks):
             try:
                 getattr(callback, hook)(*arguments)
-            except InputError:
+            except KerasGANError:
                 raise
             except Exception as error:
                 self._fail(callback, error)
