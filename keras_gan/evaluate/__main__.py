@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import pathlib
 import sys
@@ -78,6 +79,11 @@ def evaluate(options) -> tuple[dict, str]:
         with _part(bar, "model and images"):
             trained = TrainedRun.load(options.run, options.best, points=True)
             run, model, images = trained.run, trained.gan, trained.training_set
+            rows = run.recipe.examples(images)
+            # What the model's first samples resemble.
+            images = dataclasses.replace(
+                images, array=rows[next(iter(model.outputs.values()))]
+            )
             _check_count(len(images), options.samples, run.recipe.data)
         with _part(bar, "features"):
             extractor = features.get(options.features, images)
@@ -88,7 +94,7 @@ def evaluate(options) -> tuple[dict, str]:
                 options.seed,
                 source=run.recipe.data,
                 data_dir=run.recipe.data_dir,
-                inputs=run.recipe.examples(images),
+                inputs=rows,
             )
             comparison = real.compare(model)
         with _part(bar, "measures"):
@@ -121,7 +127,7 @@ def evaluate(options) -> tuple[dict, str]:
             page = report.render(
                 metrics,
                 run.path,
-                _samples(trained, options.seed),
+                _samples(model, rows, images.class_names, options.seed),
                 neighbours and neighbours.picture,
                 model.charts,
                 model.charts_note,
@@ -163,10 +169,8 @@ def _check_count(count, samples, data):
         )
 
 
-def _samples(trained, seed):
-    model, images = trained.gan, trained.training_set
-    rows = trained.run.recipe.examples(images)
-    drawing = pictures.drawing_of(model, rows, images.class_names)
+def _samples(model, rows, class_names, seed):
+    drawing = pictures.drawing_of(model, rows, class_names)
     labels = drawing.labels(drawing.count)
     given = examples.spread(model, rows, drawing.count, labels)
     return drawing.draw(model.samples(drawing.count, seed, given), labels)

@@ -1,5 +1,7 @@
-"""A model that makes pictures of two kinds from two others, seen by all callbacks."""
+"""A model that makes pictures of two kinds from two others, in every room."""
 
+import dataclasses
+import json
 from typing import ClassVar
 
 import keras
@@ -9,7 +11,7 @@ import tensorflow as tf
 import tqdm
 from PIL import Image
 
-from keras_gan import features, pictures
+from keras_gan import features, pictures, sample, training
 from keras_gan.callbacks import (
     Checkpoint,
     Diagnosis,
@@ -20,10 +22,12 @@ from keras_gan.callbacks import (
 )
 from keras_gan.datasets import Images
 from keras_gan.errors import Diverged, InputError
+from keras_gan.evaluate import __main__ as evaluate
 from keras_gan.evaluators import RealImages
 from keras_gan.models.base import GenerativeModel
 from keras_gan.models.elements import ImageElement
 from keras_gan.pixels import PixelRange
+from keras_gan.recipes import Recipe
 from keras_gan.symptoms import DiscriminatorAhead, ModeCollapse
 
 SHAPE = (8, 8, 1)
@@ -212,3 +216,55 @@ def test_a_return_lowers_the_rates_of_all_optimizers(model, real, tmp_path, caps
     guard = DivergenceGuard(checkpoint, every_steps=1, retries=1)
     fit(model, real, 6, [Break(), guard, checkpoint])
     assert "learning rates 0.005 and 0.01" in capsys.readouterr().err
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoWaysRecipe(Recipe):
+    """Pictures and their negatives."""
+
+    family: ClassVar[str] = "two-ways"
+
+    def examples(self, images):
+        return {"a": images.array, "b": 255 - images.array}
+
+    def batches(self, images, model, first_step, context):
+        batches = images.batches(
+            self.examples_per_step, first_step=first_step, context=context
+        )
+        return batches.map(lambda image: (image, -image))
+
+    def build(self, facts):
+        model = TwoWays()
+        model.compile()
+        return model
+
+    def evaluators(self, images):
+        rows = self.examples(images)
+        images = Images(rows["b"])
+        extractor = features.get("pixels", images)
+        evaluator = RealImages(images, extractor, 20, output="a_to_b", inputs=rows)
+        return {"a_to_b": evaluator}
+
+
+def test_a_run_is_trained_sampled_and_measured(tmp_path):
+    recipe = TwoWaysRecipe("two ways", steps=6, batch_size=8, evaluate_steps=3)
+    trained = training.train(recipe, tmp_path / "run")
+    assert trained.measures["measures"].keys() == {
+        "kernel_distance",
+        "frechet_distance",
+    }
+    run = str(tmp_path / "run")
+    assert (
+        sample.main([run, "--out", str(tmp_path / "samples.png"), "--count", "3"]) == 0
+    )
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert picture.width > picture.height  # four columns of three rows
+    assert evaluate.main([run, "--features", "pixels", "--samples", "20"]) == 0
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    # The same images as in the run itself, and the same samples.
+    for name, value in trained.measures["measures"].items():
+        assert metrics["measures"][name] == pytest.approx(value, rel=1e-6)
+    assert metrics["nearest"] is None
+    page = (tmp_path / "run/report.html").read_text()
+    assert all(f"<h3>{name}</h3>" in page for name in ("loss", "real a", "fake b"))
+    assert "objective" not in page
