@@ -70,14 +70,12 @@ class Progress(LogCallback):
         self._show_measure(logs)
 
     def on_point(self, epoch, step, means):
-        self._show(
-            {
-                "D loss": f"{means['discriminator_loss']:.3f}",
-                "G loss": f"{means['generator_loss']:.3f}",
-                "D(x)": f"{means['d_real']:.2f}",
-                "D(G(z))": f"{means['d_fake']:.2f}",
-            }
-        )
+        shown = {}
+        for label, name in self.model.headline.items():
+            shown[label] = f"{means[name]:.3g}"
+            if f"val_{name}" in means:
+                shown[label] += f" (held out {means[f'val_{name}']:.3g})"
+        self._show(shown)
 
     def _show_measure(self, logs):
         if self.measure in (logs or {}):

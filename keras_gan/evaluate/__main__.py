@@ -2,13 +2,14 @@
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import pathlib
 import sys
 
 from tqdm import tqdm
 
-from keras_gan import features, pictures, plugins
+from keras_gan import examples, features, pictures, plugins
 from keras_gan.errors import InputError, KerasGANError, sentence
 from keras_gan.evaluate import report
 from keras_gan.evaluators import LEAST_IMAGES, RealImages
@@ -79,7 +80,12 @@ def evaluate(options) -> tuple[dict, str]:
     with tqdm(total=_PARTS, smoothing=0, unit=" parts", disable=None) as bar:
         with _part(bar, "model and images"):
             trained = TrainedRun.load(options.run, options.best, points=True)
-            run, gan, images = trained.run, trained.gan, trained.training_set
+            run, model, images = trained.run, trained.gan, trained.training_set
+            rows = run.recipe.examples(images)
+            # What the model's first samples resemble.
+            images = dataclasses.replace(
+                images, array=rows[next(iter(model.outputs.values()))]
+            )
             _check_count(len(images), options.samples, run.recipe.data)
         with _part(bar, "features"):
             extractor = features.get(options.features, images)
@@ -90,8 +96,9 @@ def evaluate(options) -> tuple[dict, str]:
                 options.seed,
                 source=run.recipe.data,
                 data_dir=run.recipe.data_dir,
+                inputs=rows,
             )
-            comparison = real.compare(gan)
+            comparison = real.compare(model)
         with _part(bar, "measures"):
             measures = comparison.measure()
         with _part(bar, "measures between halves"):
@@ -99,13 +106,13 @@ def evaluate(options) -> tuple[dict, str]:
             spread = real.spread(measures)
         neighbours = None
         with _part(bar, "nearest images"):
-            if images.array.ndim == 4:
+            if images.array.ndim == 4 and not trained.lacks(*nearest.NEEDS):
                 neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
         metrics = {
             "run": run.path.resolve().name,
             "recipe": run.recipe_name,
             "data": run.recipe.data,
-            "step": int(gan.step),
+            "step": int(model.step),
             "seed": options.seed,
             "samples": real.count,
             "features": extractor.name,
@@ -114,7 +121,7 @@ def evaluate(options) -> tuple[dict, str]:
             "between_halves_spread": spread,
             "classes": comparison.classes(),
             "nearest": neighbours and neighbours.report,
-            "protocol": real.protocol(gan),
+            "protocol": real.protocol(model),
         }
         # The page shows what a reader of the file will find.
         metrics = json.loads(json_text(metrics))
@@ -122,8 +129,10 @@ def evaluate(options) -> tuple[dict, str]:
             page = report.render(
                 metrics,
                 run.path,
-                _samples(gan, images, options.seed),
+                _samples(model, rows, images.class_names, options.seed),
                 neighbours and neighbours.picture,
+                model.charts,
+                model.charts_note,
             )
     return metrics, page
 
@@ -162,10 +171,11 @@ def _check_count(count, samples, data):
         )
 
 
-def _samples(gan, images, seed):
-    drawing = pictures.drawing_of(gan, images.array, images.class_names)
+def _samples(model, rows, class_names, seed):
+    drawing = pictures.drawing_of(model, rows, class_names)
     labels = drawing.labels(drawing.count)
-    return drawing.draw(gan.generate(drawing.count, seed, labels), labels)
+    given = examples.spread(model, rows, drawing.count, labels)
+    return drawing.draw(model.samples(drawing.count, seed, given), labels)
 
 
 if __name__ == "__main__":

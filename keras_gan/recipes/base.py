@@ -374,6 +374,14 @@ class Recipe:
             facts["sha256"] = hashlib.sha256(images.array).hexdigest()
         return facts
 
+    def examples(self, images) -> dict[str, np.ndarray]:
+        """Returns name of an element of the model -> all its rows in the data.
+
+        Args:
+            images: what `read` gave.
+        """
+        return {"image": images.array}
+
     def batches(self, images, model, first_step: int, context) -> tf.data.Dataset:
         """Returns what `fit` trains on, from a step on.
 

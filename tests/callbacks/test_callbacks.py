@@ -273,7 +273,7 @@ def test_sample_grid_of_a_conditional_model_shows_classes_together(images, tmp_p
     labels = np.repeat([0, 1], 32)
     latent = np.asarray(gan.sample_latent(64, 0))
     order = np.argsort(np.arange(64) % 2, kind="stable")
-    expected = drawing.draw(gan.render(latent[order], labels), labels)
+    expected = drawing.draw({"sample": gan.render(latent[order], labels)}, labels)
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
 
 

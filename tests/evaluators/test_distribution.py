@@ -130,9 +130,10 @@ def test_labels_of_a_conditional_model_are_those_of_the_real_half(images):
 def test_more_images_than_are_made_at_once_are_the_same(gan, monkeypatch):
     images = Images(np.zeros((60, 8, 8, 1), "uint8"))
     extractor = Brightness()
-    monkeypatch.setattr("keras_gan.evaluators.distribution._RENDERED", 7)
+    expected = gan.generate(30, seed=2)
+    monkeypatch.setattr("keras_gan.models.rendering._ROWS", 7)
     RealImages(images, extractor, count=30, seed=2).compare(gan)
-    assert np.array_equal(extractor.shown[1], gan.generate(30, seed=2))
+    assert np.array_equal(extractor.shown[1], expected)
 
 
 def test_memory_mapped_images_measure_alike(images, gan, tmp_path):

@@ -8,8 +8,11 @@ import sys
 import pytest
 from PIL import Image
 
-from keras_gan.experiments import EXPERIMENTS, Outcome
+from keras_gan.errors import InputError
+from keras_gan.experiments import EXPERIMENTS, Outcome, TrainedRun
 from keras_gan.experiments import __main__ as command
+from keras_gan.models.base import GenerativeModel
+from keras_gan.recipes import RECIPES
 
 QUICK = {
     "parzen": ["--samples", "50", "--validation", "20", "--test", "30"],
@@ -115,6 +118,22 @@ def test_a_run_on_points(name, points_folder, tmp_path, capsys):
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "is on ring, which gives points" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_lacks_what_an_experiment_needs(run_folder):
+    with pytest.raises(InputError) as caught:
+        TrainedRun.load(run_folder, needs=["discriminator", "encoder"])
+    assert str(caught.value) == (
+        f"the run in {run_folder} is of family gan, whose model has no encoder. This "
+        "experiment needs it: name another run, such as one of the recipe digits."
+    )
+
+
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_every_experiment_says_what_it_needs(name):
+    model = RECIPES["digits"].build({"image_shape": (16, 16, 1)})
+    assert all(hasattr(model, need) for need in EXPERIMENTS[name].NEEDS)
+    assert not any(hasattr(GenerativeModel, need) for need in EXPERIMENTS[name].NEEDS)
 
 
 @pytest.mark.parametrize(
