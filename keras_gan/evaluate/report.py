@@ -246,11 +246,11 @@ def _training_curves(folder, charts):
     over, columns = EpochTable(folder / "metrics.csv").columns()
     found = []
     for chart in charts:
-        series = {
-            label: columns[name]
-            for label, name in chart.series.items()
-            if name in columns
+        named = {
+            **chart.series,
+            **{f"{label}, held out": f"val_{n}" for label, n in chart.series.items()},
         }
+        series = {label: columns[n] for label, n in named.items() if n in columns}
         if series:
             last = [f"{label} {number(y[-1])}" for label, (_, y) in series.items()]
             image = curves(series, chart.landmarks, chart.limits, over)
