@@ -391,9 +391,10 @@ class Recipe:
             first_step: steps that the model has taken.
             context: `tf.distribute.InputContext` of the worker.
         """
+        pixels = next(iter(model.elements.values())).pixels
         return images.batches(
             self.examples_per_step,
-            model.value_range,
+            None if pixels is None else (pixels.low, pixels.high),
             self.labelled,
             self.seed,
             first_step=first_step,
