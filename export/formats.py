@@ -66,6 +66,15 @@ class ExportOptions:
 
     Raises:
         InputError: for a value that is not accepted.
+
+    Example:
+
+    ```python
+    from export.formats import FORMATS, ExportOptions
+
+    options = ExportOptions(layout="nchw", output="uint8", precision="float16")
+    assert FORMATS["onnx"].options(options) == options
+    ```
     """
 
     layout: str = "nhwc"
@@ -111,6 +120,17 @@ class Format:
             main function in one of its own, or the "default" alone.
         choices: the fields of `ExportOptions` that it leaves open; others are as by
             default.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from export.formats import FORMATS
+
+    for name, format in FORMATS.items():
+        print(name, format.target(Path("exports/digits"), 1))
+    assert FORMATS["onnx"].matches(Path("runs/digits/export/golden.onnx"))
+    ```
     """
 
     module: str

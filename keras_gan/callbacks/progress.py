@@ -19,6 +19,16 @@ class Progress(LogCallback):
         total_steps: steps of the whole run, or None.
         minutes: minutes that are left for training; used where `total_steps` is None.
         measure: measure of `Evaluate` whose newest value is shown too, or None.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks import Progress
+
+    steps = 2 * images.steps_per_epoch(64)
+    progress = Progress(images_per_step=64, total_steps=steps)
+    gan.fit(images.batches(64), epochs=2, verbose=0, callbacks=[progress])
+    ```
     """
 
     def __init__(self, images_per_step, total_steps=None, minutes=None, measure=None):

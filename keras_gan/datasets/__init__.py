@@ -34,6 +34,15 @@ class Source:
         usage: the form of the string, such as `"folder:PATH"`.
         description: one line for a list of all sources.
         read: function `(argument, form, data_dir) -> Images`.
+
+    Example:
+
+    ```python
+    from keras_gan import datasets
+
+    for source in datasets.SOURCES.values():
+        print(f"{source.usage:20} {source.description}")
+    ```
     """
 
     usage: str
