@@ -29,6 +29,18 @@ class Exportable:
         facts: of the model and its training, ready for JSON.
         options: how images go in and out, and how an export stores weights.
         function: which of the model's functions `serving_default` is.
+
+    Example:
+
+    ```python
+    from export.exportable import describe
+    from export.formats import ExportOptions
+
+    exportable = describe("runs/digits", "digits")
+    print([*exportable.signatures], exportable.parameters)
+    grey = exportable.with_options(ExportOptions(output="uint8"))
+    print(grey.metadata())
+    ```
     """
 
     name: str

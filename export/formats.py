@@ -67,6 +67,15 @@ class ExportOptions:
 
     Raises:
         InputError: for a value that is not accepted.
+
+    Example:
+
+    ```python
+    from export.formats import FORMATS, ExportOptions
+
+    options = ExportOptions(layout="nchw", output="uint8", precision="float16")
+    assert FORMATS["onnx"].options(options) == options
+    ```
     """
 
     layout: str = "nhwc"
@@ -115,6 +124,17 @@ class Format:
         loader: of a user's format: path of a Python file with a class `Loader`, which
             runs an export where this project cannot be imported, as those of
             `export/_worker/loaders.py` do. The file can import them.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from export.formats import FORMATS
+
+    for name, format in FORMATS.items():
+        print(name, format.target(Path("exports/digits"), 1))
+    assert FORMATS["onnx"].matches(Path("runs/digits/export/golden.onnx"))
+    ```
     """
 
     module: str

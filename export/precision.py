@@ -22,6 +22,17 @@ class Precision:
             same inputs and outputs.
         tolerance: largest difference of an image in [-1, 1] that is accepted.
         sub_kernels: whether split transposed convolutions compute faster.
+
+    Example:
+
+    ```python
+    import onnx
+    from export.precision import PRECISIONS
+
+    model = onnx.load("runs/digits/export/golden.onnx")
+    half = PRECISIONS["float16"].convert(model)
+    onnx.save(half, "half.onnx")
+    ```
     """
 
     convert: Callable[[onnx.ModelProto], onnx.ModelProto]

@@ -37,6 +37,16 @@ class ExportResult:
         warmup_requests: of a SavedModel, for TensorFlow Serving; all were answered.
             None where they were not tried, without tensorflow-serving-api.
         problem: why verification failed, or None.
+
+    Example:
+
+    ```python
+    from export import verify_again
+
+    result = verify_again("runs/digits/export/golden.onnx", "runs/digits")
+    assert result.passed, result.problem
+    print(result.largest_difference, result.milliseconds)
+    ```
     """
 
     format: str

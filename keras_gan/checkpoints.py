@@ -40,6 +40,17 @@ class CheckpointFolder:
         directory: where the checkpoints lie.
         also: further named `tf.Variable` objects to save with the model, or None.
         keep: how many checkpoints stay; None keeps all.
+
+    Example:
+
+    ```python
+    from keras_gan.checkpoints import CheckpointFolder
+
+    folder = CheckpointFolder(gan, "checkpoints", keep=2)
+    folder.save(int(gan.step))
+    assert folder.steps() == [int(gan.step)]
+    print(folder.restore_newest())
+    ```
     """
 
     def __init__(

@@ -153,6 +153,18 @@ class Workers:
 
     Args:
         strategy: of the model.
+
+    Example:
+
+    ```python
+    from keras_gan import distribution
+
+    workers = distribution.workers_of(distribution.create("one-device"))
+    with workers.together():  # all of them end if one raises an error here
+        if workers.chief:
+            print("one process writes the files")
+    assert workers.gather(7).tolist() == [[7]]
+    ```
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):

@@ -15,6 +15,18 @@ class EpochTable:
 
     Args:
         path: file to write or to go on with.
+
+    Example:
+
+    ```python
+    from keras_gan.epoch_table import EpochTable
+
+    table = EpochTable("losses.csv")
+    table.begin(step=0, epoch_length=28, own=True)
+    table.add(0, {"step": 28, "loss": 0.7})
+    table.add(1, {"step": 56, "loss": 0.6})
+    assert table.columns() == ("step", {"loss": ([28, 56], [0.7, 0.6])})
+    ```
     """
 
     def __init__(self, path: str | os.PathLike):

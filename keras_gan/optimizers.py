@@ -18,6 +18,17 @@ class Adam(keras.optimizers.Adam):
         *args, **kwargs: arguments of `keras.optimizers.Adam`; with `amsgrad` and for
             sparse gradients, which the kernel does not know, Keras's update is made.
 
+    Example:
+
+    ```python
+    from keras_gan import optimizers
+
+    gan.compile(
+        generator_optimizer=optimizers.Adam(2e-4, beta_1=0.5),
+        discriminator_optimizer=optimizers.Adam(2e-4, beta_1=0.5),
+    )
+    ```
+
     Source: Kingma and Ba 2014, arXiv 1412.6980, section 2, last paragraph.
     """
 
@@ -58,6 +69,17 @@ class RisingMomentumSGD(keras.optimizers.SGD):
 
     Raises:
         ValueError: if a number is out of its range.
+
+    Example:
+
+    ```python
+    from keras_gan import optimizers
+
+    gan.compile(
+        generator_optimizer=optimizers.RisingMomentumSGD(0.1, 0.5, 0.7),
+        discriminator_optimizer=optimizers.RisingMomentumSGD(0.1, 0.5, 0.7),
+    )
+    ```
 
     Source: the published configuration of Goodfellow et al. 2014, arXiv 1406.2661.
     """
@@ -124,6 +146,17 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         schedule: `keras.optimizers.schedules.LearningRateSchedule`.
         factor: in (0, 1).
+
+    Example:
+
+    ```python
+    import keras
+    from keras_gan import optimizers
+
+    decay = keras.optimizers.schedules.ExponentialDecay(0.1, 1000, 0.9)
+    lowered = optimizers.Lowered(decay, factor=0.5)
+    assert float(lowered(0)) == float(decay(0)) / 2
+    ```
     """
 
     def __init__(

@@ -47,7 +47,19 @@ _PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "numpy")
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run folder and what its `config.json` says."""
+    """A run folder and what its `config.json` says.
+
+    Example:
+
+    ```python
+    from keras_gan.runs import Run
+
+    run = Run.open("runs/digits")
+    print(run.recipe.summary, run.data["image_shape"])
+    gan = run.load()
+    gan.generate(4, seed=0, labels=[0, 1, 2, 3])
+    ```
+    """
 
     path: pathlib.Path
     recipe_name: str

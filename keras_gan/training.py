@@ -50,6 +50,25 @@ class Afterwards:
         seconds: about how long it takes.
         work: function of the `Run` and of a progress bar of `tqdm`, which it updates
             for each part.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from tqdm import tqdm
+    from keras_gan.runs import Run
+    from keras_gan.training import Afterwards
+
+
+    def work(run, bar):
+        Path("note.txt").write_text(f"{run.path} is finished")
+        bar.update()
+
+
+    note = Afterwards("a note", parts=["note.txt"], seconds=1, work=work)
+    with tqdm(total=len(note.parts)) as bar:  # as `train(..., afterwards=note)` does
+        note.work(Run.open("runs/digits"), bar)
+    ```
     """
 
     words: str
@@ -69,6 +88,19 @@ class Trained:
         measures: content of `evaluation.json`; None if the run is not finished, the
             images are too few to be measured, or another worker did it.
         afterwards: what `Afterwards.work` returned; None if it was not called.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import recipes, training
+
+    np.savez("mine.npz", images=images.array)
+    mine = {"data": "npz:mine.npz", "steps": 2, "base_filters": 4, "features": "pixels"}
+    trained = training.train(recipes.get("digits").override(mine), "runs/mine")
+    print(trained.measures)
+    trained.model.generate(4, seed=0)
+    ```
     """
 
     run: runs.Run

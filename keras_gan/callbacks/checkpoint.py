@@ -40,14 +40,16 @@ class Checkpoint(StepCallback):
     Example:
 
     ```python
+    from keras_gan.callbacks import Checkpoint
+
     checkpoint = Checkpoint("checkpoints")
     checkpoint.restore(gan)
-    steps = images.steps_per_epoch(128)
+    steps = images.steps_per_epoch(64)
     gan.fit(
-        images.batches(128, first_step=int(gan.step)),
+        images.batches(64, first_step=int(gan.step)),
         steps_per_epoch=steps,
         initial_epoch=int(gan.step) // steps,
-        epochs=20,
+        epochs=2,
         callbacks=[checkpoint],
     )
     ```

@@ -44,6 +44,16 @@ class Finding:
         epoch: in which it was seen, counted from 1 as in the progress line.
         message: one or two sentences for a person.
         ended: whether the failure has ended, not begun.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks import Finding
+
+    finding = Finding("oscillation", step=400, epoch=3, message="The losses swing.")
+    state = "ended" if finding.ended else "began"
+    print(f"epoch {finding.epoch}: {finding.kind} {state}. {finding.message}")
+    ```
     """
 
     kind: str
@@ -94,9 +104,10 @@ class Diagnosis(StepCallback):
     Example:
 
     ```python
-    images = datasets.read("digits", image_size=16)
+    from keras_gan.callbacks import Diagnosis
+
     diagnosis = Diagnosis(images.array)
-    gan.fit(images.batches(64), epochs=50, callbacks=[diagnosis])
+    gan.fit(images.batches(64), epochs=2, callbacks=[diagnosis])
     for finding in diagnosis.findings:
         print(finding.step, finding.kind, finding.message)
     ```

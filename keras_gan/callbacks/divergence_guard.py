@@ -46,9 +46,12 @@ class DivergenceGuard(StepCallback):
     Example:
 
     ```python
+    from keras_gan.callbacks import Checkpoint, DivergenceGuard, SampleGrid
+
     checkpoint = Checkpoint("checkpoints", every_steps=1000)
     guard = DivergenceGuard(checkpoint, retries=3)
-    gan.fit(images, epochs=50, callbacks=[guard, SampleGrid("samples"), checkpoint])
+    callbacks = [guard, SampleGrid("samples"), checkpoint]
+    gan.fit(images.batches(64), epochs=2, callbacks=callbacks)
     if guard.failure:
         raise SystemExit(guard.failure)
     ```

@@ -62,21 +62,17 @@ class Evaluate(StepCallback):
     Example:
 
     ```python
-    images = datasets.read("digits", image_size=16)
-    real = RealImages(images, features.get("classifier", images))
-    gan.fit(
-        images.batches(64),
-        epochs=50,
-        callbacks=[
-            Evaluate(
-                real,
-                ["frechet_distance", "precision", "recall"],
-                every_epochs=5,
-                path="measures.csv",
-                best_directory="best",
-            )
-        ],
+    from keras_gan import features
+    from keras_gan.callbacks import Evaluate, restore_newest
+    from keras_gan.evaluators import RealImages
+
+    evaluate = Evaluate(
+        RealImages(images, features.get("random", images)),
+        ["frechet_distance", "precision", "recall"],
+        path="measures.csv",
+        best_directory="best",
     )
+    gan.fit(images.batches(64), epochs=2, callbacks=[evaluate])
     restore_newest(gan, "best")
     ```
     """

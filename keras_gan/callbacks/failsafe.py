@@ -31,6 +31,17 @@ class Failsafe(keras.callbacks.Callback):
         callbacks: list of Keras callbacks, in their order.
 
     `failure` says in one line which one failed, when and why; it is None if none did.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks import Failsafe, SampleGrid
+
+    failsafe = Failsafe([SampleGrid("samples")])
+    gan.fit(images.batches(64), epochs=2, callbacks=[failsafe])
+    if failsafe.failure:
+        print(failsafe.failure)
+    ```
     """
 
     def __init__(self, callbacks):

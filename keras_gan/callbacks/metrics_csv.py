@@ -33,6 +33,16 @@ class MetricsCSV(LogCallback):
     Raises:
         InputError: for `every_steps` below 1; when training begins, for data of unknown
             length without `steps_per_epoch`.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from keras_gan.callbacks import MetricsCSV
+
+    gan.fit(images.batches(64), epochs=2, callbacks=[MetricsCSV("metrics.csv")])
+    print(Path("metrics.csv").read_text())
+    ```
     """
 
     def __init__(self, path, every_steps=None, held_out=None):

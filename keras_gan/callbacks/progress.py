@@ -20,6 +20,16 @@ class Progress(LogCallback):
         minutes: minutes that are left for training; used where `total_steps` is None.
         measure: measure of `Evaluate` whose newest value is shown too, or None.
         held_out: `HeldOut` whose numbers are shown beside the others, or None.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks import Progress
+
+    steps = 2 * images.steps_per_epoch(64)
+    progress = Progress(images_per_step=64, total_steps=steps)
+    gan.fit(images.batches(64), epochs=2, verbose=0, callbacks=[progress])
+    ```
     """
 
     def __init__(

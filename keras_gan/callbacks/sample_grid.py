@@ -43,6 +43,17 @@ class SampleGrid(StepCallback):
     Raises:
         InputError: for `every_steps` or `count` below 1; when training begins, if the
             model makes pictures from others and `real` has none.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from keras_gan.callbacks import SampleGrid
+
+    grid = SampleGrid("samples", every_steps=2, count=16, animation="training.gif")
+    gan.fit(images.batches(64), epochs=2, callbacks=[grid])
+    assert Path("samples/step_00000002.png").exists()
+    ```
     """
 
     def __init__(

@@ -72,6 +72,18 @@ class RecentMeans:
         step: of the model now.
         earlier: sums and counts of this epoch's steps before the first look, float64
             [metrics, 2]; None takes those of this moment.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks.step_callback import RecentMeans
+
+    recent = RecentMeans(gan, step=int(gan.step))
+    gan.fit(images.batches(64), epochs=1)
+    steps, means = recent.take(step=int(gan.step))
+    assert steps == images.steps_per_epoch(64)
+    print(means)
+    ```
     """
 
     def __init__(self, model, step, earlier=None):
@@ -109,7 +121,24 @@ def _fewer(sums, others):
 
 
 class StepCallback(keras.callbacks.Callback):
-    """Knows the model's step without reading it back from the device at each batch."""
+    """Knows the model's step without reading it back from the device at each batch.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks.step_callback import StepCallback
+
+
+    class SaveGenerator(StepCallback):
+        def on_train_batch_end(self, batch, logs=None):
+            step = self.step_after(batch)
+            if step % 2 == 0:
+                self.model.generator.save(f"generator_{step}.keras")
+
+
+    gan.fit(images.batches(64), epochs=1, callbacks=[SaveGenerator()])
+    ```
+    """
 
     def on_epoch_begin(self, epoch, logs=None):
         self._steps_before_epoch = steps_taken(self.model)
@@ -138,6 +167,20 @@ class LogCallback(StepCallback):
         every_steps: steps between points; None is 100 up to step 1,000 and 500 after
             it.
         held_out: `HeldOut` whose numbers a point has too, or None.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks.step_callback import LogCallback
+
+
+    class Print(LogCallback):
+        def on_point(self, epoch, step, means):
+            print(step, means)
+
+
+    gan.fit(images.batches(64), epochs=2, callbacks=[Print(every_steps=100)])
+    ```
     """
 
     def __init__(self, every_steps=None, held_out=None):

@@ -22,6 +22,15 @@ class StopAfter(StepCallback):
     `seconds` is a `tf.Variable` with the time trained; save it with the model
     (`Checkpoint(..., also={"seconds": stop.seconds})`) to count on after a resume. It
     is set, and compared with `minutes`, once a second.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks import StopAfter
+
+    gan.fit(images.batches(64), epochs=50, callbacks=[StopAfter(steps=3)])
+    assert int(gan.step) == 3
+    ```
     """
 
     def __init__(self, steps=None, minutes=None):
@@ -73,6 +82,16 @@ class StopTogether(keras.callbacks.Callback):
     Args:
         signals: `StopOnSignal` of the same training, which then knows of a signal that
             another worker received.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks import StopOnSignal, StopTogether
+
+    signals = StopOnSignal()
+    callbacks = [signals, StopTogether(signals)]
+    gan.fit(images.batches(64), epochs=2, callbacks=callbacks)
+    ```
     """
 
     def __init__(self, signals):
@@ -105,6 +124,17 @@ class StopOnSignal(StepCallback):
     in another thread goes on until something else ends it.
 
     `received` is the signal's number, or None.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks import StopOnSignal
+
+    signals = StopOnSignal()
+    gan.fit(images.batches(64), epochs=2, callbacks=[signals])
+    if signals.received is not None:
+        print(f"stopped by signal {signals.received}")
+    ```
     """
 
     def __init__(self):

@@ -21,6 +21,15 @@ class TensorBoardPoints(LogCallback):
         every_steps: steps between points; None is 100 up to step 1,000 and 500 after
             it.
         held_out: `HeldOut` whose numbers become curves too, or None.
+
+    Example:
+
+    ```python
+    from keras_gan.callbacks import TensorBoardPoints
+
+    gan.fit(images.batches(64), epochs=2, callbacks=[TensorBoardPoints("logs")])
+    # Then: tensorboard --logdir logs
+    ```
     """
 
     def __init__(self, directory, every_steps=None, held_out=None):

@@ -40,6 +40,15 @@ class Source:
         read: function `(argument, form, data_dir)`. It returns an array of images, or a
             tuple of one and its labels, as `read` takes them; or `Images` that have the
             `form` already.
+
+    Example:
+
+    ```python
+    from keras_gan import datasets
+
+    for source in datasets.SOURCES.values():
+        print(f"{source.usage:20} {source.description}")
+    ```
     """
 
     usage: str

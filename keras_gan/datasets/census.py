@@ -12,7 +12,7 @@ DARK = 15  # of 255; a picture without a brighter value is nearly black
 
 
 class Seen(NamedTuple):
-    """What one picture is like.
+    """What one picture is like, for the summary that `folder.read` gives.
 
     Args:
         kind: name of its format.

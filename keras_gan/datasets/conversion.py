@@ -28,6 +28,17 @@ class Form:
             transparent where there is alpha, "stretch" distorts.
         levels: (black, white) of values that are not 8-bit ones, or None for the range
             of the source.
+
+    Example:
+
+    ```python
+    from PIL import Image
+    from keras_gan.datasets.conversion import Form, to_array
+
+    photo = Image.new("RGB", (640, 480), "blue")
+    array = to_array(photo, Form(size=(64, 64), channels=3, fit="pad"))
+    assert array.shape == (64, 64, 3)
+    ```
     """
 
     size: tuple[int, int] | None = None

@@ -34,7 +34,7 @@ _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 
 
 class Row(NamedTuple):
-    """One picture as a worker reads it.
+    """One picture as a worker reads it, for `folder.read`.
 
     Args:
         pixels: as `conversion.to_array` returns it.
@@ -71,6 +71,21 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
 
     Raises:
         InputError: if there is no such folder, no readable picture or no size.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from PIL import Image
+    from keras_gan.datasets import folder
+    from keras_gan.datasets.conversion import Form
+
+    for name in ("cats", "dogs"):
+        Path("photos", name).mkdir(parents=True)
+        Image.new("RGB", (20, 10), "brown").save(f"photos/{name}/1.png")
+    images = folder.read("photos", Form(size=(8, 8)), data_dir=None)
+    print(images.class_names, images.summary)
+    ```
     """
     root = Path(argument).expanduser()
     _require_folder(root, argument)

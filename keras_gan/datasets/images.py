@@ -30,6 +30,18 @@ class Images:
         levels: values that became 0 and 255, if those of the source were not uint8.
         summary: what the source holds and what was done about it, or None.
         unlabelled: why there are no labels, or None.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.datasets import Images
+
+    rng = np.random.default_rng(0)
+    images = Images(rng.integers(0, 256, (128, 8, 8, 1), "uint8"))
+    assert images.steps_per_epoch(64) == 2
+    gan.fit(images.batches(64, seed=1), epochs=1)
+    ```
     """
 
     array: np.ndarray

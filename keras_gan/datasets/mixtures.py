@@ -18,6 +18,18 @@ class Mixture:
     Args:
         centres: float64 [modes, 2].
         std: standard deviation of each mode in each direction.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.datasets.mixtures import Mixture
+
+    mixture = Mixture(centres=np.array([[-1.0, 0.0], [1.0, 0.0]]), std=0.1)
+    points, modes = mixture.sample(1000, seed=0)
+    assert points.shape == (1000, 2)
+    print(np.bincount(modes))
+    ```
     """
 
     centres: np.ndarray

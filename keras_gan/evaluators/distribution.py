@@ -44,6 +44,18 @@ class Comparison:
         sees_blur: as in `features.Extractor`.
         class_accuracy: share of the generated images that are of the class asked for;
             None if no class was asked for or the features do not know it.
+
+    Example:
+
+    ```python
+    from keras_gan import features
+    from keras_gan.evaluators import Comparison
+
+    extractor = features.get("pixels", images)
+    comparison = Comparison(extractor(images.array), extractor(gan.generate(64)))
+    print(comparison.names)
+    print(comparison.measure(["frechet_distance", "recall"]))
+    ```
     """
 
     def __init__(
@@ -147,6 +159,16 @@ class Measure:
         compute: function of a `Comparison`.
         available: function of a `Comparison` that says whether it can be taken.
         least: images that it needs on each side.
+
+    Example:
+
+    ```python
+    from keras_gan.evaluators import MEASURES
+
+    recall = MEASURES["recall"]
+    print(recall.title, recall.meaning)
+    assert recall.improves(0.5, best=0.4)
+    ```
     """
 
     title: str
@@ -293,11 +315,14 @@ class RealImages:
     Example:
 
     ```python
-    images = datasets.read("digits", image_size=16)
-    real = RealImages(images, features.get("classifier", images))
-    real.measure(gan)  # {"frechet_distance": ..., ...}
-    real.baseline.measure()
-    real.protocol(gan)
+    from keras_gan import features
+    from keras_gan.evaluators import RealImages
+
+    real = RealImages(images, features.get("random", images))
+    names = ["frechet_distance", "recall"]
+    print(real.measure(gan, names))
+    print(real.baseline.measure(names))  # no generator is expected to beat these
+    print(real.protocol(gan))
     ```
     """
 

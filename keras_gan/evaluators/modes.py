@@ -23,6 +23,17 @@ class Coverage:
         samples: how many generated samples the published figures are of.
         protocol: what counts as hit and as high quality, in one phrase.
         count: function `(samples, data_dir) -> ModeCoverage`.
+
+    Example:
+
+    ```python
+    from keras_gan.datasets.mixtures import RING
+    from keras_gan.evaluators import coverage_of
+
+    ring = coverage_of("ring")
+    points, _ = RING.sample(ring.samples)
+    assert ring(points).modes == ring.modes == 8
+    ```
     """
 
     modes: int

@@ -15,7 +15,18 @@ MOST_NOISE = 1000.0  # far beyond all samples, and within the range of float32
 
 
 class Term(NamedTuple):
-    """One concept in a sum: 1 or -1, and the numbers of its samples."""
+    """One concept in a sum: 1 or -1, and the numbers of its samples.
+
+    Example:
+
+    ```python
+    from keras_gan.experiments.concepts import NumberedSamples
+
+    samples = NumberedSamples(gan, seed=0)
+    for term in samples.parse("3,7,9 - 1,4,5"):
+        print(term.sign, samples.latent(term.numbers).mean(axis=0))
+    ```
+    """
 
     sign: int
     numbers: list[int]
@@ -30,6 +41,18 @@ class NumberedSamples:
         gan: trained `GAN`.
         seed: decides all samples.
         class_names: of the model's classes, or None.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.experiments.concepts import NumberedSamples, total
+
+    samples = NumberedSamples(gan, seed=0)
+    terms = samples.parse("3,7,9 - 1,4,5 + 2,6,8")
+    latent = total(terms, samples.latent)  # of the mean of each group
+    picture = gan.render(latent[np.newaxis])
+    ```
     """
 
     def __init__(self, gan: GAN, seed: int, class_names: Sequence[str] | None = None):

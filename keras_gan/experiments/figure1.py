@@ -95,6 +95,21 @@ class Moment:
         p_g: density of the generator, float64 [N].
         discriminator: D(x), float64 [N].
         arrows: x = G(z), float32 [M], of M evenly spaced z.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.experiments.figure1 import P_DATA, Moment
+
+    ideal = Moment(
+        step=0,
+        p_g=P_DATA,
+        discriminator=np.full(P_DATA.shape, 0.5),
+        arrows=np.zeros(9, "float32"),
+    )
+    assert abs(ideal.divergence) < 1e-6
+    ```
     """
 
     step: int

@@ -62,7 +62,19 @@ _BOX_COLOUR = (255, 32, 32)
 
 
 class Box(NamedTuple):
-    """Pixels of an image: rows `top` to `bottom - 1`, columns `left` to `right - 1`."""
+    """Pixels of an image: rows `top` to `bottom - 1`, columns `left` to `right - 1`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.experiments.forget_object import Box, bright
+
+    image = np.zeros((28, 28, 1), "uint8")
+    image[4:14, 6:16] = 255
+    assert bright(image) == [Box(left=6, top=4, right=16, bottom=14)]
+    ```
+    """
 
     left: int
     top: int
@@ -256,6 +268,17 @@ class HiddenMaps:
 
     Raises:
         InputError: where there is no such layer.
+
+    Example:
+
+    ```python
+    from keras_gan.experiments.forget_object import HiddenMaps
+
+    maps = HiddenMaps(gan, layer=1)
+    print(maps.activations(gan.sample_latent(4, seed=0)).shape)
+    with maps.dropped([0]):
+        without = gan.generate(4, seed=0)
+    ```
     """
 
     def __init__(self, gan: GAN, layer: int | None = None):
@@ -416,6 +439,19 @@ class Fit(NamedTuple):
             cross-validation over samples, 0.5 for chance; None where some of the
             samples alone have no positions both inside and outside.
         inside, outside: positions that took part.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.experiments.forget_object import fit_object
+
+    rng = np.random.default_rng(0)
+    masks = rng.random((8, 4, 4)) < 0.3
+    activations = masks[..., None] + rng.normal(size=(8, 4, 4, 2))
+    fit = fit_object(activations, masks, rng)
+    print(fit.auc, fit.weights)
+    ```
     """
 
     weights: np.ndarray

@@ -229,6 +229,15 @@ class Field(NamedTuple):
     """Receptive fields along one axis, in pixels.
 
     Unit i sees `size` pixels from `start + i * step` on; some may lie in the padding.
+
+    Example:
+
+    ```python
+    from keras_gan.experiments.guided_backprop import receptive_fields
+
+    rows, columns = receptive_fields(gan.discriminator)
+    print(f"each unit sees {rows.size}x{columns.size} pixels, {rows.step} apart")
+    ```
     """
 
     start: int

@@ -21,6 +21,16 @@ class Labelled(NamedTuple):
         teaching: `Images` that the run was trained on.
         scored: `Images` to classify.
         origin: what is scored, for a protocol.
+
+    Example:
+
+    ```python
+    from keras_gan.experiments import TrainedRun, labelled
+
+    sets = labelled.read(TrainedRun.load("runs/digits"), validation=False, seed=0)
+    print(len(sets.teaching), len(sets.scored), sets.names)
+    print(sets.origin)
+    ```
     """
 
     teaching: Images

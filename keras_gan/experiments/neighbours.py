@@ -20,6 +20,15 @@ class Nearest(NamedTuple):
         rows: int [N], its place among the known images.
         images: uint8 [N, H, W, C], the image itself.
         distances: float64 [N], Euclidean of pixels in [0, 1]; exactly 0 for a copy.
+
+    Example:
+
+    ```python
+    from keras_gan.experiments.neighbours import blocks, nearest_images
+
+    nearest = nearest_images(gan.generate(4), blocks(images.array), "searching")
+    print(nearest.rows, nearest.distances)
+    ```
     """
 
     rows: np.ndarray

@@ -23,6 +23,19 @@ class Outcome:
         report: for the JSON file; `measured`, `paper` (its figure, or None) and
             `protocol`, a sentence, are always in it.
         frames: of an endless animation, all of one size; none for no animation.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from PIL import Image
+    from keras_gan.experiments import Outcome
+
+    report = {"measured": {"brightness": 0.4}, "paper": None, "protocol": "of 1 image"}
+    picture = Image.new("L", (64, 64))
+    outcome = Outcome("brightness", "it is 0.4", picture, report)
+    print(outcome.write(Path("experiments")))
+    ```
     """
 
     name: str

@@ -17,7 +17,19 @@ from keras_gan.pixels import PixelRange
 
 @dataclasses.dataclass(frozen=True)
 class TrainedRun:
-    """A run folder's settings and its trained model."""
+    """A run folder's settings and its trained model.
+
+    Example:
+
+    ```python
+    from keras_gan.experiments import TrainedRun
+
+    trained = TrainedRun.load("runs/digits")
+    print(trained.run.recipe.summary, trained.training_images.shape)
+    labels = [3] * 4
+    assert trained.gan.generate(4, seed=0, labels=labels).shape == (4, 8, 8, 1)
+    ```
+    """
 
     run: runs.Run
     gan: GAN

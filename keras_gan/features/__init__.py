@@ -35,6 +35,15 @@ class Kind:
         usage: the form of the string.
         description: one line for a list of all kinds.
         make: function `(argument, images) -> Extractor`.
+
+    Example:
+
+    ```python
+    from keras_gan import features
+
+    for kind in features.EXTRACTORS.values():
+        print(f"{kind.usage:20} {kind.description}")
+    ```
     """
 
     usage: str

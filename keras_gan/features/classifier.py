@@ -52,6 +52,17 @@ class Classifier(Extractor):
 
     Raises:
         InputError: where there are no labels, too few of them, or no images.
+
+    Example:
+
+    ```python
+    from keras_gan import features
+
+    classifier = features.Classifier(images)
+    print(f"{classifier.accuracy:.0%} of the held-out images are classified correctly")
+    extracted = classifier(images.array)
+    assert extracted.probabilities.shape == (len(images), images.num_classes)
+    ```
     """
 
     def __init__(self, images: Images):

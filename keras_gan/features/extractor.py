@@ -18,6 +18,17 @@ class Extracted(NamedTuple):
         features: float32 [N, D].
         probabilities: float32 [N, num_classes], rows that sum to 1; None where the
             extractor knows no classes.
+
+    Example:
+
+    ```python
+    from keras_gan import features
+
+    extractor = features.get("pixels", images)
+    extracted = extractor(images.array)
+    assert extracted.features.shape == (len(images), 64)
+    assert extracted.probabilities is None
+    ```
     """
 
     features: np.ndarray
@@ -36,6 +47,23 @@ class Extractor(abc.ABC):
         sees_blur: whether blurred images lie apart from real ones. If not, precision,
             recall and coverage would prefer them and are not measured.
         batch_size: images that are in work at a time, which bounds the memory.
+
+    Example:
+
+    ```python
+    from keras_gan import features
+
+
+    class Brightness(features.Extractor):
+        name = "mean brightness of each channel"
+
+        def extract(self, images):
+            means = images.mean(axis=(1, 2)) / 255
+            return features.Extracted(means.astype("float32"), None)
+
+
+    assert Brightness()(images.array).features.shape == (len(images), 1)
+    ```
     """
 
     name: str

@@ -34,6 +34,16 @@ class Inception(Extractor):
 
     Raises:
         InputError: where the weights cannot be had.
+
+    Example:
+
+    ```python
+    from keras_gan import features
+
+    inception = features.Inception("inception.weights.h5")
+    extracted = inception(images.array[:4])
+    assert extracted.features.shape == (4, 2048)
+    ```
     """
 
     batch_size = 32

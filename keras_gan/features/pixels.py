@@ -14,6 +14,15 @@ class Pixels(Extractor):
 
     Args:
         points: whether the data are vectors, float32 [N, D].
+
+    Example:
+
+    ```python
+    from keras_gan import features
+
+    pixels = features.Pixels()
+    assert pixels(images.array).features.shape == (len(images), 64)
+    ```
     """
 
     batch_size = 4096

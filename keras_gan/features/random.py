@@ -31,6 +31,16 @@ class RandomNetwork(Extractor):
     Raises:
         InputError: if the data are points.
 
+    Example:
+
+    ```python
+    from keras_gan import features
+
+    extractor = features.RandomNetwork(images)
+    fake = extractor(gan.generate(16)).features
+    print(fake.shape)
+    ```
+
     Source: Naeem et al. 2020, arXiv 2002.09797, for random embeddings.
     """
 

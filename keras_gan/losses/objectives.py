@@ -16,6 +16,24 @@ class Objective:
     """The losses of both players, as functions of the discriminator's logits.
 
     Subclass it and define both methods to play another game.
+
+    Example:
+
+    ```python
+    import keras
+    from keras_gan import losses
+
+
+    class Linear(losses.Objective):
+        def discriminator_loss(self, real_logits, fake_logits):
+            return keras.ops.mean(fake_logits - real_logits)
+
+        def generator_loss(self, real_logits, fake_logits):
+            return -keras.ops.mean(fake_logits)
+
+
+    gan.compile("adam", "adam", objective=Linear())
+    ```
     """
 
     # The generator's loss of most games does not depend on the real images, and then
@@ -79,6 +97,15 @@ class Minimax(_CrossEntropy):
         label_smoothing: s in [0, 0.5); real images get the target 1 - s, fake ones
             stay at 0 (Salimans et al. 2016, arXiv 1606.03498, section 3.4).
 
+    Example:
+
+    ```python
+    from keras_gan import losses
+
+    gan.compile("adam", "adam", objective=losses.Minimax(label_smoothing=0.1))
+    assert losses.get_objective("minimax").logit_is_log_odds
+    ```
+
     Source: Goodfellow et al. 2014, arXiv 1406.2661, equation 1 and algorithm 1.
     """
 
@@ -97,6 +124,15 @@ class NonSaturating(_CrossEntropy):
         label_smoothing: s in [0, 0.5); real images get the target 1 - s, fake ones
             stay at 0 (Salimans et al. 2016, arXiv 1606.03498, section 3.4).
 
+    Example:
+
+    ```python
+    from keras_gan import losses
+
+    gan.compile("adam", "adam", objective=losses.NonSaturating(label_smoothing=0.1))
+    assert losses.get_objective("non_saturating").logit_is_log_odds
+    ```
+
     Source: Goodfellow et al. 2014, arXiv 1406.2661, section 3.
     """
 
@@ -107,6 +143,17 @@ class NonSaturating(_CrossEntropy):
 @keras.saving.register_keras_serializable("keras_gan")
 class LeastSquares(Objective):
     """Squared distance of the logit to 1 (real) and 0 (fake); the generator aims at 1.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import losses
+
+    game = losses.LeastSquares()
+    gan.compile("adam", "adam", objective=game)
+    assert game.discriminator_loss(np.ones((4, 1)), np.zeros((4, 1))) == 0
+    ```
 
     Source: Mao et al. 2017, arXiv 1611.04076, equation 9.
     """
@@ -123,6 +170,17 @@ class LeastSquares(Objective):
 class Hinge(Objective):
     """Margins of 1 on both sides for the discriminator; the generator raises its logit.
 
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import losses
+
+    game = losses.Hinge()
+    gan.compile("adam", "adam", objective=game)
+    assert game.discriminator_loss(np.ones((4, 1)), -np.ones((4, 1))) == 0
+    ```
+
     Source: Lim and Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957,
     equations 16 and 17.
     """
@@ -138,6 +196,15 @@ class Hinge(Objective):
 @keras.saving.register_keras_serializable("keras_gan")
 class Wasserstein(Objective):
     """Difference of the mean critic values; needs a penalty or spectral normalisation.
+
+    Example:
+
+    ```python
+    from keras_gan import losses
+
+    game, penalty = losses.Wasserstein(), losses.GradientPenalty(10.0)
+    gan.compile("adam", "adam", objective=game, penalty=penalty, discriminator_steps=5)
+    ```
 
     Source: Arjovsky et al. 2017, arXiv 1701.07875, equation 2.
     """
@@ -156,6 +223,15 @@ class Relativistic(Objective):
     """Each fake image is compared with the real image at its place in the batch.
 
     Made to be used with both zero-centred penalties (`penalty="r1r2"`).
+
+    Example:
+
+    ```python
+    from keras_gan import losses
+
+    game, penalty = losses.Relativistic(), losses.R1R2(0.1)
+    gan.compile("adam", "adam", objective=game, penalty=penalty)
+    ```
 
     Source: Jolicoeur-Martineau 2018, arXiv 1807.00734; in this pairing form Huang et
     al. 2024, arXiv 2501.05441, equation 2.

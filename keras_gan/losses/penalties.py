@@ -29,6 +29,21 @@ class Penalty:
 
     Args:
         weight: factor of the term; must be above 0.
+
+    Example:
+
+    ```python
+    import tensorflow as tf
+    from keras_gan import losses
+
+
+    class SmallLogits(losses.Penalty):
+        def __call__(self, discriminate, real, fake, seed):
+            return self.weight * tf.reduce_mean(tf.square(discriminate(real)))
+
+
+    gan.compile("adam", "adam", penalty=SmallLogits(0.001))
+    ```
     """
 
     def __init__(self, weight: float = 1.0):
@@ -59,6 +74,14 @@ class Penalty:
 class R1(Penalty):
     """Zero-centred penalty at the real images: weight / 2 * E |grad D(x)|^2.
 
+    Example:
+
+    ```python
+    from keras_gan import losses
+
+    gan.compile("adam", "adam", penalty=losses.R1(weight=0.3), penalty_interval=4)
+    ```
+
     Source: Mescheder et al. 2018, arXiv 1801.04406, equation 9.
     """
 
@@ -70,6 +93,14 @@ class R1(Penalty):
 @keras.saving.register_keras_serializable("keras_gan")
 class R2(Penalty):
     """Zero-centred penalty at the generated images: weight / 2 * E |grad D(G(z))|^2.
+
+    Example:
+
+    ```python
+    from keras_gan import losses
+
+    gan.compile("adam", "adam", penalty=losses.R2(weight=0.3))
+    ```
 
     Source: Mescheder et al. 2018, arXiv 1801.04406, equation 10.
     """
@@ -83,6 +114,15 @@ class R2(Penalty):
 class R1R2(Penalty):
     """`R1` and `R2` together, with one weight.
 
+    Example:
+
+    ```python
+    from keras_gan import losses
+
+    penalty = losses.R1R2(weight=0.1)
+    gan.compile("adam", "adam", objective="relativistic", penalty=penalty)
+    ```
+
     Source: Huang et al. 2024, arXiv 2501.05441, section 2.2.
     """
 
@@ -94,6 +134,15 @@ class R1R2(Penalty):
 @keras.saving.register_keras_serializable("keras_gan")
 class GradientPenalty(Penalty):
     """Pulls gradient norms to 1 at points between real and generated images (WGAN-GP).
+
+    Example:
+
+    ```python
+    from keras_gan import losses
+
+    penalty = losses.GradientPenalty(weight=10.0)
+    gan.compile("adam", "adam", objective="wasserstein", penalty=penalty)
+    ```
 
     Source: Gulrajani et al. 2017, arXiv 1704.00028, equation 3.
     """

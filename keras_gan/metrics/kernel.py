@@ -9,7 +9,19 @@ from keras_gan.metrics._arrays import as_samples, check_count
 
 
 class KernelDistance(NamedTuple):
-    """Mean and standard deviation of the squared distance over subsets."""
+    """Mean and standard deviation of the squared distance over subsets.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import metrics
+
+    real, fake = np.random.default_rng(0).normal(size=(2, 200, 8))
+    distance = metrics.kernel_distance(real, fake)
+    print(f"{distance.mean:.4f} ± {distance.std:.4f}")
+    ```
+    """
 
     mean: float
     std: float

@@ -9,14 +9,38 @@ from keras_gan.metrics._arrays import as_samples, check_count, squared_distances
 
 
 class PrecisionRecall(NamedTuple):
-    """Shares in [0, 1]: fakes that look real, reals that the fakes reach."""
+    """Shares in [0, 1]: fakes that look real, reals that the fakes reach.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import metrics
+
+    real = np.random.default_rng(0).normal(size=(200, 8))
+    assert metrics.precision_recall(real, real) == (1.0, 1.0)
+    assert metrics.precision_recall(real, real + 100).recall == 0.0
+    ```
+    """
 
     precision: float
     recall: float
 
 
 class DensityCoverage(NamedTuple):
-    """Density, at least 0 and about 1 for equal sets; coverage, a share in [0, 1]."""
+    """Density, at least 0 and about 1 for equal sets; coverage, a share in [0, 1].
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import metrics
+
+    real = np.random.default_rng(0).normal(size=(200, 8))
+    assert metrics.density_coverage(real, real).coverage == 1.0
+    assert metrics.density_coverage(real, real + 100).density == 0.0
+    ```
+    """
 
     density: float
     coverage: float

@@ -9,7 +9,19 @@ from keras_gan.metrics.neighbours import nearest_neighbours
 
 
 class ModeCoverage(NamedTuple):
-    """Number of modes hit, and share in [0, 1] of samples that lie at a mode."""
+    """Number of modes hit, and share in [0, 1] of samples that lie at a mode.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import metrics
+
+    centres = np.array([[-1.0, 0.0], [1.0, 0.0]])
+    covered = metrics.mode_coverage(centres[:1], centres, std=0.1)
+    assert (covered.modes, covered.high_quality) == (1, 1.0)
+    ```
+    """
 
     modes: int
     high_quality: float

@@ -16,7 +16,19 @@ from keras_gan.metrics._arrays import as_samples, check_count, squared_distances
 
 
 class TwoSampleTest(NamedTuple):
-    """A statistic and the probability of one as great where both sets are alike."""
+    """A statistic and the probability of one as great where both sets are alike.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import metrics
+
+    a, b = np.random.default_rng(0).normal(size=(2, 50, 4))
+    test = metrics.mmd_test(a, b + 1)
+    assert test.p_value < 0.05
+    ```
+    """
 
     statistic: float
     p_value: float

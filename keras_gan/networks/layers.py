@@ -22,6 +22,17 @@ class Maxout(keras.layers.Dense):
     Raises:
         ValueError: if a number or the dtype is not accepted.
 
+    Example:
+
+    ```python
+    import keras
+    from keras_gan import networks
+
+    layers = [keras.Input((64,)), networks.Maxout(16, pieces=5), keras.layers.Dense(1)]
+    discriminator = keras.Sequential(layers)
+    assert discriminator.output_shape == (None, 1)
+    ```
+
     Source: Goodfellow et al. 2013, arXiv 1302.4389, section 3.
     """
 
@@ -61,6 +72,18 @@ class Dropout(keras.layers.Dropout):
     Args:
         *args, **kwargs: arguments of `keras.layers.Dropout`. If the first number of
             `noise_shape` is 1, each replica draws its own mask.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.networks.layers import Dropout
+
+    layer = Dropout(0.5, seed=1)
+    ones = np.ones((4, 8), "float32")
+    assert (layer(ones) == ones).numpy().all()
+    assert set(np.unique(layer(ones, training=True))) == {0.0, 2.0}
+    ```
     """
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -88,6 +111,17 @@ class RandomTranslation(keras.layers.Layer):
         fraction: of height and width, the furthest move in each direction.
         seed: decides the moves; None draws one.
         **kwargs: arguments of `keras.layers.Layer`.
+
+    Example:
+
+    ```python
+    import keras
+    from keras_gan.networks.layers import RandomTranslation
+
+    layers = [keras.Input((8, 8, 1)), RandomTranslation(0.125, seed=1)]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(1)]
+    discriminator = keras.Sequential(layers)
+    ```
 
     Source: Zhao et al. 2020, arXiv 2006.10738, figure 4.
     """
@@ -140,6 +174,18 @@ class ConcatenateLabel(keras.layers.Layer):
     Args:
         num_classes: number of classes; labels are 0 to num_classes - 1.
 
+    Example:
+
+    ```python
+    import keras
+    from keras_gan import networks
+
+    latent = keras.Input((16,), name="latent")
+    label = keras.Input((), dtype="int32", name="label")
+    joined = networks.ConcatenateLabel(num_classes=10)([latent, label])
+    assert joined.shape == (None, 26)
+    ```
+
     Source: Mirza and Osindero 2014, arXiv 1411.1784; at every layer as in the code of
     Radford et al. 2015.
     """
@@ -174,6 +220,18 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
     Args:
         layer: the layer, with a `kernel` or, as an `Embedding` has, with `embeddings`.
         **kwargs: arguments of `keras.layers.SpectralNormalization`.
+
+    Example:
+
+    ```python
+    import keras
+    from keras_gan.networks.layers import SpectralNormalization
+
+    convolution = keras.layers.Conv2D(16, 3, strides=2, padding="same")
+    layers = [keras.Input((8, 8, 1)), SpectralNormalization(convolution)]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(1)]
+    discriminator = keras.Sequential(layers)
+    ```
 
     Source: Miyato et al. 2018, arXiv 1802.05957, section 2.1.
     """

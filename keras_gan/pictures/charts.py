@@ -64,6 +64,16 @@ class Scatter:
         real: float [M, D], D at least 2; the first two dimensions are shown. With them
             each picture shows the same part of the plane, of which they fill four
             fifths.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.pictures.charts import Scatter
+
+    real, points = np.random.default_rng(0).normal(size=(2, 500, 2))
+    Scatter(real).draw(points).save("points.png")
+    ```
     """
 
     def __init__(self, real: np.ndarray | None = None):

@@ -40,6 +40,16 @@ class Drawing:
         draw: function from samples, as `samples` of the model gives them, and their
             labels or None, to a picture.
         num_classes: of the model, or None.
+
+    Example:
+
+    ```python
+    from keras_gan import pictures
+
+    drawing = pictures.drawing_of(gan)
+    labels = drawing.labels(16)  # None: this model has no classes
+    drawing.draw(gan.generate(16, labels=labels), labels).save("samples.png")
+    ```
     """
 
     count: int

@@ -70,6 +70,17 @@ class Recipe:
 
     Raises:
         InputError: for a value that no run can have.
+
+    Example:
+
+    ```python
+    from keras_gan import recipes
+
+    recipe = recipes.get("digits").override({"image_size": 8, "base_filters": 4})
+    images = recipe.read()
+    model = recipe.build(recipe.facts(images))
+    print(recipe.summary, model.count_params())
+    ```
     """
 
     family: ClassVar[str]

@@ -26,6 +26,26 @@ class GANRecipe(Recipe):
     """Settings of a GAN between any two networks, trained by any two optimizers.
 
     A subclass makes them: `build_model` and `build_optimizers`.
+
+    Example:
+
+    ```python
+    import keras
+    from keras_gan import DCGAN
+    from keras_gan.recipes.gan import GANRecipe
+
+
+    class Mine(GANRecipe):
+        def build_model(self, image_shape, num_classes):
+            return DCGAN(image_shape, self.latent_dim, base_filters=4)
+
+        def build_optimizers(self):
+            return keras.optimizers.Adam(2e-4), keras.optimizers.SGD(0.01)
+
+
+    mine = Mine("two optimizers", steps=1000)
+    gan = mine.build({"image_shape": (8, 8, 1), "num_classes": None})
+    ```
     """
 
     rank: ClassVar[int] = 3  # dimensions of the array of one example
@@ -155,7 +175,24 @@ class GANRecipe(Recipe):
 
 @dataclasses.dataclass(frozen=True)
 class AdamRecipe(GANRecipe):
-    """Settings of a run whose players both use Adam."""
+    """Settings of a run whose players both use Adam.
+
+    Example:
+
+    ```python
+    from keras_gan import DCGAN
+    from keras_gan.recipes.gan import AdamRecipe
+
+
+    class Mine(AdamRecipe):
+        def build_model(self, image_shape, num_classes):
+            return DCGAN(image_shape, self.latent_dim, base_filters=4)
+
+
+    mine = Mine("small", steps=1000)
+    gan = mine.build({"image_shape": (8, 8, 1), "num_classes": None})
+    ```
+    """
 
     beta_1: float = setting(
         0.5, "decay of the mean gradient of Adam", at_least=0, below=1
@@ -180,7 +217,17 @@ class AdamRecipe(GANRecipe):
 
 @dataclasses.dataclass(frozen=True)
 class DCGANRecipe(AdamRecipe):
-    """Convolutional networks; the defaults are those of Radford et al. 2015."""
+    """Convolutional networks; the defaults are those of Radford et al. 2015.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.gan import DCGANRecipe
+
+    recipe = DCGANRecipe("small", image_size=8, base_filters=4, steps=1000)
+    gan = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
+    ```
+    """
 
     family: ClassVar[str] = "gan"
 
@@ -226,6 +273,16 @@ class PointsRecipe(AdamRecipe):
 
     The latent vector has as few dimensions as the points: the fewer it has, the less
     latent space lies at the borders between modes, where samples fall between them.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.gan import PointsRecipe
+
+    recipe = PointsRecipe("points on a circle", data="ring", epochs=10)
+    gan = recipe.build({"image_shape": (2,), "num_classes": None})
+    assert gan.generate(5).shape == (5, 2)
+    ```
     """
 
     family: ClassVar[str] = "gan-points"
@@ -293,7 +350,17 @@ def _build_mlp(recipe, image_shape, num_classes):
 
 @dataclasses.dataclass(frozen=True)
 class MLPRecipe(AdamRecipe):
-    """Networks of Goodfellow et al. 2014 for MNIST, trained with Adam."""
+    """Networks of Goodfellow et al. 2014 for MNIST, trained with Adam.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.gan import MLPRecipe
+
+    recipe = MLPRecipe("fully connected", batch_size=64, steps=1000)
+    gan = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
+    ```
+    """
 
     family: ClassVar[str] = "gan-mlp"
 
@@ -308,6 +375,15 @@ class PaperMLPRecipe(GANRecipe):
     """Networks and settings of Goodfellow et al. 2014 for MNIST.
 
     Learning rates decay by 1 / 1.000004 each step.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.gan import PaperMLPRecipe
+
+    recipe = PaperMLPRecipe("as in 2014", final_momentum=0.6, steps=1000)
+    gan = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
+    ```
     """
 
     family: ClassVar[str] = "gan-mlp-paper"

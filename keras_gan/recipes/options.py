@@ -56,6 +56,17 @@ class Setting:
             may change on a resume.
         kinds: accepted types, from the annotation of the field.
         optional: whether the annotation accepts None.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.options import Setting
+
+    setting = Setting("images of an update", at_least=1, kinds=(int,))
+    assert setting.parse("128") == 128
+    setting.require("batch_size", 128)
+    print(setting.accepted())
+    ```
     """
 
     meaning: str

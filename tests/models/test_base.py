@@ -1,16 +1,11 @@
 """What a family gets from `GenerativeModel`: here one of pairs, in a few lines."""
 
-import importlib
-import inspect
-import pkgutil
-import re
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import Diverged, InputError, latents, models, pixels, seeding
+from keras_gan import Diverged, InputError, seeding
 from keras_gan.models.base import GenerativeModel
 from keras_gan.models.elements import ImageElement
 from keras_gan.pixels import PixelRange
@@ -180,20 +175,3 @@ def test_errors_speak_of_the_model_at_hand(trained):
         model.fit(batches(), validation_data=batches(), verbose=0)
     with pytest.raises(InputError, match="Translator makes nothing of it"):
         model.fit(batches(), class_weight={0: 1.0}, verbose=0)
-
-
-def public_classes():
-    """Yields every public class of models, and of what they are made of."""
-    found = pkgutil.walk_packages(models.__path__, "keras_gan.models.")
-    for module in (latents, pixels, *(importlib.import_module(m.name) for m in found)):
-        for name, value in inspect.getmembers(module, inspect.isclass):
-            if value.__module__ == module.__name__ and not name.startswith("_"):
-                yield value
-
-
-@pytest.mark.parametrize("documented", public_classes(), ids=lambda c: c.__name__)
-def test_the_example_of_a_class_runs(documented):
-    examples = re.findall(r"```python\n(.*?)```", inspect.getdoc(documented), re.S)
-    assert examples
-    for example in examples:
-        exec(example, {"__name__": "example"})
