@@ -112,7 +112,7 @@ def train(
     strategy = distribution.create(recipe.strategy)
     workers = distribution.workers_of(strategy)
 
-    with workers.together():
+    with workers.all_or_none():
         if not resume:
             runs.require_free(path)
         keras.utils.set_random_seed(recipe.seed)
@@ -132,7 +132,7 @@ def train(
 
     real, trained = None, Trained(run, model)
     with contextlib.ExitStack() as lock:
-        with workers.together():
+        with workers.all_or_none():
             if workers.chief:
                 real = next(iter(recipe.evaluators(images).values()), None)
                 lock.enter_context(run.locked())
@@ -145,7 +145,7 @@ def train(
             trained = dataclasses.replace(trained, signal=signal)
             # Wait for the chief to finish saving: a worker that exits early looks like
             # a crash to it.
-            with workers.together():
+            with workers.all_or_none():
                 if workers.chief and signal is not None:
                     step = callbacks.steps_taken(model)
                     print(f"stopped at step {step}; --resume goes on from there")
@@ -276,7 +276,7 @@ def fit(run, model, images, real, workers, resume, follows) -> int | None:
     )
     # TensorFlow puts a data set of its own around those of replicas.
     batches.value_range = model.value_range
-    with distribution.watched():
+    with distribution.report_lost_workers():
         model.fit(
             batches,
             steps_per_epoch=epoch_steps,
