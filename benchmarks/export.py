@@ -1,11 +1,11 @@
 """Generators served by each format: python -m benchmarks.export [SIZE]
 
 Calls of the Keras model and of its exports take turns, at batch 1 and 64. With
---one-core they run on one core and their processor time counts: threads that wait for
-each other say little about a runtime where other work takes most of the machine.
+--one-core they run on one core and their processor time counts. Use it on a busy
+machine, where threads spend their time waiting for each other.
 
-The weights do not matter here, so they are drawn by chance. `transposed convolutions`
-is the ONNX file without sub-kernels, as pages in browsers have it.
+The weights are random, because they do not matter here. `transposed convolutions` is
+the ONNX file without sub-kernels, as used in browsers.
 """
 
 import argparse
@@ -27,15 +27,17 @@ from export.formats import ExportOptions
 from keras_gan import DCGAN
 
 _SHAPES = {"28": (28, 28, 1), "32": (32, 32, 3), "64": (64, 64, 3)}
-_BATCHES = {1: 50, 64: 7}  # and rounds
+_BATCHES = {1: 50, 64: 7}  # batch size: rounds
 
 
 def main() -> None:
     """Prints times, ratios and sizes for one image size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("size", nargs="?", choices=_SHAPES, default="64")
-    parser.add_argument("--one-core", action="store_true", help="and processor time")
-    parser.add_argument("--run", help="only what precision costs this run's images")
+    parser.add_argument(
+        "--one-core", action="store_true", help="measure processor time"
+    )
+    parser.add_argument("--run", help="only compare the precisions of this run")
     options = parser.parse_args()
     clock = time.perf_counter
     if options.one_core:
@@ -56,7 +58,7 @@ def compare(size: str, folder: pathlib.Path, clock: Callable[[], float]) -> None
     gan = DCGAN(_SHAPES[size], base_filters=64, seed=0)
     rng = np.random.default_rng(0)
     for weight in gan.generator.weights:
-        if len(weight.shape) == 1:  # nothing computes a factor of 1 and a shift of 0
+        if len(weight.shape) == 1:  # a scale of 1 and a shift of 0 could be left out
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
     exportable = describe(gan, "model")
     files = {}
@@ -99,7 +101,7 @@ def compare(size: str, folder: pathlib.Path, clock: Callable[[], float]) -> None
 
 
 def compare_precisions(run: str, folder: pathlib.Path) -> None:
-    """Prints how far 1,000 images of a trained generator move, in grey levels."""
+    """Prints how much precision changes 1,000 images of a generator, in grey levels."""
     exportable = describe(run, "model")
     rows = exportable.default.examples(1000)
     levels = {}
@@ -118,7 +120,7 @@ def compare_precisions(run: str, folder: pathlib.Path) -> None:
 
 
 def session(path: pathlib.Path) -> onnxruntime.InferenceSession:
-    """Returns a session on as many threads as this process has cores."""
+    """Returns a session with one thread for each core of this process."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = timing.cores()
     return onnxruntime.InferenceSession(path, options)

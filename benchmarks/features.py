@@ -1,7 +1,7 @@
-"""What features see: python -m benchmarks.features --data-dir DIR
+"""Which faults features can see: python -m benchmarks.features --data-dir DIR
 
-Half of some real images stands against the other half, and against worse images made
-of that other half, by Fréchet distance and kernel distance.
+Compares one half of some real images with the other half, and with worse images made
+from that other half, by Fréchet distance and kernel distance.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from keras_gan import datasets, features, metrics
 
-# Source, images on each side.
+# Source, number of images in each half.
 CASES = {
     "faces": ("tfds:utkface64:train[:200]", 100),
     "cifar10": ("tfds:cifar10:train[:10000]", 500),
@@ -21,10 +21,10 @@ EXTRACTORS = ("pixels", "random", "classifier")
 
 
 def sets(learned, other):
-    """Returns images by name: the other half, worse ones, and learned ones.
+    """Returns sets of images by name: the other half, worse images, and copies.
 
     Args:
-        learned: uint8 [N, H, W, C], the half that is compared with.
+        learned: uint8 [N, H, W, C], the half that all sets are compared with.
         other: uint8 [N, H, W, C], the other half.
     """
     rng = np.random.default_rng(0)

@@ -1,9 +1,10 @@
-"""Arithmetic of a training step against the least it can be: python -m benchmarks.flops
+"""Arithmetic of a training step against its minimum: python -m benchmarks.flops
 
 TensorFlow's profiler counts the floating-point operations of the traced step. The
-least is counted from the layers' shapes: one pass of the generator, which both updates
-share; of the discriminator one pass over real and two over generated images, the
-second with updated weights; gradients of weights and inputs where an update needs them.
+minimum is counted from the layers' shapes. It has one pass of the generator, which both
+updates share; one pass of the discriminator over real images and two over generated
+images, the second with updated weights; and the gradients of weights and inputs that
+the updates need.
 """
 
 import collections
@@ -25,9 +26,10 @@ CASES = {
 
 
 def names_of_live_operations(graph) -> set[str]:
-    """Returns the operations on which a result or a variable depends; others never run.
+    """Returns the operations that a result or a variable depends on.
 
-    The gradient of a convolution makes those of both inputs, wanted or not.
+    Others never run. The graph has some, because the gradient of a convolution creates
+    the operations for both inputs even if only one is needed.
     """
     found = set()
     waiting = [*(tensor.op for tensor in graph.outputs), *graph.control_outputs]
@@ -70,8 +72,8 @@ def products_of(network, batch_size) -> list[int]:
     found = []
     for layer in network.layers:
         if hasattr(layer, "kernel"):
-            # Each value of a transposed convolution's input, of another's output,
-            # meets the whole kernel of its channel.
+            # Each input value of a transposed convolution, or each output value of a
+            # plain one, meets the whole kernel of its channel.
             transposed = "Transpose" in type(layer).__name__
             side = layer.input if transposed else layer.output
             pixels = math.prod(side.shape[1:-1])
@@ -80,13 +82,14 @@ def products_of(network, batch_size) -> list[int]:
 
 
 def least(gan, batch_size) -> int:
-    """Returns the operations of products that one step with k = 1 cannot do without."""
+    """Returns the fewest operations of products that a step with k = 1 can have."""
     generator = products_of(gan.generator, batch_size)
     discriminator = products_of(gan.discriminator, batch_size)
     g, d = sum(generator), sum(discriminator)
     passes = g + 3 * d
     of_weights = g + 2 * d
-    # The first layers' inputs are data, but for the image that the generator learns by.
+    # The inputs of the first layers are data and need no gradient. Only the generated
+    # image needs one, in the generator's update.
     of_inputs = (g - generator[0]) + 2 * (d - discriminator[0]) + d
     return passes + of_weights + of_inputs
 

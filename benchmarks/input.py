@@ -1,7 +1,7 @@
-"""Whether images come fast enough: python -m benchmarks.input [--folder FOLDER]
+"""Whether input keeps up with training: python -m benchmarks.input [--folder FOLDER]
 
-How many images each kind of source gives, as a multiple of what the smallest recipes
-take; what a folder of JPEGs takes to decode; and the memory of both.
+Measures the speed of each kind of source as a multiple of the training speed of the
+smallest recipes, the time to decode a folder of JPEG files, and the memory.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from keras_gan import datasets, recipes
 
 STEPS = 50
 SIDE = 64
-FILE = "0MB"  # a budget for none of the images
+FILE = "0MB"  # a memory budget that puts all images into a temporary file
 
 
 def feeder(images, recipe, value_range, steps):
-    """Returns a function that takes batches off the data, as training does."""
+    """Returns a function that reads batches of the data, as training does."""
     batches = iter(
         images.batches(recipe.examples_per_step, value_range, first_step=0, seed=1)
     )
@@ -34,7 +34,7 @@ def feeder(images, recipe, value_range, steps):
 
 
 def compare(name, sources, data_dir):
-    """Prints how fast sources feed a recipe as multiples of how fast it takes."""
+    """Prints the speed of sources as multiples of the recipe's training speed."""
     recipe = recipes.get(name).override({"data_dir": data_dir})
     images = {
         title: datasets.read(
@@ -62,7 +62,7 @@ def compare(name, sources, data_dir):
 
 
 def decode(folder):
-    """Prints what decoding a folder takes, on one core and on all."""
+    """Prints the time to decode a folder, on one core and on all cores."""
     cores = os.sched_getaffinity(0)
 
     def reader(allowed):
@@ -97,7 +97,7 @@ def decode(folder):
 
 
 def memory(folder, budget):
-    """Prints the peak of a process that decodes a folder and takes an epoch of it."""
+    """Prints the peak memory of a process that reads a folder and one epoch of it."""
     code = (
         "import resource, sys\n"
         "from keras_gan import datasets\n"

@@ -1,6 +1,6 @@
-"""Most memory that each recipe needs: python -m benchmarks.memory [RECIPE ...]
+"""Peak memory of each recipe: python -m benchmarks.memory [RECIPE ...]
 
-Peak resident memory of `train.py` over a few steps, the measures at the end included.
+Resident memory of `train.py` over a few steps, including the measures at the end.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import tempfile
 from keras_gan import recipes
 
 STEPS = 3
-FOLDER_RECIPES = "tfds:utkface64"  # stands for the user's folder of images
+FOLDER_RECIPES = "tfds:utkface64"  # replaces the user's folder of images
 
 
 def peak(recipe, data_dir) -> float:

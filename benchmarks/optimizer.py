@@ -1,4 +1,4 @@
-"""What a step gains by Adam's own kernel: python -m benchmarks.optimizer"""
+"""How much faster a step is with Adam as one kernel: python -m benchmarks.optimizer"""
 
 import time
 
@@ -20,7 +20,7 @@ BATCH, STEPS = 64, 10
 
 
 def stepper(recipe, shape, adam):
-    """Returns a function that trains a recipe's networks by that kind of Adam."""
+    """Returns a function that trains a recipe's networks with one kind of Adam."""
     gan = recipe.build({"image_shape": shape})
     gan.compile(
         *[adam.from_config(o.get_config()) for o in recipe.build_optimizers()],
@@ -33,7 +33,7 @@ def stepper(recipe, shape, adam):
 def main():
     print(timing.describe_machine())
     for title, (shape, settings) in CASES.items():
-        # A penalty every few updates would be in some timed steps and not in others.
+        # No penalty: at intervals it would be in some of the timed steps only.
         settings = {"penalty": None, **settings}
         recipe = recipes.get(title.split()[0]).override(settings)
         steppers = {name: stepper(recipe, shape, adam) for name, adam in KINDS.items()}

@@ -2,10 +2,10 @@
 
 python benchmarks/outside_the_step.py [--minutes 2] [--data-dir DIR] [RECIPE ...]
 
-Sampling, checkpoints, logs, measures and diagnosis, all as `train.py` sets them. What
-happens once, at the start and at the end of training, is given in seconds; the share is
-that of the rest, by callback. The first call of the training function is left out, as
-it compiles it.
+Sampling, checkpoints, logs, measures and diagnosis run as `train.py` sets them up. Work
+that happens once, at the start and end of training, is given in seconds. The shares, by
+callback, are of the remaining time. The first call of the training function is left
+out, because it compiles the function.
 """
 
 import argparse
@@ -51,7 +51,7 @@ class Clock:
 
 
 def measure(recipe, minutes, data_dir):
-    """Trains for so long; returns the clock of `fit`, its steps and its callbacks."""
+    """Trains for some minutes; returns the clock of `fit`, its steps and callbacks."""
     clock = Clock()
     fit, make, init = GAN.fit, GAN.make_train_function, Failsafe.__init__
 

@@ -1,7 +1,7 @@
-"""What `train.py` costs beside its arithmetic: python -m benchmarks.overhead [CASE]
+"""What `train.py` costs besides its arithmetic: python -m benchmarks.overhead [CASE]
 
-An epoch of `training.fit`, with every callback of a run, and as many steps of a
-hand-written loop on data in memory take turns.
+Epochs of `training.fit`, with every callback of a run, take turns with the same number
+of steps of a hand-written loop on data in memory.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import tensorflow as tf
 from benchmarks import timing
 from keras_gan import distribution, recipes, runs, training
 
-# Recipes without a penalty and an average, which the loop has not either.
+# Recipes without a penalty and an average, because the loop does not have them.
 CASES = {
     "mlp": (
         "gan-mnist",
@@ -75,7 +75,7 @@ def hand_written_loop(gan, images, batch_size):
 
 
 class TakeTurns(keras.callbacks.Callback):
-    """Runs the other contestant after each epoch, and keeps the times of both."""
+    """Runs the loop after each epoch, and records the times of both contestants."""
 
     def __init__(self, loop):
         super().__init__()
@@ -96,7 +96,7 @@ class TakeTurns(keras.callbacks.Callback):
 
     def seconds(self):
         """Returns both contestants' times and processor times, one for each epoch."""
-        times = np.diff(self.moments, axis=0)[2:]  # the first epoch holds the tracing
+        times = np.diff(self.moments, axis=0)[2:]  # without the first epoch: it traces
         return [{"loop": t[1::2], "fit": t[::2]} for t in times.T]
 
 

@@ -1,4 +1,4 @@
-"""What a penalty costs each step and every few: python -m benchmarks.penalties"""
+"""Cost of a penalty in every update and at intervals: python -m benchmarks.penalties"""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """How good images are after minutes of training: python -m benchmarks.quality
 
-Trains each contestant from several seeds and measures its images on the way. Minutes
-are those of the processor, divided by the cores: what else the machine does, compiling
-and measuring do not count.
+Trains each contestant from several seeds and measures its images during training.
+Minutes are processor time divided by the number of cores. Other work of the machine,
+compiling and measuring do not count.
 """
 
 import argparse
@@ -75,7 +75,7 @@ class Contestant:
     """One way to train.
 
     Args:
-        batch_size: real images of a step.
+        batch_size: real images in a step.
         build: function `(image_shape, seed)` that returns a compiled `GAN`.
     """
 
@@ -137,7 +137,7 @@ class Marks(keras.callbacks.Callback):
 
 
 def run(contestant, images, seed, minutes, judges):
-    """Returns what was measured at each mark, by its minutes."""
+    """Returns the measured numbers of each mark, by its minutes."""
     keras.utils.set_random_seed(seed)
     gan = contestant.build(images.shape, seed)
 
@@ -202,7 +202,7 @@ def parse():
     parser.add_argument("--contestants", nargs="+", default=["plain", "recipe"])
     parser.add_argument("--data", help="source of the images (default the recipe's)")
     parser.add_argument(
-        "--other", help="labelled images from which a second network learns too"
+        "--other", help="labelled images for a second network, which judges too"
     )
     parser.add_argument("--data-dir", help="where TensorFlow Datasets keeps its files")
     parser.add_argument("--minutes", type=float, nargs="+", default=[2, 5, 10])

@@ -3,8 +3,8 @@
 "keras example": the style of the well-known example on keras.io. Real and generated
 images go through the discriminator as one batch, and the generator makes another batch
 for its own update.
-"pytorch example": the style of PyTorch's DCGAN example, in a process of its own, by
-`--torch-python`, the Python of an environment with torch.
+"pytorch example": the style of PyTorch's DCGAN example. It runs in a process of its own
+with `--torch-python`, the Python of an environment that has torch.
 
 All have the same networks, batch, optimizer and number of threads.
 """
@@ -78,7 +78,7 @@ class KerasExample(keras.Model):
 
 
 class PytorchExample:
-    """A process that takes steps when told to."""
+    """A process that trains with PyTorch; each call makes it take some steps."""
 
     def __init__(self, python, shape, batch_size, steps, threads):
         arguments = [*shape, batch_size, steps, FILTERS, LATENT, threads]
@@ -110,8 +110,8 @@ def main():
     parser.add_argument("cases", nargs="*", default=list(CASES))
     parser.add_argument("--torch-python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=11)
-    # PyTorch's threads wait for each other after each layer: on a busy machine that
-    # costs it more than arithmetic does, unless it has one thread alone.
+    # PyTorch's threads wait for each other after each layer. On a busy machine the
+    # waiting costs more than the arithmetic, unless there is only one thread.
     parser.add_argument("--threads", type=int, default=timing.cores())
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)

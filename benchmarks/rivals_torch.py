@@ -1,6 +1,7 @@
-"""The steps of `benchmarks.rivals` in PyTorch: it takes some for each line of input.
+"""The PyTorch contestant of `benchmarks.rivals`: takes steps for each line of input.
 
-In the style of PyTorch's DCGAN example. Prints the number of parameters first.
+It is written in the style of PyTorch's DCGAN example, and prints the number of
+parameters first.
 """
 
 import itertools

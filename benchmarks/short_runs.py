@@ -1,7 +1,7 @@
-"""Quality after equally many steps: python -m benchmarks.short_runs [VARIANT ...]
+"""Quality after the same number of steps: python -m benchmarks.short_runs [VARIANT ...]
 
-Fréchet distance on a classifier's features of what a small DCGAN draws after a few
-hundred steps on MNIST, in each precision and with penalties at intervals.
+Trains a small DCGAN on MNIST for a few hundred steps, in each precision and with
+penalties at intervals. Measures the Fréchet distance on a classifier's features.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SMALL = {
 VARIANTS = {
     "float32": {},
     "bfloat16": {"mixed_precision": "bfloat16"},
-    # Without XLA a step takes 34 times as long on a processor.
+    # Without XLA a step takes 34 times as long on a CPU.
     "float16": {"mixed_precision": "float16", "jit": "on"},
     **{
         f"r1-every-{n}": {"penalty": "r1", "penalty_interval": n, "penalty_weight": 0.1}

@@ -1,8 +1,8 @@
 """Where the time from a command to its first step goes: python -m benchmarks.start
 
-Runs `train.py` in fresh processes that end after their first step, and prints how long
-each part took, and how much of a processor's time, which others do not lengthen.
-Arguments are those of `train.py`.
+Runs `train.py` in fresh processes that end after their first step. Prints the time of
+each part, and its processor time, which does not depend on other work. Takes the
+arguments of `train.py`.
 """
 
 import json
@@ -66,9 +66,9 @@ main(sys.argv[1:])
 
 
 def milestones(arguments) -> list[tuple[str, float, float]]:
-    """Returns the parts of one start, and when each was done.
+    """Returns the parts of one start: (name, seconds, seconds of processor time).
 
-    In seconds from the command, and in seconds of processor time.
+    Both times are those at the end of the part, from the start of the command.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", CHILD, *arguments, "--run-dir", f"{folder}/r"]

@@ -1,4 +1,4 @@
-"""Times of things that take turns, so that what else a machine does hits all alike."""
+"""Times of functions that take turns, so that other work affects all of them alike."""
 
 import gc
 import os
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def describe_machine() -> str:
-    """Returns the processor, its cores that this process may use, and versions."""
+    """Returns the processor, the number of usable cores, the GPUs, and versions."""
     import keras
     import tensorflow as tf
 
@@ -44,22 +44,22 @@ def take_turns(
     warm_up: int = 2,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, np.ndarray]:
-    """Times each of some functions once a round, and every other round backwards.
+    """Times each function once a round; the order is reversed in every other round.
 
     Args:
         contestants: functions that do the same amount of work, by name.
-        rounds: how often each is timed.
-        warm_up: calls of each before that.
-        clock: gives seconds; `time.process_time` counts those of this process alone.
+        rounds: how often each function is timed.
+        warm_up: untimed calls of each function before the rounds.
+        clock: gives seconds; `time.process_time` counts only the time of this process.
 
     Returns:
-        Seconds of each, float64 [rounds], by name.
+        Seconds of each function, float64 [rounds], by name.
     """
     for _ in range(warm_up):
         for run in contestants.values():
             run()
     seconds = {name: [] for name in contestants}
-    gc.disable()  # it would hit whoever happens to be running
+    gc.disable()  # a collection would slow only the function that is running
     try:
         for i in range(rounds):
             names = list(contestants)
@@ -74,9 +74,10 @@ def take_turns(
 
 
 def ratio(seconds: dict[str, np.ndarray], name: str, base: str) -> str:
-    """Returns how fast one is as a multiple of another: the median of the rounds.
+    """Returns the speed of `name` as a multiple of the speed of `base`.
 
-    With the range of the middle half of the rounds in brackets.
+    It is the median of the rounds, with the range of the middle half of the rounds in
+    brackets.
     """
     quarter, median, three = np.quantile(
         seconds[base] / seconds[name], [0.25, 0.5, 0.75]
@@ -85,13 +86,13 @@ def ratio(seconds: dict[str, np.ndarray], name: str, base: str) -> str:
 
 
 def report(title: str, seconds: dict[str, np.ndarray], steps: int, base: str) -> None:
-    """Prints milliseconds of a step, and speeds as multiples of that of `base`.
+    """Prints milliseconds of a step, and speeds as multiples of the speed of `base`.
 
     Args:
         title: what was compared.
         seconds: as `take_turns` returns them.
         steps: steps that each contestant took in a round.
-        base: name of the one whose speed is 1.
+        base: name of the contestant whose speed is 1.
     """
     print(f"{title} ({len(seconds[base])} rounds of {steps} steps)")
     for name, values in seconds.items():
@@ -102,12 +103,12 @@ def report(title: str, seconds: dict[str, np.ndarray], steps: int, base: str) ->
 
 
 def stepper(gan, batch, steps: int) -> Callable[[], None]:
-    """Returns a function that takes steps of a compiled `GAN` on one batch in memory.
+    """Returns a function that trains a compiled `GAN` on one batch in memory.
 
     Args:
         gan: compiled model.
         batch: images, or (images, labels).
-        steps: how many steps a call takes.
+        steps: number of steps in a call.
     """
     import tensorflow as tf
 

@@ -17,27 +17,27 @@ from keras_gan.files import without_pattern, write_whole
 from keras_gan.models import averaging
 from keras_gan.ownership import mark_restored
 
-# Of each model and folder: the steps that it saved there or was restored past, and
-# whether their checkpoints can be read.
+# For each model and folder: the steps of checkpoints that the model saved or that were
+# there when it was restored, and whether each can be read.
 _known = weakref.WeakKeyDictionary()
 
 
 def steps_taken(model: keras.Model) -> int:
     """Returns how many steps a model has taken."""
-    # Also right under a strategy, where the variable is one of several copies.
+    # `convert_to_numpy` also works under a strategy, where the variable has copies.
     return int(keras.ops.convert_to_numpy(model.step))
 
 
 class CheckpointFolder:
     """The checkpoints of a compiled `GAN` in a folder, each named after its step.
 
-    What lies in the folder is what there is: the state of tf.train.CheckpointManager
-    forgets all checkpoints once the clock was set back, and cannot be read at all where
-    its file was cut short.
+    The files in the folder decide which checkpoints exist. The state file of
+    tf.train.CheckpointManager is not used: it forgets all checkpoints if the clock was
+    set back, and a truncated one cannot be read.
 
     Args:
         model: `GAN`, compiled.
-        directory: where the checkpoints lie.
+        directory: folder of the checkpoints.
         also: further named `tf.Variable` objects to save with the model, or None.
         keep: how many checkpoints stay; None keeps all.
 
@@ -66,23 +66,23 @@ class CheckpointFolder:
         self._keep = keep
 
     def steps(self) -> list[int]:
-        """Returns the steps of the checkpoints, in their order."""
+        """Returns the steps of the checkpoints, in ascending order."""
         found = self._directory.glob("ckpt-*.index")
         return sorted(int(path.stem[5:]) for path in found if path.stem[5:].isdigit())
 
     def paths(self) -> list[str]:
-        """Returns the paths of the checkpoints, that of the last step last."""
+        """Returns the paths of the checkpoints, in ascending order of their steps."""
         return [self._path(step) for step in self.steps()]
 
     def _path(self, step):
         return str(self._directory / f"ckpt-{step}")
 
     def require_own(self) -> None:
-        """Checks that the model may save here: it goes on from the newest checkpoint.
+        """Checks that the model may save here, as it continues the newest checkpoint.
 
         Raises:
-            InputError: where there are checkpoints of another training, or the model
-                has gone back behind those of its own.
+            InputError: if there are checkpoints of another training, or the model has
+                taken fewer steps than its own checkpoints.
         """
         now, steps = steps_taken(self._model), self.steps()
         known = self._known_steps()
@@ -94,7 +94,7 @@ class CheckpointFolder:
             raise InputError(other_training(self._directory, steps, now))
 
     def _model_is(self, step):
-        """Returns whether networks and step of the model are those of a checkpoint."""
+        """Returns whether the model's networks and step equal those of a checkpoint."""
         state = self._model.training_state()
         with self._readable(self._path(step)) as path:
             try:
@@ -107,7 +107,7 @@ class CheckpointFolder:
                     for name in ("step", *self._model.networks())
                     for i, variable in enumerate(state[name])
                 )
-            except Exception:  # damage comes as many kinds, a missing name as another
+            except Exception:  # a damaged file raises many kinds of exceptions
                 return False
 
     def _known_steps(self):
@@ -115,12 +115,12 @@ class CheckpointFolder:
         return folders.setdefault(os.path.abspath(self._directory), {})
 
     def save(self, step: int) -> None:
-        """Writes the checkpoint of a step, then drops the oldest.
+        """Writes the checkpoint of a step, then deletes the oldest ones beyond `keep`.
 
         Raises:
-            Diverged: where something is not finite; nothing is written.
-            OSError, tf.errors.OpError: where it cannot be written, such as on a full
-                disk; those that were there stay.
+            Diverged: if a value is not finite; nothing is written.
+            OSError, tf.errors.OpError: if it cannot be written, such as on a full
+                disk; earlier checkpoints stay.
         """
         self._model.require_finite()
         path = self._path(step)
@@ -139,14 +139,14 @@ class CheckpointFolder:
         self._drop_all_but(kept)
 
     def _write_state(self, paths):
-        """Writes what tf.train.latest_checkpoint reads, and this project does not."""
+        """Writes the file that tf.train.latest_checkpoint reads; nothing here does."""
         *_, newest = names = [pathlib.Path(path).name for path in paths]
         lines = [f'model_checkpoint_path: "{newest}"\n']
         lines += [f'all_model_checkpoint_paths: "{name}"\n' for name in names]
         write_whole(self._directory / "checkpoint", "".join(lines))
 
     def _drop_all_but(self, paths):
-        """Drops other checkpoints, and what is left of one that a run died in."""
+        """Deletes other checkpoints, complete or left incomplete by a killed run."""
         kept = {pathlib.Path(path).name for path in paths}
         for file in self._directory.glob("ckpt-*"):
             if file.name.split(".")[0] in kept:
@@ -157,13 +157,14 @@ class CheckpointFolder:
                 file.unlink(missing_ok=True)
 
     def restore_newest(self) -> str | None:
-        """Gives the model the newest checkpoint that can be read; returns its path.
+        """Restores the model from the newest checkpoint that can be read.
 
         Returns:
-            None where there is no checkpoint.
+            Path of the checkpoint, or None if there is none.
 
         Raises:
-            InputError: where none can be read, or the newest belongs to another model.
+            InputError: if no checkpoint can be read, or the newest one that can belongs
+                to another model.
         """
         problems, steps = [], self.steps()
         known = {}
@@ -175,7 +176,8 @@ class CheckpointFolder:
             except Exception as error:
                 problems.append(f"{path} ({first_line(error)})")
                 warnings.warn(
-                    f"checkpoint {problems[-1]} cannot be read; trying the one before.",
+                    f"checkpoint {problems[-1]} cannot be read. Trying the previous "
+                    "one.",
                     stacklevel=3,
                 )
                 known[step] = False
@@ -199,15 +201,15 @@ class CheckpointFolder:
         if problems:
             raise InputError(
                 f"no checkpoint in {self._directory} can be read: "
-                f"{'; '.join(problems)}. Put back a copy of one, or train from the "
+                f"{'; '.join(problems)}. Restore one from a backup, or train from the "
                 "start in another folder."
             )
         return None
 
     def _refuse_other(self, path, saved):
-        """Raises InputError if a checkpoint holds more or fewer variables of a part.
+        """Raises InputError if a checkpoint has more or fewer variables than the model.
 
-        TensorFlow drops without a word what the model lacks.
+        TensorFlow silently ignores saved variables that the model lacks.
         """
         state = self._model.training_state()
         has = Counter({name: len(variables) for name, variables in state.items()})
@@ -224,7 +226,7 @@ class CheckpointFolder:
         other = next(name for name, count in has.items() if saved[name] != count)
         raise InputError(
             f"checkpoint {path} belongs to another model: it holds {saved[other]} "
-            f"variables of {other}, and this model has {has[other]}. Build and compile "
+            f"variables of {other}, but this model has {has[other]}. Build and compile "
             "the model as it was when the checkpoint was saved, or name another folder."
         )
 
@@ -235,29 +237,29 @@ class CheckpointFolder:
 
 
 def other_training(directory: str | os.PathLike, steps: list[int], now: int) -> str:
-    """Returns why a model cannot save where there are checkpoints.
+    """Returns a message: why a model cannot save in a folder with checkpoints.
 
     Args:
-        directory: where they lie.
-        steps: those that were saved.
+        directory: folder of the checkpoints.
+        steps: steps of the checkpoints.
         now: steps that the model has taken.
     """
     held = f"{'steps' if len(steps) > 1 else 'step'} {', '.join(map(str, steps))}"
     return (
-        f"{directory} holds the state of another training ({held}), and this model has "
-        f"taken {now} steps. Restore the model from it before fit to go on "
+        f"{directory} holds the state of another training ({held}), but this model has "
+        f"taken {now} steps. Restore the model from it before fit to continue "
         f"(Checkpoint({str(directory)!r}).restore(model)), or name another folder."
     )
 
 
 def _read_all(path):
-    """Reads a checkpoint from end to end, which proves its checksums.
+    """Reads a whole checkpoint, which verifies its checksums.
+
+    A damaged file raises many kinds of exceptions. `restore` raises some of them too,
+    for an intact checkpoint of another model, so the file is read first.
 
     Returns:
-        How many variables each part of the state has in it.
-
-    Damage comes as many kinds of exceptions, some of which `restore` also raises where
-    a whole checkpoint is of another model.
+        How many variables the checkpoint holds of each part of the state.
     """
     reader = tf.train.load_checkpoint(path)
     names = reader.get_variable_to_shape_map()
@@ -269,18 +271,18 @@ def _read_all(path):
 def restore_newest(
     model: keras.Model, directory: str | os.PathLike, also: dict | None = None
 ) -> str | None:
-    """Gives a compiled model the state of the newest checkpoint that can be read.
+    """Restores a compiled model from the newest checkpoint that can be read.
 
     Args:
         model: `GAN`, compiled.
-        directory: where `Checkpoint` wrote.
+        directory: folder into which `Checkpoint` wrote.
         also: further named `tf.Variable` objects that were saved with the model.
 
     Returns:
-        Path of the checkpoint, or None where there is none.
+        Path of the checkpoint, or None if there is none.
 
     Raises:
-        InputError: where no checkpoint can be read, or the newest belongs to another
-            model.
+        InputError: if no checkpoint can be read, or the newest one that can belongs to
+            another model.
     """
     return CheckpointFolder(model, directory, also).restore_newest()

@@ -25,14 +25,14 @@ _ADDRESS = re.compile(r"\S+:\d+")
 
 
 def _all_devices():
-    """Returns a replica for each GPU, or without one for each logical CPU device."""
+    """Returns a strategy with a replica on each GPU, or else on each logical CPU."""
     devices = tf.config.list_logical_devices("GPU")
     devices = devices or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
 def _all_machines():
-    """Returns a replica for each GPU of each worker of TF_CONFIG, or for its CPU."""
+    """Returns a strategy with a replica on each GPU of each worker, or on its CPU."""
     check_tf_config(os.environ.get("TF_CONFIG", ""))
     print("waiting for all workers of TF_CONFIG", file=sys.stderr, flush=True)
     try:
@@ -40,8 +40,8 @@ def _all_machines():
     except tf.errors.OpError as error:
         raise InputError(
             f"the workers of TF_CONFIG {os.environ['TF_CONFIG']} cannot be connected "
-            f"({first_line(error)}); each needs an address of its own that the "
-            "others can reach."
+            f"({first_line(error)}). Give each an address of its own that the others "
+            "can reach."
         ) from error
 
 
@@ -53,27 +53,28 @@ STRATEGIES = {
 
 
 def warn_of_unused_gpu() -> None:
-    """Says on standard error if TensorFlow cannot use a GPU that the machine has."""
+    """Warns on standard error if the machine has a GPU that TensorFlow cannot use."""
     if has_nvidia_gpu() and not tf.config.list_physical_devices("GPU"):
         print(
-            "this machine has an NVIDIA GPU and TensorFlow cannot use it, so training "
-            "runs on the processor: install its driver and "
-            "'pip install keras-gan[gpu]'; TF_CPP_MIN_LOG_LEVEL=0 shows the reason.",
+            "this machine has an NVIDIA GPU, but TensorFlow cannot use it, so training "
+            "runs on the processor. Install its driver and run "
+            "pip install 'keras-gan[gpu]'. TF_CPP_MIN_LOG_LEVEL=0 shows the reason.",
             file=sys.stderr,
         )
 
 
-# Two strategies of one process would give their collective operations the same names.
+# Cached: two strategies in one process would give their collective operations the same
+# names.
 @functools.cache
 def create(name: str) -> tf.distribute.Strategy:
     """Returns the strategy of that name.
 
     Args:
-        name: key of `STRATEGIES`. "multi-worker" waits until all workers are there,
-            and must come before anything that TensorFlow computes.
+        name: key of `STRATEGIES`. "multi-worker" waits until all workers are connected.
+            Create it before TensorFlow computes anything.
 
     Raises:
-        InputError: where TF_CONFIG does not describe the workers, or they cannot be
+        InputError: if TF_CONFIG does not describe the workers, or they cannot be
             connected.
     """
     return STRATEGIES[name]()
@@ -83,14 +84,14 @@ def check_tf_config(text: str) -> None:
     """Checks the value of the environment variable TF_CONFIG.
 
     Raises:
-        InputError: where it does not give the addresses of all workers and which of
-            them this process is.
+        InputError: if it does not give the addresses of all workers and the place of
+            this process among them.
     """
     problem = _problem_of(text)
     if problem:
         raise InputError(
-            f"TF_CONFIG is {text!r}: {problem}; it must be like {_EXAMPLE}, with an "
-            "index of its own in each process."
+            f"TF_CONFIG is {text!r}: {problem}. Use a value like {_EXAMPLE}, with "
+            "another index in each process."
         )
 
 
@@ -101,7 +102,7 @@ def _problem_of(text):
         role, index = task["type"], task["index"]
         addresses = [address for group in cluster.values() for address in group]
     except json.JSONDecodeError:
-        return "it is no JSON" if text else "it is not set"
+        return "it is not JSON" if text else "it is not set"
     except KeyError as error:
         return f"{error} is missing"
     except (TypeError, ValueError):
@@ -110,7 +111,7 @@ def _problem_of(text):
         return "a cluster has workers, and at most one chief"
     for address in addresses:
         if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
-            return f"{address!r} is no HOST:PORT"
+            return f"{address!r} is not HOST:PORT"
     if len(set(addresses)) < len(addresses):
         return "two workers have the same address"
     if role not in cluster:
@@ -121,35 +122,35 @@ def _problem_of(text):
 
 
 class WorkerLost(RunError):
-    """Another worker ended in the middle of training."""
+    """Another worker ended during training."""
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[None]:
-    """Tells of a worker that is lost in this block.
+def report_lost_workers() -> Iterator[None]:
+    """Turns TensorFlow's error about a lost worker in this block into one sentence.
 
     Raises:
-        WorkerLost: where one is.
+        WorkerLost: if another worker is lost.
     """
     try:
         yield
     except tf.errors.UnavailableError as error:
         raise WorkerLost(
-            "another worker was lost; start all of them again, with --resume."
+            "another worker was lost. Start all workers again with --resume."
         ) from error
 
 
 @functools.cache
 def workers_of(strategy: tf.distribute.Strategy) -> "Workers":
-    """Returns the workers of a strategy, made once."""
+    """Returns the workers of a strategy, one object for each strategy."""
     return Workers(strategy)
 
 
 class Workers:
-    """The processes that train one model together; most often there is only one.
+    """The processes that train one model together; usually there is only one.
 
-    What one of them does for itself, and the others do not, must not ask them: where
-    `gather` is called, every worker has to call it, or all wait.
+    All methods are collective calls: every worker must make the call, or all of them
+    block. Never call one in code that only some workers run.
 
     Args:
         strategy: of the model.
@@ -171,14 +172,14 @@ class Workers:
         resolver = strategy.cluster_resolver
         cluster = resolver.cluster_spec().as_dict() if resolver else {}
         self.count = sum(map(len, cluster.values())) or 1
-        # The one that writes files.
+        # Whether this process is the worker that writes files.
         self.chief = self.count == 1 or (resolver.task_type, resolver.task_id) == (
             "chief" if "chief" in cluster else "worker",
             0,
         )
 
-        # Traced once: TensorFlow never forgets a collective operation, and warns of
-        # functions that are traced again and again.
+        # Traced once: TensorFlow never frees a collective operation, and warns of
+        # functions that are traced repeatedly.
         @functools.cache
         def gathering(count):
             @tf.function(input_signature=[tf.TensorSpec((count,), "int64")])
@@ -191,20 +192,25 @@ class Workers:
         self._gathering = gathering
 
     def gather(self, *numbers: int) -> np.ndarray:
-        """Returns the numbers that each worker gives, int64 [workers, numbers]."""
+        """Returns the numbers of all workers, int64 [workers, numbers].
+
+        Args:
+            numbers: of this worker; each worker gives the same count of numbers.
+        """
         if self.count == 1:
             return np.array([numbers])
         gather = self._gathering(len(numbers))
         rows = gather(tf.constant(numbers, "int64")).numpy()
-        return rows[:: len(rows) // self.count]  # all replicas of a worker are alike
+        # All replicas of a worker have the same row: take one of each worker.
+        return rows[:: len(rows) // self.count]
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """Ends all workers where one of them finds in this block that it cannot go on.
+    def all_or_none(self) -> Iterator[None]:
+        """Ends all workers if one of them cannot go on in this block.
 
         Raises:
-            InputError: one that tells of it, in the other workers; in this one what the
-                block raised.
+            InputError: in the other workers. The worker that fails raises its own
+                error.
         """
         try:
             yield
@@ -213,8 +219,8 @@ class Workers:
             raise
         if self.gather(0).any():
             raise InputError(
-                "another worker cannot go on, and its own message says why; start all "
-                "of them again."
+                "another worker cannot go on; its own message says why. Start all "
+                "workers again."
             )
 
     def check_same(self, what: str, number: int) -> None:
@@ -225,11 +231,11 @@ class Workers:
             number: of this worker.
 
         Raises:
-            InputError: in all of them, where it is not.
+            InputError: in all workers, if the numbers differ.
         """
         numbers = self.gather(number)[:, 0].tolist()
         if len(set(numbers)) > 1:
             raise InputError(
-                f"{what} must be the same on all workers; theirs are "
+                f"{what} must be the same on all workers, but they have "
                 f"{', '.join(map(str, numbers))}, in the order of TF_CONFIG."
             )

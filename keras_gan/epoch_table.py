@@ -1,4 +1,4 @@
-"""Rows of numbers through training, in a file that a resumed run goes on with."""
+"""A CSV file of numbers during training, which a resumed run continues."""
 
 import csv
 import io
@@ -9,12 +9,13 @@ from keras_gan.files import set_aside, write_whole
 
 
 class EpochTable:
-    """A CSV file with rows of an epoch, counted from 0 as Keras does, and a step.
+    """A CSV file whose rows begin with an epoch and a step.
 
-    Files of older versions have a row for each epoch, and no steps.
+    Epochs count from 0, as in Keras. Files of older versions have one row for each
+    epoch and no steps.
 
     Args:
-        path: file to write or to go on with.
+        path: file to write or to continue.
 
     Example:
 
@@ -34,14 +35,14 @@ class EpochTable:
         self._columns = None
 
     def begin(self, step: int, epoch_length: int, own: bool) -> None:
-        """Makes room for the rows after a step, and the file's folder.
+        """Drops the rows after a step, and creates the file's folder.
 
         Args:
-            step: the last one that was taken. Rows of later steps come from a run that
-                died after them, and are dropped.
-            epoch_length: steps of an epoch, from which rows without a step get theirs.
-            own: whether the file is of the same training; another's with such rows is
-                set aside.
+            step: the last step that was taken. Rows of later steps come from a run that
+                died after them.
+            epoch_length: steps of an epoch; gives a step to rows that have none.
+            own: whether the file is of the same training. If not, a file with rows of
+                later steps is set aside instead.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         before = self._read()
@@ -56,7 +57,7 @@ class EpochTable:
             )
 
     def add(self, epoch: int, values: dict) -> None:
-        """Writes a row of an epoch; columns that it lacks stay empty."""
+        """Writes a row of an epoch; columns without a value stay empty."""
         row = {"epoch": epoch, **values}
         if self._columns is None or not row.keys() <= set(self._columns):
             self._write([*self._read(), row])
@@ -69,7 +70,7 @@ class EpochTable:
         self._write(self._read()[:-1])
 
     def rows(self) -> list[dict]:
-        """Returns the rows, whose `step` is an int and whose other values are text."""
+        """Returns the rows; `step` is an int, the other values are text."""
         return [{**row, "step": int(row["step"])} for row in self._read()]
 
     def steps(self) -> list[int]:
@@ -77,10 +78,10 @@ class EpochTable:
         return [row["step"] for row in self.rows()]
 
     def columns(self) -> tuple[str, dict[str, tuple[list[int], list[float]]]]:
-        """Returns what rows are counted by, and that and the values of each column.
+        """Returns the unit of the counts, and the counts and values of each column.
 
-        They are counted by "step", or by "epoch", from 1, in files of older versions.
-        A row in which a column is empty counts for the others only.
+        The unit is "step", or "epoch" for files of older versions; epochs count from
+        1. A column leaves out the rows in which it is empty.
         """
         rows, columns = self._read(), {}
         by_step = all("step" in row for row in rows)
@@ -97,12 +98,12 @@ class EpochTable:
         if not self.path.exists():
             return []
         text = self.path.read_bytes().decode()
-        # A last line without its end was cut off by a full disk or a killed process.
+        # A full disk or a killed process can leave a last line without its end.
         whole = text[: text.rfind("\n") + 1]
         return list(csv.DictReader(io.StringIO(whole, newline="")))
 
     def _write(self, rows):
-        # Those of earlier rows first: a run may go on with other measures.
+        # Columns of earlier rows come first: a resumed run may have other measures.
         self._columns = list(dict.fromkeys(name for row in rows for name in row))
         text = io.StringIO(newline="")
         if rows:

@@ -1,4 +1,4 @@
-"""Writing files so that nobody reads half of one."""
+"""Writing files so that nobody ever sees an incomplete one."""
 
 import contextlib
 import itertools
@@ -13,7 +13,7 @@ import tqdm
 
 from keras_gan.errors import InputError
 
-# What `json.loads` raises for bytes that are no JSON.
+# Exceptions that `json.loads` raises for bytes that are not JSON.
 NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
 
 
@@ -22,18 +22,18 @@ _PATTERN = frozenset("*?[\\")
 
 @contextlib.contextmanager
 def without_pattern(path: str | os.PathLike) -> Iterator[str]:
-    """Gives a path of the same file or folder for TensorFlow to read.
+    """Gives a path of the same file or folder that TensorFlow can read.
 
-    TensorFlow takes what it reads as a pattern: it finds nothing in `exp[1]`. Where a
-    path could be one, this gives that of a symbolic link.
+    TensorFlow reads a path as a pattern, so it finds nothing in `exp[1]`. If the path
+    has characters of patterns, this gives the path of a symbolic link instead.
 
     Args:
-        path: of something that exists.
+        path: of an existing file or folder.
     """
     if _PATTERN.isdisjoint(os.fspath(path)):
         yield os.fspath(path)
         return
-    # Where TMPDIR could be a pattern itself, there is always /tmp.
+    # If TMPDIR has characters of patterns itself, use /tmp.
     plain = _PATTERN.isdisjoint(tempfile.gettempdir())
     with tempfile.TemporaryDirectory(dir=None if plain else "/tmp") as folder:
         link = pathlib.Path(folder, "link")
@@ -43,12 +43,13 @@ def without_pattern(path: str | os.PathLike) -> Iterator[str]:
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a path beside `path` to write a file to, which is then renamed.
+    """Gives a temporary path for a file, and renames the file to `path` afterwards.
 
     Args:
-        path: where it goes; what is there is replaced, or stays after an exception.
+        path: of the final file. An existing file is replaced; after an exception it
+            stays.
     """
-    # A folder of its own, so that two processes that write the same file do no harm.
+    # In a folder of its own, so that two processes can write the same file at once.
     with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
         part = pathlib.Path(folder) / path.name
         yield part
@@ -56,10 +57,10 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def write_whole(path: pathlib.Path, content: bytes | str) -> None:
-    """Writes a file beside its place and renames it: it appears whole or not at all.
+    """Writes a file atomically: it appears complete or not at all.
 
     Args:
-        path: where it goes; what is there is replaced.
+        path: of the file; an existing file is replaced.
         content: bytes, or text that is written as UTF-8.
     """
     with replacing(path) as part:
@@ -67,11 +68,12 @@ def write_whole(path: pathlib.Path, content: bytes | str) -> None:
 
 
 def set_aside(path: pathlib.Path, files: Iterable[pathlib.Path] | None = None) -> None:
-    """Renames what another training left, and says so.
+    """Renames files of another training, and reports it on standard error.
 
     Args:
-        path: file or folder, which gets a number: `metrics.1.csv`.
-        files: in a folder whose other files stay, those that move.
+        path: file or folder; the new name has a number: `metrics.1.csv`.
+        files: files in the folder `path` to move into the new one, while the others
+            stay; None renames `path` as a whole.
     """
     for number in itertools.count(1):
         free = path.with_name(f"{path.stem}.{number}{path.suffix}")
@@ -84,28 +86,28 @@ def set_aside(path: pathlib.Path, files: Iterable[pathlib.Path] | None = None) -
         for file in files:
             file.rename(free / file.name)
     tqdm.tqdm.write(
-        f"{path} held files of another training; they are in {free} now.",
+        f"{path} held files of another training. They are now in {free}.",
         file=sys.stderr,
     )
 
 
 def json_text(content: object) -> str:
-    """Returns JSON for people to read too, as all files of this project have it.
+    """Returns readable JSON, in the format of all files of this project.
 
     Raises:
         ValueError: for NaN and infinity, which JSON does not have.
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    # Names of files may hold bytes that UTF-8 has not; JSON's escapes look like these.
+    # File names may hold bytes that are not UTF-8; backslashreplace makes JSON escapes.
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def require_folder(path: pathlib.Path) -> None:
-    """Checks before the work that a user's path can be a folder to write to.
+    """Checks, before the work begins, that a user's path can be an output folder.
 
     Raises:
-        InputError: if it is a file, lies within one, may not be written, or is no path,
-            such as one that is too long.
+        InputError: if it is a file, lies within a file, may not be written, or is not a
+            possible path (too long, for example).
     """
     remedy = "Name another folder with --out."
     try:
@@ -128,17 +130,17 @@ def require_folder(path: pathlib.Path) -> None:
 def write_all(
     folder: pathlib.Path, contents: dict[str, bytes | str]
 ) -> list[pathlib.Path]:
-    """Writes files into a folder that a user named by --out, one after the other.
+    """Writes files into the folder that a user named with --out.
 
     Args:
-        folder: it is made if it is not there.
-        contents: by the file's name; each is written as by `write_whole`.
+        folder: created if it does not exist.
+        contents: content of each file by its name, as in `write_whole`.
 
     Returns:
         Paths of the files.
 
     Raises:
-        InputError: where the folder cannot be written.
+        InputError: if the folder cannot be written.
     """
     paths = [folder / name for name in contents]
     try:

@@ -1,4 +1,4 @@
-"""Latent vectors: the distribution they come from, and the ways between two of them."""
+"""Latent vectors: their distribution, and paths between two of them."""
 
 import dataclasses
 import reprlib
@@ -10,7 +10,7 @@ from keras_gan import seeding
 from keras_gan.errors import InputError
 
 DISTRIBUTIONS = ("normal", "uniform")
-# The second word of the seed of each row. `GAN` draws its own vectors with others.
+# The second word of the seed of each row. `GAN` draws its own vectors with other words.
 _SAMPLE_STREAM = -2
 
 
@@ -63,7 +63,7 @@ class Prior:
         return low + (high - low) * seeding.uniform(shape, seed)
 
     def checked(self, latent) -> np.ndarray:
-        """Returns given vectors as float32 [count, dim].
+        """Returns the given vectors as float32 [count, dim].
 
         Args:
             latent: finite numbers [count, dim]: a tensor, an array or lists.
@@ -75,28 +75,28 @@ class Prior:
             latent = np.asarray(latent).astype("float32")
         except (TypeError, ValueError):
             raise InputError(
-                f"latent is {reprlib.repr(latent)}; it must be numbers of shape "
+                f"latent is {reprlib.repr(latent)}. Use numbers of shape "
                 f"(count, {self.dim})."
             ) from None
         if latent.ndim != 2 or latent.shape[1] != self.dim or not len(latent):
             raise InputError(
-                f"latent has the shape {latent.shape}; it must be (count, {self.dim})."
+                f"latent has the shape {latent.shape}. Use (count, {self.dim})."
             )
         if not np.isfinite(latent).all():
-            raise InputError("latent holds NaN or infinite values; give finite ones.")
+            raise InputError("latent holds NaN or infinite values. Use finite ones.")
         return latent
 
     def from_seeds(self, seeds: tf.Tensor, truncation: tf.Tensor) -> tf.Tensor:
-        """Returns vectors that are each drawn from a seed of their own.
+        """Returns vectors, each drawn from a seed of its own.
 
-        A row is the same in every batch, process and server, and changes continuously
+        A row is the same in every batch, process and server. It changes continuously
         with its truncation.
 
         Args:
             seeds: int64 [batch], any values.
-            truncation: float32 [batch], at least 0, infinity too: the largest distance
-                from the distribution's centre, in standard deviations of a normal and
-                half widths of a uniform one. 0 gives the centre.
+            truncation: float32 [batch], 0 to infinity: the largest distance of each
+                component from the centre of the distribution, in standard deviations
+                (normal) or half widths (uniform). 0 gives the centre.
 
         Returns:
             float32 [batch, dim].
@@ -111,24 +111,24 @@ class Prior:
                 low, high = self.bounds
                 spread = (high - low) / 2 * tf.minimum(truncation, 1.0)
                 return (low + high) / 2 + spread * uniform
-            # The inverse of the truncated distribution's cumulative density, of which
-            # erf is the half above 0. At -1 it would be infinite.
+            # The inverse of the cumulative density of the truncated distribution; erf
+            # is its half above 0. Clipped, because the inverse at -1 may be infinite.
             largest = float(np.nextafter(np.float32(1), np.float32(0)))
             share = tf.clip_by_value(uniform, -largest, largest)
             inside = tf.math.erf(np.float32(np.sqrt(0.5)) * truncation)
             return np.float32(np.sqrt(2)) * tf.math.erfinv(share * inside)
 
-        # One by one: the last bits of a function of the whole batch would depend on a
-        # row's place in it.
+        # One row at a time: if the whole batch were computed at once, the last bits of
+        # a row would depend on its place in the batch.
         return tf.map_fn(vector, (seeds, truncation), fn_output_signature=tf.float32)
 
     def between(self, a: tf.Tensor, b: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
-        """Returns vectors on the way from `a` to `b` that samples are likely on.
+        """Returns vectors on a path of likely samples from `a` to `b`.
 
-        That is the straight line for uniform vectors and the arc for normal ones.
+        The path is the straight line for uniform vectors and the arc for normal ones.
 
         Args:
-            a, b, fraction: as of `linear`.
+            a, b, fraction: as in `linear`.
         """
         way = linear if self.distribution == "uniform" else spherical
         return way(a, b, fraction)
@@ -162,12 +162,12 @@ def linear(a: tf.Tensor, b: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
 def spherical(a: tf.Tensor, b: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
     """Returns points on an arc from `a` to `b`.
 
-    The direction turns evenly and the length changes linearly, because vectors on the
-    straight line are shorter than nearly all samples. If either vector is 0, or both
-    lie on one line, no arc joins them and the straight line is taken.
+    The direction turns evenly, and the length changes linearly. Vectors on the straight
+    line would be shorter than nearly all samples. If either vector is 0, or both lie on
+    one line through the origin, there is no arc, and the straight line is used.
 
     Args:
-        a, b, fraction: as of `linear`.
+        a, b, fraction: as in `linear`.
 
     Returns:
         float32 [batch, dim].

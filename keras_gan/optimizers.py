@@ -1,4 +1,4 @@
-"""Optimizers that Keras does not have, and lower rates for any."""
+"""Optimizers that Keras does not have, and a way to lower the rate of any optimizer."""
 
 from typing import Self
 
@@ -9,14 +9,15 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Adam(keras.optimizers.Adam):
-    """Keras's Adam, each variable updated by one kernel of TensorFlow.
+    """Keras's Adam, but one TensorFlow kernel updates each variable.
 
-    The formula is the same. Keras's dozen operations each read and write arrays as
-    large as the variable, which is a third of a step of fully connected networks.
+    The formula is the same. Keras uses a dozen operations, which each read and write
+    arrays as large as the variable. They take a third of a step of fully connected
+    networks.
 
     Args:
-        *args, **kwargs: arguments of `keras.optimizers.Adam`; with `amsgrad` and for
-            sparse gradients, which the kernel does not know, Keras's update is made.
+        *args, **kwargs: arguments of `keras.optimizers.Adam`. With `amsgrad` and for
+            sparse gradients, which the kernel does not support, Keras's update is used.
 
     Example:
 
@@ -100,7 +101,7 @@ class RisingMomentumSGD(keras.optimizers.SGD):
                 )
         if momentum_steps < 1:
             raise ValueError(f"momentum_steps is {momentum_steps}. Expected 1 or more.")
-        # SGD keeps velocities only for a momentum that is not 0.
+        # SGD creates velocities only if its momentum is not 0.
         largest = float(max(ends.values()))
         super().__init__(learning_rate, momentum=largest, **kwargs)
         self.initial_momentum = initial_momentum
@@ -118,7 +119,7 @@ class RisingMomentumSGD(keras.optimizers.SGD):
         momentum = self.initial_momentum + ops.minimum(risen, 1.0) * (
             self.final_momentum - self.initial_momentum
         )
-        # One kernel, as of Adam.
+        # One kernel, for the same reason as in `Adam`.
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,
             accum=self.momentums[self._get_variable_index(variable)].value.handle,
@@ -182,7 +183,7 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
 def schedule_of(
     optimizer: keras.optimizers.Optimizer,
 ) -> keras.optimizers.schedules.LearningRateSchedule | None:
-    """Returns the schedule of an optimizer, None where its rate is a variable."""
+    """Returns the schedule of an optimizer, or None if its rate is a variable."""
     config = _inner(optimizer).get_config()["learning_rate"]
     if not isinstance(config, dict):
         return None
@@ -192,7 +193,8 @@ def schedule_of(
 def lower_learning_rate(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
     """Multiplies the learning rate of an optimizer, or all rates of its schedule.
 
-    A schedule is part of the training function, which has to be made anew.
+    A schedule is compiled into the training function: call
+    `make_train_function(force=True)` of the model afterwards.
     """
     schedule = schedule_of(optimizer)
     if schedule is None:

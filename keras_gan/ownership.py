@@ -1,8 +1,8 @@
-"""What an earlier training left where this one is to write.
+"""Whether the files that a training finds are its own or those of another training.
 
 Files belong to a model's training if the model was restored from a checkpoint, or if
-the same model object wrote them. Anything else there is another training's, whose files
-must be neither continued nor lost.
+the same model object wrote them. All others belong to another training, and must be
+neither continued nor lost.
 """
 
 import os
@@ -15,14 +15,14 @@ _written = weakref.WeakKeyDictionary()
 
 
 def mark_restored(model: keras.Model) -> None:
-    """Notes that a model goes on with the training that a checkpoint came from."""
+    """Notes that a model continues the training of a checkpoint."""
     _restored.add(model)
 
 
 def is_own(model: keras.Model, path: str | os.PathLike) -> bool:
-    """Returns whether what lies at a path belongs to a model's training.
+    """Returns whether the file or folder at a path belongs to a model's training.
 
-    From now on it does.
+    After this call it does.
 
     Args:
         model: `GAN` that is trained.

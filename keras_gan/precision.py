@@ -8,16 +8,16 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-FASTER = 1.2  # smaller gains are lost in the rest of a step
+FASTER = 1.2  # a smaller gain hardly shows in the time of a whole step
 _FLAGS = {"avx512_bf16", "amx_bf16"}
-_LEAST_SIDE = 32  # smaller images train so fast that precision is no matter
+_LEAST_SIDE = 32  # smaller images train so fast that precision does not matter
 _LEAST_SECONDS = 120  # a shorter run is not worth a second of measuring
 _BATCH = 8
 _REPEATS = 5
 
 
 def has_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
-    """Returns whether the processor has bfloat16 instructions, False if unknown."""
+    """Returns whether the processor has bfloat16 instructions; False if unknown."""
     try:
         text = pathlib.Path(cpuinfo).read_text()
     except OSError:
@@ -30,7 +30,7 @@ def has_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
 
 
 def worth_measuring(recipe, image_shape: tuple[int, ...]) -> bool:
-    """Returns whether this run could gain by bfloat16 what the measurement costs.
+    """Returns whether bfloat16 could save more time than the measurement takes.
 
     Args:
         recipe: settings of the run.
@@ -48,11 +48,11 @@ def worth_measuring(recipe, image_shape: tuple[int, ...]) -> bool:
 
 
 def advice(gan: keras.Model, measure: Callable | None = None) -> str | None:
-    """Returns a line about bfloat16 if it is faster, None otherwise.
+    """Returns a line about bfloat16 if it is faster, else None.
 
     Args:
         gan: the model, built.
-        measure: as `bfloat16_gain`, which None takes.
+        measure: function like `bfloat16_gain`; None uses that function.
     """
     gain = (measure or bfloat16_gain)(gan.generator, gan.discriminator)
     if gain is None or gain < FASTER:
@@ -64,10 +64,10 @@ def advice(gan: keras.Model, measure: Callable | None = None) -> str | None:
 
 
 def bfloat16_gain(*networks: keras.Model, repeats: int = _REPEATS) -> float | None:
-    """Returns how many times as fast bfloat16 is in the networks' convolutions.
+    """Returns the speed of the networks' convolutions in bfloat16 relative to float32.
 
-    It computes each of them forward and backward with numbers of its own, so it
-    changes neither weights nor random states.
+    It computes each convolution forward and backward on constants, so it changes
+    neither weights nor random states.
 
     Args:
         networks: networks of built layers.
@@ -103,9 +103,10 @@ def bfloat16_gain(*networks: keras.Model, repeats: int = _REPEATS) -> float | No
 
 
 def _convolution(layer, dtype):
-    """Returns a convolution as the layer's, its input and its filters.
+    """Returns a convolution like the layer's, its input and its filters.
 
-    The transposed one computes forward what the other computes backward.
+    For a transposed convolution it is the plain one, whose gradient is the transposed
+    one: forward and backward together compute the same.
     """
     image, result = layer.input.shape[1:], layer.output.shape[1:]
     if isinstance(layer, keras.layers.Conv2DTranspose):
@@ -115,7 +116,7 @@ def _convolution(layer, dtype):
     def convolve(images, filters):
         return tf.nn.conv2d(images, filters, strides, padding)
 
-    # Not zeros, which a processor could compute in another time.
+    # Not zeros, which a processor may compute faster.
     images = tf.cast(tf.fill((_BATCH, *image), 0.5), dtype)
     filters = tf.cast(tf.fill(layer.kernel.shape, 0.01), dtype)
     return convolve, images, filters
@@ -131,7 +132,7 @@ def _step(convolutions):
             with tf.GradientTape() as tape:
                 tape.watch((images, filters))
                 result = convolve(images, filters)
-            # The result as its own gradient, so that nothing can be left out.
+            # Use the result as its own gradient, so that TensorFlow must compute both.
             gradients = tape.gradient(result, (images, filters), result)
             sums.extend(tf.reduce_max(tf.cast(g, tf.float32)) for g in gradients)
         return tf.add_n(sums)

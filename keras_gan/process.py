@@ -1,8 +1,8 @@
-"""What the project's commands need of their process, whatever they were started with.
+"""Prepares the process of the project's commands, whatever environment they start in.
 
-Importing `keras_gan` runs this first. A program of a user's own is left as it is: only
-`train.py`, `keras-gan` and `python -m` with `keras_gan`, `export` or `benchmarks` are
-commands.
+Importing `keras_gan` runs this first. It changes only commands: `train.py`, `keras-gan`
+and `python -m` with `keras_gan`, `export` or `benchmarks`. It leaves programs of users
+as they are.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ from collections.abc import Iterator
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _COMMANDS = ("train.py", "keras_gan_command", "export", "benchmarks", "keras_gan")
 OTHER_BACKEND = (
-    "keras_gan trains with TensorFlow and Keras uses {}; set the environment variable "
+    "keras_gan trains with TensorFlow, but Keras uses {}. Set the environment variable "
     "KERAS_BACKEND to tensorflow."
 )
-# They would end a run early; Keras cannot be imported where one is no number.
+# Limits that would end a run early. If one is not a number, Keras cannot be imported.
 _KERAS_LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
 _SEVERITIES = b"IWEF"  # information, warning, error, fatal
 _LOGGED = re.compile(
@@ -33,13 +33,13 @@ _ALWAYS_NOISE = (
     b"WARNING: All log messages before absl::InitializeLog()",
     b"To enable the following instructions:",
 )
-# Errors by their letter, but every start on a machine with a GPU has them.
+# Logged as errors at every start on a machine with a GPU, but harmless.
 _HARMLESS = (b"Unable to register cu", b"computation placer already registered")
 
 
 def is_command() -> bool:
     """Returns whether this process runs one of the project's commands."""
-    if sys.argv[:1] == ["-m"]:  # Python imports the package before the command in it
+    if sys.argv[:1] == ["-m"]:  # so while Python imports the package of the command
         return any(
             argument.removeprefix("-m").split(".")[0] in _COMMANDS
             for argument in sys.orig_argv
@@ -47,16 +47,16 @@ def is_command() -> bool:
     main = getattr(sys.modules["__main__"], "__file__", None)
     if main is None:
         return False
-    # Without `resolve`, which needs the working directory to exist.
+    # Not `Path.resolve`, which fails if the working directory does not exist.
     path = pathlib.Path(os.path.realpath(main))
-    # What pip installs for the command lies in a folder of the environment.
+    # pip installs the script `keras-gan` in a folder of the environment.
     return path.name == "keras-gan" or any(
         path.is_relative_to(_ROOT / command) for command in _COMMANDS
     )
 
 
 def has_nvidia_gpu() -> bool:
-    """Returns whether this machine shows an NVIDIA GPU to the process."""
+    """Returns whether this process may see an NVIDIA GPU."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "NoDevFiles"):
         return False
     return bool(
@@ -68,16 +68,16 @@ def has_nvidia_gpu() -> bool:
 def prepared() -> Iterator[None]:
     """Prepares a command, and keeps TensorFlow quiet while this block imports it.
 
-    Standard output never ends a command: text that it cannot encode is escaped, and
-    what nobody can read any more, in a closed pipe or terminal, is dropped.
+    Printing never ends a command: text that standard output cannot encode is escaped,
+    and text for a closed pipe or terminal is dropped.
 
-    Settings of the user that other programs read do not reach the training: the backend
-    of Matplotlib, Keras's backend, float type, epsilon, image format and limits of
-    epochs, and a wish of Python's that warnings are errors.
+    These settings of the user's environment do not affect training: the backend of
+    Matplotlib; Keras's backend, float type, epsilon, image format and limits of epochs;
+    Python's option that turns warnings into errors.
 
-    TensorFlow logs what TF_CPP_MIN_LOG_LEVEL says. Where it is not set, errors are
-    shown on a machine with an NVIDIA GPU, and nothing on others, where TensorFlow
-    reports that GPU's absence as errors.
+    TF_CPP_MIN_LOG_LEVEL decides what TensorFlow logs. By default, errors are shown on a
+    machine with an NVIDIA GPU. On other machines nothing is shown, because TensorFlow
+    reports the missing GPU as errors.
     """
     if not is_command():
         if "matplotlib" not in sys.modules:
@@ -94,11 +94,11 @@ def prepared() -> Iterator[None]:
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         print(
-            f"KERAS_BACKEND is {backend}; this command uses tensorflow, the only "
-            "backend that keras_gan trains with.",
+            f"KERAS_BACKEND is {backend}, but keras_gan trains with tensorflow only. "
+            "This command uses tensorflow.",
             file=sys.stderr,
         )
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # before that of keras.json
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # overrides keras.json
     level = os.environ.setdefault(
         "TF_CPP_MIN_LOG_LEVEL", "2" if has_nvidia_gpu() else "3"
     )
@@ -113,13 +113,13 @@ def prepared() -> Iterator[None]:
 def _keep_warnings_from_being_errors():
     """Ignores `PYTHONWARNINGS=error` and `-W error`, which are meant for tests.
 
-    The libraries of the project warn of what they themselves use.
+    Without this, warnings that libraries cause by themselves would end a command.
     """
     if any(action == "error" for action, *_ in warnings.filters):
         kept = [entry for entry in warnings.filters if entry[0] != "error"]
         warnings.filters[:] = kept
-        warnings.simplefilter("default", append=True)  # tells Python of the change
-        os.environ.pop("PYTHONWARNINGS", None)  # of the processes that it starts
+        warnings.simplefilter("default", append=True)  # makes Python see the change
+        os.environ.pop("PYTHONWARNINGS", None)  # for processes that this one starts
 
 
 def _import_keras():
@@ -139,10 +139,10 @@ def _import_keras():
 
 
 def _import_matplotlib():
-    """Imports Matplotlib, as Keras is about to, even if MPLBACKEND would prevent it.
+    """Imports Matplotlib before Keras does, even if MPLBACKEND would make that fail.
 
-    A notebook sets it for the processes that it starts, whose environment may lack that
-    backend. Figures of this project need none.
+    A notebook sets MPLBACKEND for the processes that it starts, whose environment may
+    lack that backend. Figures of this project do not need it.
     """
     backend = os.environ.pop("MPLBACKEND", None)
     import matplotlib
@@ -150,23 +150,24 @@ def _import_matplotlib():
     if backend is not None:
         os.environ["MPLBACKEND"] = backend
         with contextlib.suppress(ValueError):
-            matplotlib.rcParams["backend"] = backend  # as its import does
+            matplotlib.rcParams["backend"] = backend  # as Matplotlib's import does
 
 
 def _refuse_other_backend():
-    """Raises ImportError where Keras would look for a backend that is not installed."""
+    """Raises ImportError if Keras would import a backend other than TensorFlow."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow" and "keras" not in sys.modules:
         raise ImportError(OTHER_BACKEND.format(backend))
 
 
 def _open_standard_streams():
-    """Opens what the caller closed, and makes writing to it safe."""
+    """Opens standard streams that the caller closed, and makes writing to them safe."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # Otherwise the next file would get its number, and TensorFlow's log.
+            # Otherwise the next opened file would get this number, and TensorFlow would
+            # write its log into that file.
             os.open(os.devnull, os.O_RDWR)
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
@@ -196,11 +197,11 @@ class _Steady(io.FileIO):
 
 @contextlib.contextmanager
 def _quiet_stderr(level):
-    """Holds back what TensorFlow logs below a level.
+    """Hides what TensorFlow logs below a level.
 
-    It logs some lines before it reads TF_CPP_MIN_LOG_LEVEL (2.21), straight to the file
-    descriptor. Another process reads them there, so that the last words of an import
-    that aborts are still seen.
+    TensorFlow 2.21 logs some lines before it reads TF_CPP_MIN_LOG_LEVEL, directly to
+    the file descriptor. Another process filters the descriptor, so that the last lines
+    still appear if the import aborts.
     """
     if level == 0:
         yield

@@ -1,4 +1,4 @@
-"""Where random numbers come from: seeds in Python, and draws inside the graph."""
+"""Random numbers: seeds in Python, and draws inside the graph."""
 
 import random
 from collections.abc import Sequence
@@ -8,21 +8,21 @@ import tensorflow as tf
 
 
 def make_deterministic() -> None:
-    """Makes the training of this process repeat bit for bit, somewhat slower.
+    """Makes training in this process repeat bit for bit; it becomes somewhat slower.
 
-    For the rest of the process, and before any model is trained.
+    Call it before any model is trained. It holds for the rest of the process.
     """
     tf.config.experimental.enable_op_determinism()
-    # Grappler orders terms by hash tables that differ from one tracing of the same
-    # function to the next, and with them the rounding (tensorflow 2.21).
+    # Grappler orders terms by hash tables. Their order differs from one tracing of a
+    # function to the next, so the rounding would differ too (tensorflow 2.21).
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def generator(seed: int | None) -> np.random.Generator:
     """Returns a random generator for `seed`.
 
-    Without a seed it draws one from Python's generator, which
-    `keras.utils.set_random_seed` sets, so that a script seeded as a whole repeats.
+    Without a seed it draws one from Python's generator. `keras.utils.set_random_seed`
+    seeds that generator, so a script that calls it repeats.
     """
     return np.random.default_rng(random.randrange(2**31) if seed is None else seed)
 
@@ -32,10 +32,10 @@ def draw(rng: np.random.Generator) -> int:
     return int(rng.integers(2**31))
 
 
-# TensorFlow's kernels and XLA make other floats of a seed, but the same raw bits. All
-# draws of training start from those, so that it does not depend on what compiles it.
-# Each replica draws the rows of all of them and keeps its own, so that it does not
-# depend on their number either.
+# TensorFlow's kernels and XLA give different floats for a seed, but the same raw bits.
+# So all draws of training start from raw bits, and do not depend on the compiler. Each
+# replica draws the rows of all replicas and keeps its own, so draws do not depend on
+# the number of replicas.
 
 
 def _bits(shape, seed):
@@ -60,10 +60,10 @@ def uniform(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Returns float32 numbers in [0, 1), multiples of 2**-24.
 
     Args:
-        shape: of the result; the first dimension is rows of a batch, as many on each
+        shape: of the result; the first dimension is the rows of the batch on each
             replica.
         seed: integers [2]; the same seed gives the same numbers on every device, with
-            XLA and without. On replicas it gives each those of its part of the batch.
+            XLA and without. Each replica gets the numbers of its part of the batch.
     """
     return tf.cast(tf.bitwise.right_shift(_bits(shape, seed), 8), "float32") * 2.0**-24
 
@@ -72,8 +72,9 @@ def normal(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Returns float32 numbers with mean 0 and variance 1, none beyond 5.3.
 
     Args:
-        shape, seed: as of `uniform`; XLA's numbers may differ by rounding.
+        shape, seed: as in `uniform`; XLA's numbers may differ by rounding.
     """
-    # Odd multiples of 2**-23 in (-1, 1): exact, symmetric, and never an infinity.
+    # Odd multiples of 2**-23 in (-1, 1): exact, symmetric, and never -1 or 1, whose
+    # inverse is infinite.
     centred = tf.cast(tf.bitwise.right_shift(_bits(shape, seed), 9), "float32") + 0.5
     return tf.math.erfinv(centred * 2.0**-22 - 1.0) * 2.0**0.5

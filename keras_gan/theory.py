@@ -1,10 +1,10 @@
 """The 2014 paper's theory on one-dimensional densities, computed on a grid.
 
-With any generator, the best discriminator is D*, and there the value of the game is
+For any generator, the best discriminator is D*. With it, the value of the game is
 
-    V(G, D*) = -log 4 + 2 JSD(p_data, p_g),
+    V(G, D*) = -log 4 + 2 JSD(p_data, p_g).
 
-which is least, -log 4 = -1.386 nats, where the generator's density is the data's.
+Its minimum is -log 4 = -1.386 nats, if the generator has the density of the data.
 
 Source: Goodfellow et al. 2014, arXiv 1406.2661, section 4.
 """
@@ -17,14 +17,14 @@ from scipy.special import rel_entr, xlog1py, xlogy
 
 from keras_gan.errors import InputError
 
-EQUILIBRIUM = -math.log(4)  # nats, V where p_g = p_data and D = 1/2
+EQUILIBRIUM = -math.log(4)  # nats, V if p_g = p_data and D = 1/2
 
 
 def optimal_discriminator(p_data: np.ndarray, p_g: np.ndarray) -> np.ndarray:
     """Returns D* = p_data / (p_data + p_g), the best answer to a fixed generator.
 
-    Where both densities are 0 it is 1/2: no such x is ever shown, and 1/2 is what a
-    discriminator says that cannot tell.
+    It is 1/2 where both densities are 0: no such x is ever shown, and 1/2 means that
+    the discriminator cannot tell.
 
     Args:
         p_data: density of the data, at least 0, of any shape.
@@ -34,7 +34,7 @@ def optimal_discriminator(p_data: np.ndarray, p_g: np.ndarray) -> np.ndarray:
         float64 in [0, 1].
 
     Raises:
-        InputError: where the densities are not finite, negative or of two shapes.
+        InputError: if the densities are not finite, are negative, or differ in shape.
 
     Source: proposition 1.
     """
@@ -48,9 +48,9 @@ def value(
 ) -> float:
     """Returns V(G, D), the integral of p_data log D + p_g log(1 - D), in nats.
 
-    A D of exactly 0 or 1 counts as the float64 next to it, since D* rounds to them
-    where one density is tiny; V stays finite, at worst -745 (a real x called fake with
-    certainty) and -37 (a generated x called real).
+    A D of exactly 0 or 1 is replaced by the next float64, because D* rounds to 0 or 1
+    where one density is tiny. So V stays finite: at worst -745 (a real x judged fake
+    with certainty) or -37 (a generated x judged real).
 
     Args:
         discriminator: D(x), probabilities in [0, 1], [N].
@@ -59,7 +59,7 @@ def value(
         x: rising grid, [N], wide enough to hold both densities.
 
     Raises:
-        InputError: where an argument is not as above.
+        InputError: if an argument is not as above.
 
     Source: equation 1, as the integral of equation 3.
     """
@@ -69,8 +69,7 @@ def value(
     if d.shape != grid.shape or not ((d >= 0) & (d <= 1)).all():
         raise InputError(
             f"discriminator has shape {list(d.shape)} and values from {d.min()} to "
-            f"{d.max()}; probabilities in [0, 1] of shape {list(grid.shape)} are "
-            "accepted."
+            f"{d.max()}. Use probabilities in [0, 1] of shape {list(grid.shape)}."
         )
     d = d.clip(np.nextafter(0, 1), np.nextafter(1, 0))
     return float(trapezoid(xlogy(p_data, d) + xlog1py(p_g, -d), grid))
@@ -81,19 +80,21 @@ def jensen_shannon_divergence(
 ) -> float:
     """Returns the Jensen-Shannon divergence of two densities, in nats.
 
-    From 0, where they are equal, to log 2 = 0.693, where they have no x in common.
+    It is 0 for equal densities and log 2 = 0.693 for densities that have no x in
+    common.
 
     Args:
         p_data, p_g, x: as in `value`.
 
     Raises:
-        InputError: where an argument is not as above.
+        InputError: if an argument is not as above.
 
     Source: theorem 1, equation 6; Lin 1991.
     """
     p_data, p_g = _densities(p_data, p_g)
     grid = _grid(x, p_data)
-    # p log(p / m) with m = (p + q) / 2, which would underflow, as 2p log(2p / 2m) / 2.
+    # p log(p / m) with m = (p + q) / 2. m could underflow, so this computes
+    # 2p log(2p / 2m) / 2.
     total = p_data + p_g
     both = rel_entr(2 * p_data, total) + rel_entr(2 * p_g, total)
     return float(trapezoid(both, grid) / 4)
@@ -103,14 +104,14 @@ def _densities(p_data, p_g):
     p_data, p_g = np.asarray(p_data, "float64"), np.asarray(p_g, "float64")
     if p_data.shape != p_g.shape:
         raise InputError(
-            f"p_data has shape {list(p_data.shape)} and p_g {list(p_g.shape)}; "
-            "densities at the same points are accepted."
+            f"p_data has shape {list(p_data.shape)} and p_g {list(p_g.shape)}. Use "
+            "densities at the same points."
         )
     for name, density in {"p_data": p_data, "p_g": p_g}.items():
         if not (np.isfinite(density) & (density >= 0)).all():
             raise InputError(
-                f"{name} has values from {density.min()} to {density.max()}; finite "
-                "densities of at least 0 are accepted."
+                f"{name} has values from {density.min()} to {density.max()}. Use "
+                "finite densities of at least 0."
             )
     return p_data, p_g
 
@@ -119,7 +120,7 @@ def _grid(x, density):
     x = np.asarray(x, "float64")
     if x.ndim != 1 or x.shape != density.shape or not (np.diff(x) > 0).all():
         raise InputError(
-            f"x has shape {list(x.shape)} and the densities {list(density.shape)}; a "
-            "rising grid [N] and densities [N] are accepted."
+            f"x has shape {list(x.shape)} and the densities {list(density.shape)}. Use "
+            "a rising grid [N] and densities [N]."
         )
     return x

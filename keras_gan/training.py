@@ -150,7 +150,7 @@ def train(
     strategy = distribution.create(recipe.strategy)
     workers = distribution.workers_of(strategy)
 
-    with workers.together():
+    with workers.all_or_none():
         if not resume:
             runs.require_free(path)
         keras.utils.set_random_seed(recipe.seed)
@@ -176,7 +176,7 @@ def train(
 
     real, trained = None, Trained(run, model)
     with contextlib.ExitStack() as lock:
-        with workers.together():
+        with workers.all_or_none():
             if workers.chief:
                 with plugins.remembered(run.plugins):
                     real = next(iter(recipe.evaluators(images).values()), None)
@@ -190,7 +190,7 @@ def train(
             trained = dataclasses.replace(trained, signal=signal)
             # Wait for the chief to finish saving: a worker that exits early looks like
             # a crash to it.
-            with workers.together():
+            with workers.all_or_none():
                 if workers.chief and signal is not None:
                     step = callbacks.steps_taken(model)
                     print(f"stopped at step {step}; --resume goes on from there")
@@ -326,7 +326,7 @@ def fit(run, model, images, held_out, real, workers, resume, follows) -> int | N
     )
     # TensorFlow puts a data set of its own around those of replicas.
     batches.value_range = model.value_ranges()
-    with distribution.watched():
+    with distribution.report_lost_workers():
         model.fit(
             batches,
             steps_per_epoch=epoch_steps,

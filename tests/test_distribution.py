@@ -16,12 +16,12 @@ def tf_config(index=0, role="worker", **cluster):
 
 BAD = {
     "not set": ("", "not set"),
-    "no json": ("{cluster", "no JSON"),
+    "no json": ("{cluster", "not JSON"),
     "a number": ("7", "must be objects"),
     "a list": ("[]", "must be objects"),
     "no task": (json.dumps({"cluster": {"worker": TWO}}), "'task' is missing"),
     "no cluster": (json.dumps({"task": {"type": "worker", "index": 0}}), "'cluster'"),
-    "no port": (tf_config(worker=["host-a", "host-b"]), "'host-a' is no HOST:PORT"),
+    "no port": (tf_config(worker=["host-a", "host-b"]), "'host-a' is not HOST:PORT"),
     "addresses": (tf_config(worker=3), "a list"),
     "the same address": (tf_config(worker=TWO[:1] * 2), "same address"),
     "index": (tf_config(2), "no worker 2"),
@@ -69,5 +69,5 @@ def test_a_process_alone_is_the_chief_and_asks_nobody():
     assert (workers.chief, workers.count) == (True, 1)
     assert workers.gather(3, 4).tolist() == [[3, 4]]
     workers.check_same("it", 5)
-    with pytest.raises(InputError, match="bad"), workers.together():
+    with pytest.raises(InputError, match="bad"), workers.all_or_none():
         raise InputError("bad")

@@ -91,7 +91,7 @@ class Checkpoint(StepCallback):
         self._told = False
         self._saved_time = time.monotonic()
         self.saved_step = steps_taken(self.model)
-        with workers.together():
+        with workers.all_or_none():
             if workers.chief:
                 self._folder.require_own()
         if self.saved_step == 0 or not self._folder.paths():

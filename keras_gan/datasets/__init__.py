@@ -106,17 +106,17 @@ def read(
             strings.
         image_size: side length or (height, width) in pixels; None keeps the
             source's own.
-        channels: 1, 3 or 4; None keeps the source's own. Of a folder that is 1 if all
+        channels: 1, 3 or 4; None keeps the source's own. A folder has 1 channel if all
             pictures are grey, 4 if more than half of them have transparency, else 3.
         data_dir: where TensorFlow Datasets keeps its files; used by `tfds` and
             `stacked-mnist`.
-        memory_budget: most memory for the images, such as "500MiB" or "2GB"; a larger
-            array is a temporary file, which training reads batch by batch.
-        fit: what happens to a picture of another shape than `image_size`: "crop" cuts
-            equally from both sides, "pad" adds bars in the colour of its border, and
-            "stretch" distorts it.
-        levels: (black, white) of pictures and arrays whose values are not uint8; None
-            takes their least and their greatest value.
+        memory_budget: most memory for the images, such as "500MiB" or "2GB". A larger
+            array is stored in a temporary file, which training reads batch by batch.
+        fit: what happens to a picture whose shape differs from `image_size`: "crop"
+            cuts equally from both sides, "pad" adds bars in the colour of its border,
+            and "stretch" distorts it.
+        levels: (black, white): the values that become 0 and 255, for pictures and
+            arrays that are not uint8; None takes their least and greatest value.
 
     Returns:
         The images, in a fixed order.
@@ -126,14 +126,16 @@ def read(
     """
     size = _height_and_width(image_size)
     if channels not in (None, 1, 3, 4):
-        raise InputError(f"channels must be 1, 3, 4 or None, not {channels!r}.")
+        raise InputError(f"channels is {channels!r}. Use 1, 3, 4 or None.")
     if fit not in conversion.FITS:
         raise InputError(
-            f"fit must be {', '.join(conversion.FITS)}, not {fit!r}."
+            f"fit is {fit!r}. Use one of: {', '.join(conversion.FITS)}."
             f"{did_you_mean(fit, conversion.FITS)}"
         )
     if levels is not None and not (len(levels) == 2 and levels[0] < levels[1]):
-        raise InputError(f"levels must be (black, white) or None, not {levels!r}.")
+        raise InputError(
+            f"levels is {levels!r}. Use (black, white) with black < white, or None."
+        )
     with storage.within(memory_budget):
         return _read(source, Form(size, channels, fit, levels), data_dir)
 
@@ -145,8 +147,8 @@ def _read(source, form, data_dir):
         return arrays.from_arrays(*source, form)
     if not isinstance(source, str):
         raise InputError(
-            f"A source is a string, an array or a tuple (images, labels), not "
-            f"{type(source).__name__}."
+            f"The source is of type {type(source).__name__}. Use a string, an array or "
+            "a tuple (images, labels)."
         )
     kind, _, argument = source.partition(":")
     if kind not in SOURCES:
@@ -162,7 +164,7 @@ def _read(source, form, data_dir):
 
 
 def _meant(source):
-    """Return a question that names the source that a string without a kind may be."""
+    """Return a hint for a string without a kind: the source that it may mean."""
     kind, colon, argument = source.partition(":")
     path = Path(source).expanduser()
     close = difflib.get_close_matches(kind.lower(), SOURCES, n=1, cutoff=0.7)
@@ -171,7 +173,10 @@ def _meant(source):
     elif path.suffix.lower() in npz.SUFFIXES:
         meant = f"npz:{source}"
     elif path.is_file():
-        return f" A file is no source: folder:{path.parent} reads all pictures there."
+        return (
+            f" A file is not a source. Use folder:{path.parent} to read all pictures "
+            "there."
+        )
     elif close and bool(argument) == (":" in SOURCES[close[0]].usage):
         meant = f"{close[0]}{colon}{argument}"
     elif name := tfds_images.close_name(kind):
@@ -204,8 +209,8 @@ def load(
         batch_size, value_range, labels, seed: as in `Images.batches`.
 
     Returns:
-        A dataset of one epoch: float32 [batch_size, H, W, C] in `value_range`, with
-        int64 [batch_size] beside it if `labels`.
+        A dataset of one epoch: float32 [batch_size, H, W, C] in `value_range`. With
+        `labels`, each element is a tuple of such images and int64 [batch_size].
 
     Raises:
         InputError: if the source or an argument cannot be used.
@@ -222,7 +227,6 @@ def _height_and_width(image_size):
         not isinstance(side, int | np.integer) or side < 1 for side in size
     ):
         raise InputError(
-            f"image_size must be a positive integer or (height, width), not "
-            f"{image_size!r}."
+            f"image_size is {image_size!r}. Use a positive integer or (height, width)."
         )
     return size

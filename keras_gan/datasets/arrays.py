@@ -7,9 +7,9 @@ from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 from keras_gan.errors import InputError
 
-# A grey level: so far may interpolation and rounding leave a range. What is darker than
-# MOST_OVERSHOOT is meant to be negative.
+# One grey level: interpolation and rounding may exceed a range by this much.
 LEVEL = 1 / 255
+# If a value is below -MOST_OVERSHOOT, the images are meant to be in [-1, 1].
 MOST_OVERSHOOT = 0.25
 BLOCK = 1024  # images converted at a time, which bounds the memory of the conversion
 
@@ -26,14 +26,14 @@ def from_arrays(
     """Check arrays and convert them to uint8 images.
 
     Args:
-        images: [N, H, W] or [N, H, W, C] with C 1, 3 or 4; uint8, or floats in
-            [0, 1] or, if any is clearly negative, in [-1, 1]; what lies outside by a
-            grey level or less is rounding. Booleans and integers of 0 and 1 become 0
-            and 255, integers of 0 to 255 stay as they are, and others reach
-            from their least to their greatest value.
-        labels: integers [N] or [N, 1] from 0 up, or strings, or None. If some numbers
-            below the highest do not occur, those that do name the classes, in their
-            order. Strings are names of classes.
+        images: [N, H, W] or [N, H, W, C] with C 1, 3 or 4. Floats are in [0, 1] or, if
+            any is clearly negative, in [-1, 1]; a value may lie outside by one grey
+            level, because of rounding. uint8 and other integers of 0 to 255 stay as
+            they are. Booleans and integers of 0 and 1 become 0 and 255. Any other
+            integers are scaled: their least value becomes 0, their greatest 255.
+        labels: integers [N] or [N, 1] from 0 up, or strings, or None. Strings are
+            names of classes. If the integers have gaps, they become class names too,
+            in ascending order.
         form: what the images become; its levels replace the ranges above.
         class_names: one name per class, or None.
 
@@ -46,17 +46,17 @@ def from_arrays(
     images = np.asanyarray(images)
     if images.ndim not in (3, 4):
         raise InputError(
-            f"Images must have the shape [N, H, W] or [N, H, W, C], not "
-            f"{list(images.shape)}."
+            f"Images have the shape {list(images.shape)}. Use [N, H, W] or "
+            "[N, H, W, C]."
         )
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if 0 in images.shape:
-        raise InputError(f"Images of shape {list(images.shape)} hold no pixel.")
+        raise InputError(f"Images of shape {list(images.shape)} have no pixels.")
     if images.shape[-1] not in conversion.MODES:
         raise InputError(
-            f"Images must have 1, 3 or 4 channels in the last dimension, not "
-            f"{images.shape[-1]} as in {list(images.shape)}."
+            f"Images of shape {list(images.shape)} have {images.shape[-1]} channels in "
+            "the last dimension. Use 1, 3 or 4."
             + (
                 " np.moveaxis(images, 1, -1) puts the channels last."
                 if images.shape[1] in conversion.MODES
@@ -88,7 +88,7 @@ def from_arrays(
         elif low is not None:
             values = (block.astype(np.float32) - low) * (255 / (1 - low))
             block = np.rint(values).clip(0, 255).astype(np.uint8)
-        array[start : start + BLOCK] = conversion.fit_arrays(block, form)
+        array[start : start + BLOCK] = conversion.resize_arrays(block, form)
     return Images(array, labels, class_names, levels=levels, summary=summary)
 
 
@@ -103,13 +103,13 @@ def _levels_of_integers(images):
 
 
 def _lowest_value(images):
-    """Return what black is: None for uint8, 0 or -1 for floats."""
+    """Return the value of black: None for uint8, 0 or -1 for floats."""
     if images.dtype == np.uint8:
         return None
     if not np.issubdtype(images.dtype, np.floating):
         raise InputError(
-            f"Images must be uint8 in 0..255 or floats in [0, 1] or [-1, 1], not "
-            f"{images.dtype}."
+            f"Images are {images.dtype}. Use uint8 in 0..255 or floats in [0, 1] or "
+            "[-1, 1]."
         )
     lowest, highest = float(images.min()), float(images.max())
     signed = lowest < -MOST_OVERSHOOT
@@ -119,8 +119,8 @@ def _lowest_value(images):
         accepted = lowest >= -LEVEL and highest <= 1 + LEVEL
     if not accepted:  # NaN fails every comparison
         raise InputError(
-            f"Float images must lie in [0, 1] or [-1, 1], and these reach from "
-            f"{lowest:g} to {highest:g}; clip or scale them, or give them as uint8."
+            f"Float images have values from {lowest:g} to {highest:g}. Use [0, 1] or "
+            "[-1, 1]: clip or scale the images, or give them as uint8."
         )
     return -1.0 if signed else 0.0
 
@@ -129,28 +129,28 @@ def _check_labels(labels, count):
     labels = np.asarray(labels)
     if labels.shape not in ((count,), (count, 1)):
         raise InputError(
-            f"There must be one label for each of {count} images, and the labels "
-            f"have the shape {list(labels.shape)}."
+            f"Labels have the shape {list(labels.shape)}. Use one label for each of "
+            f"the {count} images."
             + (
-                " labels.argmax(1) makes numbers of one-hot vectors."
+                " labels.argmax(1) converts one-hot vectors to numbers."
                 if labels.ndim == 2 and len(labels) == count
                 else ""
             )
         )
     if labels.dtype.kind not in "iuUS":
         raise InputError(
-            f"Labels must be integers or strings, not {labels.dtype}; "
-            "labels.astype(int) makes integers of whole numbers."
+            f"Labels are {labels.dtype}. Use integers or strings; labels.astype(int) "
+            "converts whole numbers to integers."
         )
     if labels.dtype.kind in "US":
         return labels.reshape(-1)
     if labels.min() < 0:
-        raise InputError(f"Labels must be 0 or more, and one is {labels.min()}.")
+        raise InputError(f"The least label is {labels.min()}. Use labels from 0 up.")
     return labels.reshape(-1)
 
 
 def _without_gaps(labels):
-    """Return labels from 0 to the number of classes, and names where they changed."""
+    """Return labels 0 to num_classes - 1, and class names if the labels changed."""
     numbers, ranks = np.unique(labels, return_inverse=True)
     if labels.dtype.kind == "S":
         numbers = np.char.decode(numbers, errors="replace")

@@ -23,8 +23,8 @@ class Seen(NamedTuple):
         blank: all pixels have one value.
         dark: no value exceeds `DARK`.
         frames: it has more than one frame.
-        reduced: it has more bits for each colour than can be read.
-        keyed: a value of more than 8 bits stands for transparency.
+        reduced: it has more bits for each colour than the reader keeps.
+        keyed: its values have more than 8 bits, and one of them means transparency.
     """
 
     kind: str
@@ -48,14 +48,15 @@ def describe(
     digests: list[str],
     levels: tuple[float, float] | None,
 ) -> list[str]:
-    """Return notes on pictures and on what was done about them.
+    """Return notes on the pictures of a folder and on how they were read.
 
     Args:
         name: of the folder.
-        form: what was asked for.
-        shape: (H, W, C) of what the pictures became.
-        files, seen, digests: of each picture.
-        levels: what became black and white if some have more than 8 bits.
+        form: the form that the user asked for.
+        shape: (H, W, C) of the images that the pictures became.
+        files, seen, digests: one entry for each picture.
+        levels: values that became black and white if some pictures have more than 8
+            bits, else None.
     """
     count = len(seen)
     kinds = Counter(one.kind for one in seen).most_common()
@@ -101,7 +102,7 @@ def describe(
     note(count_of("blank"), "of one value only")
     dark = count_of("dark")
     note(dark, f"nearly black: no value exceeds {DARK} of 255")
-    note(count_of("frames"), "of several frames or pages, the first of which is read")
+    note(count_of("frames"), "of several frames or pages; only the first is read")
     note(count_of("reduced"), "of 16 bits for each colour, read with 8")
     note(count_of("keyed"), "with a value for transparency, read like any other value")
     if levels is not None:
@@ -143,7 +144,7 @@ def of_classes(
 
 
 def ignored(others: Counter) -> str:
-    """Return a note on files that are no pictures, by their ending."""
+    """Return a note on files that are not pictures, counted by their ending."""
     kinds = [f"{count:,} {kind}" for kind, count in others.most_common()]
     return f"ignored: {listed(kinds)}" if kinds else "it is empty"
 

@@ -24,19 +24,19 @@ class Form:
         size: (height, width), or None for the source's own.
         channels: 1, 3 or 4, or None for the source's own.
         fit: what happens to a picture of another shape: "crop" cuts equally from both
-            sides, "pad" adds bars in the colour of the picture's border, which are
-            transparent where there is alpha, "stretch" distorts.
-        levels: (black, white) of values that are not 8-bit ones, or None for the range
-            of the source.
+            sides, "stretch" distorts, and "pad" adds bars in the colour of the
+            picture's border. The bars are transparent if the picture has alpha.
+        levels: (black, white) of values of more than 8 bits and of floats, or None for
+            the range of the source.
 
     Example:
 
     ```python
     from PIL import Image
-    from keras_gan.datasets.conversion import Form, to_array
+    from keras_gan.datasets.conversion import Form, picture_to_array
 
     photo = Image.new("RGB", (640, 480), "blue")
-    array = to_array(photo, Form(size=(64, 64), channels=3, fit="pad"))
+    array = picture_to_array(photo, Form(size=(64, 64), channels=3, fit="pad"))
     assert array.shape == (64, 64, 3)
     ```
     """
@@ -47,20 +47,20 @@ class Form:
     levels: tuple[float, float] | None = None
 
 
-def to_array(picture: Image.Image, form: Form) -> np.ndarray:
-    """Turn, convert and fit one picture.
+def picture_to_array(picture: Image.Image, form: Form) -> np.ndarray:
+    """Rotate, convert and resize one picture.
 
     Args:
-        picture: of any mode; its EXIF orientation is applied, to itself too.
-        form: without channels they are the picture's own: 1 if it is grey, else 3, or
-            4 if any pixel lets something through. With 1 or 3, transparency is laid
-            over white.
+        picture: of any mode. This applies its EXIF orientation to it in place.
+        form: without channels, the picture decides: 4 if any pixel is not opaque, else
+            1 if it is grey, else 3. With 1 or 3, transparency is laid over white.
 
     Returns:
-        uint8 [height, width, channels]; or float32 [height, width, 1] with the values
-        as they are, if those are not 8-bit ones and the form has no levels.
+        uint8 [height, width, channels]. If the picture has floats or more than 8 bits
+        and the form has no levels: its values unscaled, float32 [height, width, 1].
     """
-    ImageOps.exif_transpose(picture, in_place=True)  # the other way copies all pixels
+    # Without in_place it would copy all pixels.
+    ImageOps.exif_transpose(picture, in_place=True)
     pixels = np.asarray(_fit(_convert(picture, form), form))
     return pixels.reshape(*pixels.shape[:2], -1)
 
@@ -81,7 +81,7 @@ def scale(values: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
     """Return values as uint8, with 0 for black and 255 for white.
 
     Args:
-        values: of any shape and number type; what lies outside the levels is clipped.
+        values: of any shape and number type; values outside the levels are clipped.
         levels: (black, white).
     """
     black, white = levels
@@ -110,7 +110,7 @@ def _convert(picture, form):
         mode = MODES[form.channels]
         if see_through:
             picture = over_white(picture)
-    # A conversion to its own mode copies a picture.
+    # `convert` copies even a picture that has the mode already.
     return picture if picture.mode == mode else picture.convert(mode)
 
 
@@ -118,7 +118,7 @@ def _fit(picture, form):
     if form.size is None or picture.size == form.size[::-1]:
         return picture
     size = form.size[::-1]
-    # Pillow widens the bicubic kernel when it shrinks, which is antialiasing.
+    # Pillow widens the bicubic kernel when it shrinks a picture, so it antialiases.
     bicubic = Image.Resampling.BICUBIC
     if form.fit == "stretch":
         return picture.resize(size, bicubic)
@@ -144,23 +144,25 @@ def _border_colour(picture):
     return tuple(np.atleast_1d(colour).astype(int).tolist())
 
 
-def fit_arrays(images: np.ndarray, form: Form) -> np.ndarray:
-    """Bring equally shaped images to a form.
+def resize_arrays(images: np.ndarray, form: Form) -> np.ndarray:
+    """Resize and convert images of one shape.
 
     Args:
         images: uint8 [N, H, W, C].
-        form: without channels they stay as they are.
+        form: what they become; without channels, C stays.
 
     Returns:
-        uint8 [N, height, width, channels]; `images` itself if nothing is to be done.
+        uint8 [N, height, width, channels]; `images` itself if it has that form.
     """
     form = dataclasses.replace(form, channels=form.channels or images.shape[-1])
     if form.size in (None, images.shape[1:3]) and form.channels == images.shape[-1]:
         return images
     return np.stack(
         [
-            # Pillow knows grey pictures as [H, W].
-            to_array(Image.fromarray(x[..., 0] if x.shape[-1] == 1 else x), form)
+            # Pillow takes grey pictures as [H, W].
+            picture_to_array(
+                Image.fromarray(x[..., 0] if x.shape[-1] == 1 else x), form
+            )
             for x in images
         ]
     )

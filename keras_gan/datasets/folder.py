@@ -25,7 +25,7 @@ from keras_gan.transparency import images_over_white
 
 BLOCK = 1024  # images converted at a time
 _SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
-# What systems put beside pictures: copies, previews and deleted files.
+# Folders that operating systems put beside pictures: copies, previews, deleted files.
 _NOT_THE_USERS = {
     *("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"),
     "lost+found",
@@ -37,8 +37,8 @@ class Row(NamedTuple):
     """One picture as a worker reads it, for `folder.read`.
 
     Args:
-        pixels: as `conversion.to_array` returns it.
-        levels: least and greatest value of a picture of floats or of more than 8 bits,
+        pixels: as `conversion.picture_to_array` returns it.
+        levels: least and greatest value if the picture has floats or more than 8 bits,
             else None.
         digest: of the pixels.
         seen: what the summary of the folder counts.
@@ -53,17 +53,17 @@ class Row(NamedTuple):
 def read(argument: str, form: Form, data_dir: str | None) -> Images:
     """Read every picture below a folder, in the order of their paths.
 
-    The content of a file decides whether it is a picture. Labels are the sub-folders
-    of the first level, in sorted order, if every picture lies in one and there are at
-    least two of them. Files that look like pictures by their name or content and
-    cannot be read are left out, with one warning, and listed in `skipped`.
+    A file counts as a picture by its name or its content. If it cannot be read, it is
+    left out and listed in `skipped`; one warning reports all such files. Labels are the
+    sub-folders of the first level, in sorted order, if there are at least two and every
+    picture lies in one.
 
     Args:
         argument: path of the folder.
-        form: needs a size, because pictures differ in size. Without channels they are
-            1 if all pictures are grey, 4 if more than half let something through, and
-            else 3. Without levels, values of more than 8 bits reach from the least to
-            the greatest one of the folder.
+        form: needs a size, because pictures differ in size. Without channels, the
+            images get 1 if all pictures are grey, 4 if more than half of them have
+            transparency, else 3. Without levels, the least and greatest value of the
+            folder become black and white for values of more than 8 bits.
         data_dir: not used.
 
     Returns:
@@ -91,21 +91,20 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     _require_folder(root, argument)
     if form.size is None:
         raise InputError(
-            f"Pictures in folder {argument!r} may differ in size: image_size is needed."
+            f"Pictures in folder {argument!r} may differ in size. Give image_size."
         )
     first_safe.warn("pictures", "pillow")
     files, others, folders = _list(root)
     if not files:
         raise InputError(
-            f"Folder {argument!r} holds no picture; {census.ignored(others)}. PNG, "
-            "JPEG, WebP, BMP, GIF, TIFF, AVIF and PPM files are read, whatever their "
-            "names."
+            f"Folder {argument!r} holds no picture; {census.ignored(others)}. Use PNG, "
+            "JPEG, WebP, BMP, GIF, TIFF, AVIF or PPM files; their names do not matter."
         )
 
     store = _Store(len(files), form)
     kept, seen, digests, skipped = [], [], [], []
     with warnings.catch_warnings(), ThreadPool() as pool:
-        # Pillow warns of pictures so large that they may be an attack.
+        # Pillow warns of pictures that are large enough to be an attack.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         rows = pool.imap(lambda file: _decode(file, form), files, chunksize=8)
         bar = tqdm(rows, argument, len(files), unit=" images", disable=None)
@@ -122,8 +121,8 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
 
     if skipped:
         summary = (
-            f"{len(skipped)} of {len(files)} pictures in {argument!r} cannot be read, "
-            f"the first of them {skipped[0][0]!r} ({skipped[0][1]})."
+            f"{len(skipped)} of {len(files)} pictures in {argument!r} cannot be read. "
+            f"The first is {skipped[0][0]!r} ({skipped[0][1]})."
         )
         if not kept:
             raise InputError(summary)
@@ -153,13 +152,13 @@ def _require_folder(root, argument):
     if root.is_dir():
         return
     if not root.exists():
-        raise InputError(f"{argument!r} does not exist; folder:PATH needs a folder.")
-    remedy = f"folder:{root.parent} reads all pictures beside it"
+        raise InputError(f"{argument!r} does not exist. folder:PATH needs a folder.")
+    remedy = f"Use folder:{root.parent} to read all pictures beside it."
     if root.suffix.lower() in (".npz", ".npy"):
-        remedy = f"did you mean npz:{argument}?"
+        remedy = f"Did you mean npz:{argument}?"
     elif root.suffix.lower() in _ARCHIVES:
-        remedy = "unpack it and name the folder"
-    raise InputError(f"{argument!r} is not a folder; folder:PATH needs one: {remedy}.")
+        remedy = "Unpack it and name the folder."
+    raise InputError(f"{argument!r} is not a folder. folder:PATH needs one. {remedy}")
 
 
 def _list(root):
@@ -187,10 +186,10 @@ def _list(root):
 
 
 def _decode(file, form):
-    # A broken file can raise almost anything in a decoder, and must not end the run.
+    # Decoders raise almost any exception for a broken file, and the run must go on.
     try:
-        if not file.is_file():  # opening a pipe would wait without end
-            raise OSError("not a file, or a link that leads to none")
+        if not file.is_file():  # opening a pipe would block forever
+            raise OSError("not a file, or a broken link")
         with file.open("rb") as stream:
             head = stream.read(formats.HEAD)
             stream.seek(0)
@@ -203,7 +202,7 @@ def _decode(file, form):
 
 def _row(picture, kind, head, stream, form):
     size = picture.size
-    # Pillow turns TIFF itself.
+    # Pillow rotates TIFF pictures itself.
     if kind != "TIFF" and (
         picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
     ):
@@ -216,15 +215,15 @@ def _row(picture, kind, head, stream, form):
         pixels, levels = _wide_png(picture, stream, form)
         wide = False
     else:
-        # Lets a JPEG be decoded at the eighth, quarter or half of its size that still
-        # exceeds ours twice: four times faster for a photograph.
+        # Decode a JPEG at an eighth, quarter or half of its size, the smallest that is
+        # still at least twice our size: four times faster for a photograph.
         picture.draft(None, (2 * max(form.size), 2 * max(form.size)))
         if not conversion.is_deep(picture):
             opacity = conversion.opacity(picture)
         elif form.levels is None:
             levels = _extremes(np.asarray(picture))
-        pixels = conversion.to_array(picture, form)
-    # A few pixels tell most pictures apart, in a tenth of the time.
+        pixels = conversion.picture_to_array(picture, form)
+    # Look at a few pixels first: they decide for most pictures, in a tenth of the time.
     few = pixels[::8, ::8]
     low, high = few.min((0, 1)).tolist(), few.max((0, 1)).tolist()
     grey = low[:3] == low[:1] * len(low[:3]) and _is_grey(pixels)
@@ -250,7 +249,7 @@ def _row(picture, kind, head, stream, form):
 
 
 def _is_grey(pixels):
-    # All bands at once would take ten times as long.
+    # Comparing all bands at once takes ten times longer.
     bands = np.moveaxis(pixels[..., :3], -1, 0)
     return all(np.array_equal(band, bands[0]) for band in bands[1:])
 
@@ -258,13 +257,13 @@ def _is_grey(pixels):
 def _wide_png(picture, stream, form):
     """Return pixels and extremes of a PNG file with 16 bits for each colour."""
     stream.seek(0)
-    # Pillow keeps 8 of the 16 bits.
+    # TensorFlow decodes it, because Pillow keeps only 8 of the 16 bits.
     values = tf.io.decode_png(stream.read(), channels=3, dtype=tf.uint16).numpy()
     planes = []
     for band in np.moveaxis(values, -1, 0):
         plane = Image.fromarray(band.astype(np.float32))
         plane.info["exif"] = picture.info.get("exif", b"")
-        planes.append(conversion.to_array(plane, form))
+        planes.append(conversion.picture_to_array(plane, form))
     return np.concatenate(planes, axis=-1), _extremes(values)
 
 
@@ -276,9 +275,9 @@ def _extremes(values):
 
 
 class _Store:
-    """Rows in one array that gets more channels if a picture needs them.
+    """One array of all pictures, which gets more channels if a picture needs them.
 
-    Pictures of more than 8 bits wait until the range of all of them is known.
+    Pictures of more than 8 bits wait in a file until the range of all of them is known.
     """
 
     def __init__(self, count, form):
@@ -308,7 +307,7 @@ class _Store:
             pixels = conversion.scale(values.reshape(shape), self.levels)
             if self.form.channels is not None:
                 one_more = dataclasses.replace(self.form, size=None)
-                pixels = conversion.fit_arrays(pixels[None], one_more)[0]
+                pixels = conversion.resize_arrays(pixels[None], one_more)[0]
             self._put(position, pixels)
         self._file.close()
         see_through = sum(one.see_through for one in seen)
@@ -332,7 +331,7 @@ class _Store:
 
 
 def _fill(target, pixels):
-    """Write pixels [..., c] into a target [..., d] of as many channels or more."""
+    """Write pixels [..., c] into a target [..., d] with d at least c."""
     if target.shape[-1] == pixels.shape[-1]:
         target[...] = pixels
     else:
@@ -354,7 +353,7 @@ def _classes(files):
 
 
 def _printable(text):
-    """Return a text on one line, without the bytes of file names that no text has."""
+    """Return a text on one line; escape characters that cannot be printed."""
     odd = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
     return re.sub(odd, lambda match: ascii(match[0])[1:-1], text)
 
@@ -367,13 +366,13 @@ def _why_unlabelled(files, argument):
         return f"{argument!r} has no sub-folders with pictures, one for each class"
     if loose:
         return (
-            f"beside the class folders of {argument!r} ({listed(names)}) there are "
-            f"pictures of no class: move or remove {listed(map(repr, loose), most=3)}"
+            f"some pictures of {argument!r} lie outside its class folders "
+            f"({listed(names)}): move or remove {listed(map(repr, loose), most=3)}"
         )
     below = sorted({file.parts[1] for file in files if len(file.parts) > 2})
     if len(below) > 1:
         return (
-            f"all pictures of {argument!r} lie in {names[0]!r}, whose sub-folders are "
-            f"{listed(below)}: name folder:{Path(argument, names[0])}"
+            f"all pictures of {argument!r} lie in {names[0]!r}, which has the "
+            f"sub-folders {listed(below)}: use folder:{Path(argument, names[0])}"
         )
     return f"all pictures of {argument!r} lie in one sub-folder, {names[0]!r}"

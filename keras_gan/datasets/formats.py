@@ -1,4 +1,4 @@
-"""Kinds of picture files, told by the first bytes of their content."""
+"""Kinds of picture files, recognised by the first bytes of their content."""
 
 import contextlib
 import io
@@ -9,12 +9,12 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 HEAD = 132  # bytes that tell the kind of a file; DICOM has its mark at the end
 
-# Pillow tries no decoder but these: each is one more that a hostile file could attack,
-# and some run programs or open other files.
+# The only decoders that Pillow may use. Every further decoder is one more that a
+# hostile file could attack, and some run programs or open other files.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM")
 
-_HEIF_EXTRA = "HEIC is read with pillow-heif only: pip install 'keras-gan[heif]'"
-# What says that a file is a picture that nobody reads here, and what to do about it.
+_HEIF_EXTRA = "HEIC files need pillow-heif: pip install 'keras-gan[heif]'"
+# Messages for picture formats that are not read here: what to do about them.
 _UNREADABLE = {
     "HEIC": _HEIF_EXTRA,
     "camera raw": "camera raw files cannot be read: export them as TIFF or JPEG",
@@ -33,7 +33,7 @@ _RAW_SUFFIXES = frozenset(
         *(".rw2", ".sr2", ".srf", ".srw", ".x3f"),
     ]
 )
-# Names that say "picture". Any other name is looked into.
+# Endings of pictures. A file with any other ending is judged by its content.
 SUFFIXES = _RAW_SUFFIXES.union(
     [
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".webp"),
@@ -75,20 +75,20 @@ _BY_SUFFIX = {
     **{".ico": "ICO", ".nii": "NIfTI", ".jxl": "JPEG XL"},
 }
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}  # sizes that the format has had
+_BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}  # sizes in all versions of BMP
 
 
 def kind_of(head: bytes, suffix: str) -> str | None:
     """Return what kind of picture a file holds.
 
     Args:
-        head: its first `HEAD` bytes, or all of a shorter one.
-        suffix: of its name, in lower case. It decides only if the content does not: a
-            camera's raw file is a TIFF file by its content.
+        head: the first `HEAD` bytes of the file, or all bytes of a shorter file.
+        suffix: of its name, in lower case. It decides only if the content does not:
+            the raw file of a camera, for example, is a TIFF file by its content.
 
     Returns:
-        One of `FORMATS`, the name of a format that is not read, or None for what is
-        no picture.
+        One of `FORMATS`, the name of a format that is not read, or None if the file is
+        not a picture.
     """
     kind = _by_content(head, suffix)
     if kind in (None, "TIFF") and head:
@@ -104,7 +104,7 @@ def _by_content(head, suffix):
         return "WEBP"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "BMP"
-    # A text can begin so too.
+    # A text can begin with these bytes too, so the suffix must agree.
     if re.match(rb"P[1-6]\s+[\d#]", head) and suffix in {"", *SUFFIXES}:
         return "PPM"
     if head[128:132] == b"DICM":
@@ -129,8 +129,8 @@ def open_picture(stream: io.BufferedIOBase, kind: str | None) -> Image.Image:
         kind: as `kind_of` returns it.
 
     Raises:
-        OSError: for a kind that is not read, with what to do about it, and for a
-            damaged file.
+        OSError: if the kind is not read (the message says what to do), or the file is
+            damaged.
     """
     if kind == "HEIC":
         with contextlib.suppress(ImportError):
@@ -143,17 +143,17 @@ def open_picture(stream: io.BufferedIOBase, kind: str | None) -> Image.Image:
         raise OSError(_UNREADABLE[kind])
     try:
         return Image.open(stream, formats=(kind,))
-    except UnidentifiedImageError:  # its message is about this process
-        raise OSError(f"it begins like {kind} and is damaged") from None
+    except UnidentifiedImageError:  # its message names an object of this process
+        raise OSError(f"it begins like {kind} but is damaged") from None
 
 
 def looks_like_a_picture(path: Path) -> bool:
-    """Return whether a file is a picture by its name or, if not, by its content."""
+    """Return whether a file is a picture by its name or its content."""
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return True
     try:
-        if not path.is_file():  # opening a pipe would wait without end
+        if not path.is_file():  # opening a pipe would block forever
             return False
         with path.open("rb") as file:
             return kind_of(file.read(HEAD), suffix) is not None
@@ -164,7 +164,7 @@ def looks_like_a_picture(path: Path) -> bool:
 def has_wide_colours(picture: Image.Image, kind: str, head: bytes) -> bool:
     """Return whether a file has colours, or alpha, of more than 8 bits.
 
-    Pillow keeps 8 of them, if it reads such a file at all.
+    Pillow keeps only 8 of the bits, if it reads such a file at all.
     """
     if kind == "PNG":
         depth, colours = head[24:26]

@@ -25,10 +25,10 @@ class Images:
         labels: int64 [N] in 0..num_classes-1, or None.
         class_names: one name per class, or None.
         skipped: (file, reason) of every file that could not be read.
-        files: path of each image below the folder that it was read from, or None.
-        digests: of the pixels of each of those files, or None.
-        levels: values that became 0 and 255, if those of the source were not uint8.
-        summary: what the source holds and what was done about it, or None.
+        files: path of each image, relative to the folder of the source, or None.
+        digests: digest of the pixels of each image, or None.
+        levels: the values that became 0 and 255 if the source was not uint8, else None.
+        summary: what the source holds and how it was read, or None.
         unlabelled: why there are no labels, or None.
 
     Example:
@@ -76,12 +76,12 @@ class Images:
             asker: what needs them.
 
         Raises:
-            InputError: with the reason, if there are none.
+            InputError: if there are none; the message says why.
         """
         if self.labels is None:
             reason = self.unlabelled or "name a source with labels"
             raise InputError(
-                f"{asker} needs labels and these images have none: {reason}."
+                f"{asker} needs labels, but these images have none: {reason}."
             )
 
     def split(self, share: float, seed: int) -> tuple["Images", "Images"]:
@@ -130,14 +130,14 @@ class Images:
             The number; an incomplete last batch does not count.
 
         Raises:
-            InputError: if there are fewer images than one batch.
+            InputError: if a batch would need more images than there are.
         """
         if batch_size < 1:
-            raise InputError(f"batch_size must be at least 1, not {batch_size!r}.")
+            raise InputError(f"batch_size is {batch_size!r}. Use 1 or more.")
         if len(self) < batch_size:
             raise InputError(
-                f"A batch of {batch_size} needs at least as many images, and there "
-                f"are {len(self)}."
+                f"batch_size is {batch_size}, but there are only {len(self)} images. "
+                f"Use at most {len(self)}."
             )
         return len(self) // batch_size
 
@@ -150,7 +150,7 @@ class Images:
         first_step: int | None = None,
         context: tf.distribute.InputContext | None = None,
     ) -> tf.data.Dataset:
-        """Shuffled batches in which every image appears once per epoch.
+        """Shuffled batches in which no image appears twice in an epoch.
 
         The order within an epoch is a permutation drawn from (seed, epoch) alone, so
         that training continues exactly from any step without a saved iterator.
@@ -161,46 +161,47 @@ class Images:
                 as they are.
             labels: whether to yield (images, labels).
             seed: integer that decides the order.
-            first_step: None for a dataset of one epoch, which gives the next epoch's
-                order each time it is iterated; a step counted from 0 for an endless
-                dataset that begins there.
-            context: worker of `strategy.distribute_datasets_from_function` whose part
-                of each batch is wanted. An element is then what one of its replicas
-                gets; all replicas together have the batches that one device has.
+            first_step: None for a dataset of one epoch, which has the next epoch's
+                order each time it is iterated. A step, counted from 0, for an endless
+                dataset that begins at that step.
+            context: from `strategy.distribute_datasets_from_function`: the worker that
+                reads the dataset, and the number of replicas. An element is then the
+                part of one replica; the parts of all replicas make the same batches
+                as on one device.
 
         Returns:
             A dataset of float32 [batch_size, H, W, C] in `value_range`, or of tuples
-            of that and int64 [batch_size]. Its attribute `value_range` tells `GAN.fit`
-            how the images were scaled, which nobody can see from pale images.
+            of such images and int64 [batch_size] labels. Its attribute `value_range`
+            tells `GAN.fit` how the images were scaled: the pixels alone do not show it.
 
         Raises:
             InputError: if there are fewer images than one batch, if a batch cannot be
-                divided among the replicas, if labels are asked for and missing, or if
+                divided among the replicas, if labels are asked for but missing, or if
                 a value is out of range.
         """
         steps = self.steps_per_epoch(batch_size)
         if value_range is None and self.array.dtype == np.uint8:
-            raise InputError("value_range is None; images need (low, high).")
+            raise InputError("value_range is None. Images need (low, high).")
         if value_range is not None:
             pixels = PixelRange(*checks.interval("value_range", value_range))
         if labels:
             self.require_labels()
         if first_step is not None and first_step < 0:
-            raise InputError(f"first_step must be 0 or more, not {first_step!r}.")
+            raise InputError(f"first_step is {first_step!r}. Use 0 or more.")
 
         context = context or tf.distribute.InputContext()
         replicas = context.num_replicas_in_sync
         if batch_size % replicas:
             raise InputError(
-                f"A batch of {batch_size} cannot be divided among {replicas} replicas; "
-                "a multiple of their number can."
+                f"A batch of {batch_size} cannot be divided among {replicas} replicas. "
+                f"Use a multiple of {replicas}."
             )
         own_replicas = replicas // context.num_input_pipelines
         first_replica = context.input_pipeline_id * own_replicas
 
         def order(epoch):
-            # A full shuffle: index_shuffle would be O(1) per image, but it repeats
-            # after 256 epochs and successive epochs are correlated.
+            # A full shuffle. index_shuffle would be O(1) per image, but its orders
+            # repeat after 256 epochs, and successive epochs are correlated.
             permutation = tf.random.experimental.stateless_shuffle(
                 tf.range(len(self), dtype=tf.int64),
                 seed=tf.stack([tf.constant(seed, tf.int64), epoch]),
@@ -245,7 +246,7 @@ class Images:
         options = tf.data.Options()
         options.autotune.enabled = False
         options.deterministic = True
-        # A strategy that gets whole batches divides those; there are no files.
+        # A strategy that gets whole batches divides each batch: there are no files.
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )

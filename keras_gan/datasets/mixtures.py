@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians in the plane, on which mode collapse can be counted."""
+"""Mixtures of Gaussians in the plane, whose modes can be counted."""
 
 import dataclasses
 
@@ -65,8 +65,8 @@ class Mixture:
         """
         if form.size is not None or form.channels is not None:
             raise InputError(
-                f"Points have no pixels, so image_size and channels must be None, not "
-                f"{form.size!r} and {form.channels!r}."
+                f"Points have no pixels, but image_size is {form.size!r} and channels "
+                f"is {form.channels!r}. Use None for both."
             )
         return Images(*self.sample(POINTS))
 

@@ -18,7 +18,7 @@ LABEL_KEYS = ("labels", "y_train", "y", "label")
 
 
 def read(argument: str, form: Form, data_dir: str | None) -> Images:
-    """Read the images, and the labels if there are any, of an .npz or .npy file.
+    """Read the images of an .npz or .npy file, and its labels if it has any.
 
     Args:
         argument: path of the file. An .npz holds the images under one of
@@ -43,8 +43,8 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
-            f"{argument!r} cannot be read as a NumPy file without pickled objects "
-            f"({error})."
+            f"{argument!r} cannot be read ({error}). Use a NumPy file without pickled "
+            "objects."
         ) from error
     images = arrays.from_arrays(images, labels, form)
     if labels is not None:
@@ -62,7 +62,7 @@ def _select(content, path):
         image_key = others[0]
     if image_key is None:
         raise InputError(
-            f"{path!r} must hold images under one of {', '.join(IMAGE_KEYS)} or as "
-            f"its only array, and holds {', '.join(content) or 'nothing'}."
+            f"{path!r} holds {', '.join(content) or 'nothing'}. Store the images under "
+            f"one of {', '.join(IMAGE_KEYS)}, or as the only array."
         )
     return content[image_key], content[label_key] if label_key else None

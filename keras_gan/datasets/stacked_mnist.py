@@ -19,27 +19,29 @@ def mode_of(digits: np.ndarray) -> np.ndarray:
 
 
 def read(argument: str, form: Form, data_dir: str | None) -> Images:
-    """Read 128,000 images of three random training digits of MNIST each.
+    """Read 128,000 images, each made of three random training digits of MNIST.
 
     The images are the same each time.
 
     Args:
         argument: not used.
-        form: with None or 3 channels; without a size, 28x28.
+        form: has None or 3 channels. Without a size, images are 28x28.
         data_dir: where TensorFlow Datasets keeps MNIST; None for its own default.
 
     Returns:
-        The images, with the mode `mode_of` the digits in red, green and blue as label.
+        The images. The label of an image is `mode_of` its digits in red, green and
+        blue.
 
     Raises:
-        InputError: if another number of channels is asked for, or there is no MNIST.
+        InputError: if the form has other channels, or MNIST cannot be read.
 
     Source: Metz et al. 2017, arXiv 1611.02163, section 3.3.1; as many images as Lin et
     al. 2018 (PacGAN), arXiv 1712.04086, section 4.2.
     """
     if form.channels not in (None, 3):
         raise InputError(
-            f"'stacked-mnist' has a digit in each of 3 channels, not {form.channels!r}."
+            f"channels is {form.channels!r}, but 'stacked-mnist' has a digit in each "
+            "of 3 channels. Use 3 or None."
         )
     grey = dataclasses.replace(form, channels=1)
     digits = tfds_images.read("mnist", grey, data_dir)

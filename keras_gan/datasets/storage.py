@@ -29,7 +29,7 @@ def bytes_of(budget: str) -> int:
     match = re.fullmatch(rf"(\d+\.?\d*) ?({'|'.join(_UNITS)})", str(budget))
     if not match:
         raise InputError(
-            f"memory_budget is {budget!r}; it must be a number and one of "
+            f"memory_budget is {budget!r}. Use a number and one of "
             f"{', '.join(_UNITS)}, such as 500MiB."
         )
     return int(float(match[1]) * _UNITS[match[2]])
@@ -40,7 +40,7 @@ def within(budget: str) -> Iterator[None]:
     """Set the memory budget of the images that are read in this block.
 
     Raises:
-        InputError: for a budget that `bytes_of` does not take.
+        InputError: if `bytes_of` does not accept the budget.
     """
     token = _budget.set(bytes_of(budget))
     try:
@@ -56,30 +56,31 @@ def allocate(shape: tuple[int, ...]) -> np.ndarray:
         shape: [N, H, W, C].
 
     Returns:
-        An array, or a `np.memmap` over an unnamed file in the folder of temporary
-        files (TMPDIR), which vanishes with it.
+        An array in memory, or a `np.memmap` over an unnamed file in the folder of
+        temporary files (TMPDIR). The file is deleted together with the array.
 
     Raises:
-        InputError: where that folder has not enough space.
+        InputError: if that folder does not have enough space.
     """
     size = math.prod(shape)
     if size <= _budget.get(bytes_of(MEMORY_BUDGET)):
         return np.empty(shape, np.uint8)
     with tempfile.TemporaryFile() as file:
         try:
-            # Without its space a full disk would end the process, at the first write.
+            # Reserve the space now: a write to a memmap on a full disk would kill the
+            # process.
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise InputError(
                 f"the images take {size:,} bytes, more than the memory budget, and "
-                f"{tempfile.gettempdir()} has no room for them ({error.strerror}); "
-                "raise --memory-budget, or name another folder as TMPDIR."
+                f"{tempfile.gettempdir()} has no room for them ({error.strerror}). "
+                "Raise --memory-budget, or name another folder as TMPDIR."
             ) from error
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
 def spool() -> tempfile.SpooledTemporaryFile:
-    """Return an unnamed file that is in memory up to the memory budget."""
+    """Return an unnamed file; it stays in memory up to the memory budget."""
     return tempfile.SpooledTemporaryFile(_budget.get(bytes_of(MEMORY_BUDGET)))
 
 
@@ -87,13 +88,13 @@ def write(file: tempfile.SpooledTemporaryFile, array: np.ndarray) -> None:
     """Append an array to a file of `spool`.
 
     Raises:
-        InputError: if the folder of temporary files has not enough space.
+        InputError: if the folder of temporary files does not have enough space.
     """
     try:
         file.write(np.ascontiguousarray(array).data)
     except OSError as error:
         raise InputError(
             "the images take more than the memory budget, and "
-            f"{tempfile.gettempdir()} has no room for them ({error.strerror}); "
-            "raise --memory-budget, or name another folder as TMPDIR."
+            f"{tempfile.gettempdir()} has no room for them ({error.strerror}). "
+            "Raise --memory-budget, or name another folder as TMPDIR."
         ) from error

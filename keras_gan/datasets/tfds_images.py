@@ -21,7 +21,7 @@ BLOCK = 256  # images of a fixed shape read at a time
 
 
 def read(argument: str, form: Form, data_dir: str | None) -> Images:
-    """Read one split of a set, which is downloaded first if need be.
+    """Read one split of a set, and download the set first if it is not there yet.
 
     The images are the feature "image", or else the only Image feature; the labels are
     the feature "label" if it is a ClassLabel or an integer.
@@ -40,10 +40,10 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             does not hold images.
     """
     try:
-        import tensorflow_datasets as tfds  # takes seconds, and most runs do without
+        import tensorflow_datasets as tfds  # takes seconds; most runs do not need it
 
-        _ = tfds.builder  # only now does it import the rest of itself
-    except Exception as error:  # protobuf's is no ImportError
+        _ = tfds.builder  # imports the rest of the package, which may fail
+    except Exception as error:  # protobuf's error is not an ImportError
         raise InputError(
             f"TensorFlow Datasets cannot be imported ({first_line(error)}). If "
             "protobuf is older than 6, run: pip install 'tensorflow-metadata<1.18'"
@@ -61,7 +61,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
         count = builder.info.splits[split].num_examples
     except (KeyError, ValueError) as error:
         raise InputError(
-            f"Set {name!r} of TensorFlow Datasets has no split {split!r}; it has "
+            f"Set {name!r} of TensorFlow Datasets has no split {split!r}. Use one of: "
             f"{', '.join(builder.info.splits)}."
         ) from error
     if not count:
@@ -70,12 +70,12 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     feature = builder.info.features[image_key]
     *own_size, own_channels = feature.shape
     if form.size is None and None in own_size:
-        raise InputError(f"Images of tfds:{name} differ in size: image_size is needed.")
+        raise InputError(f"Images of tfds:{name} differ in size. Give image_size.")
     deep = feature.np_dtype != np.uint8
     if deep and None in feature.shape:
         raise InputError(
             f"Images of tfds:{name} are {np.dtype(feature.np_dtype)} and differ in "
-            "shape; uint8 images, or images of one shape, are accepted."
+            "shape. Use a set of uint8 images, or of images of one shape."
         )
     form = dataclasses.replace(
         form,
@@ -93,7 +93,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             read_config=tfds.ReadConfig(try_autocache=False),
         )
     array = storage.allocate((count, *form.size, form.channels))
-    raw = []  # images whose range is known when all are read
+    raw = []  # images that wait until the range of all of them is known
     labels = np.zeros(count, np.int64) if label_key else None
     done = 0
     with tqdm(desc=f"tfds:{name}", total=count, unit=" images", disable=None) as bar:
@@ -102,7 +102,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             if deep:
                 raw.append(block[image_key])
             else:
-                array[rows] = conversion.fit_arrays(block[image_key], form)
+                array[rows] = conversion.resize_arrays(block[image_key], form)
             if label_key:
                 labels[rows] = block[label_key]
             done = rows.stop
@@ -124,7 +124,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
 
 @contextlib.contextmanager
 def _without_advice():
-    """Holds back warnings of what TensorFlow Datasets itself should no longer use."""
+    """Hides deprecation warnings about code inside TensorFlow Datasets."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -135,7 +135,7 @@ def _without_advice():
 
 
 def close_name(name: str) -> str | None:
-    """Return the set of TensorFlow Datasets whose name is that or nearly, or None."""
+    """Return the set of TensorFlow Datasets with the closest name, or None."""
     import tensorflow_datasets as tfds
 
     names = tfds.list_builders(with_community_datasets=False)
@@ -162,19 +162,20 @@ def _prepared(tfds, name, data_dir):
         reason = (str(error).splitlines() or [""])[0]
         raise InputError(
             f"Set {name!r} of TensorFlow Datasets is not in {where} and cannot be "
-            f"downloaded ({type(error).__name__}: {reason[:200]}); prepare it on a "
+            f"downloaded ({type(error).__name__}: {reason[:200]}). Prepare it on a "
             f"machine with a network and give its folder as data_dir."
         ) from error
     return builder
 
 
 def _feature_keys(tfds, features, name):
-    """Return the key of the images and that of the labels or None."""
+    """Return the key of the images, and the key of the labels or None."""
     images = [k for k, v in features.items() if isinstance(v, tfds.features.Image)]
     if "image" not in images and len(images) != 1:
         raise InputError(
-            f"Set {name!r} of TensorFlow Datasets must have a feature 'image' or one "
-            f"Image feature, and has {', '.join(features)}."
+            f"Set {name!r} of TensorFlow Datasets has the features "
+            f"{', '.join(features)}. Use a set with a feature 'image' or exactly one "
+            "Image feature."
         )
     image_key = "image" if "image" in images else images[0]
     label = features.get("label")

@@ -72,16 +72,16 @@ EXTRACTORS: dict[str, Kind] = {
 
 
 def get(name: str | None, images: Images) -> Extractor:
-    """Returns the extractor of a name, for images like these.
+    """Returns the extractor of a name, for images like the training images.
 
     Args:
-        name: a string of one of the forms in `EXTRACTORS`; None takes `classifier`
-            if the images have labels of at least two classes, else `random`, and
-            `pixels` for points.
+        name: a string of one of the forms in `EXTRACTORS`. None takes `pixels` for
+            points; for images, it takes `classifier` if they have labels of at least
+            two classes, else `random`.
         images: the training images; `classifier` learns from them.
 
     Raises:
-        InputError: where the name is not known or the extractor cannot be made.
+        InputError: if the name is not known or the extractor cannot be made.
     """
     if name is None:
         unlabelled = "random" if images.array.ndim == 4 else "pixels"

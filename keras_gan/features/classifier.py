@@ -21,14 +21,14 @@ from keras_gan.features.extractor import Extracted, Extractor
 from keras_gan.files import replacing
 from keras_gan.settings import keras_defaults
 
-# Part of the name of a cached file: raise it with any change to network or training.
+# Part of the name of a cached file. Raise it if you change the network or its training.
 _RECIPE = 1
 _SEED = 0
 _MOST_IMAGES = 60_000
-_HELD_OUT = (0.1, 2000)  # share, and at most so many
+_HELD_OUT = (0.1, 2000)  # share of the images, and largest number of them
 _WIDTHS = (32, 64, 128, 128)
 _BATCH_SIZE = 128
-_PRESENTATIONS = 200_000  # images shown during training, each many times if few
+_PRESENTATIONS = 200_000  # images shown during training, with repetitions
 _MOST_EPOCHS = 40
 _LEARNING_RATE = 3e-3
 _WEIGHT_DECAY = 1e-3
@@ -40,18 +40,18 @@ class Classifier(Extractor):
 
     Training takes a minute or two on two cores and happens once: the network is cached
     in the folder `keras_gan` of Keras's home (`KERAS_HOME` or `~/.keras`), under a hash
-    of what it was trained on. Of more than 60,000 images a seeded choice of that many
-    is used. The same share of each class is held out, a tenth of the images and 2,000
-    at most, to tell how often the classifier is right.
+    of its training data. If there are more than 60,000 images, it trains on 60,000 of
+    them, chosen by a fixed seed. A tenth of the images, at most 2,000, is held out to
+    measure the accuracy, with the same share of each class.
 
     Args:
         images: labelled images, at least two classes of two or more images.
 
     Attributes:
-        accuracy: share of the held-out images whose class it says, in [0, 1].
+        accuracy: share of the held-out images that it classifies correctly, in [0, 1].
 
     Raises:
-        InputError: where there are no labels, too few of them, or no images.
+        InputError: if the data are points, or the labels are missing or too few.
 
     Example:
 
@@ -68,12 +68,13 @@ class Classifier(Extractor):
     def __init__(self, images: Images):
         if images.array.ndim != 4:
             raise InputError(
-                f"a classifier needs images, and these are points {list(images.shape)}."
+                f"a classifier needs images, but these are points "
+                f"{list(images.shape)}. Use the features pixels."
             )
         if not can_learn(images):
             raise InputError(
                 "a classifier needs labels of at least two classes with two or more "
-                "images each."
+                "images each. Use the features random if there are none."
             )
         training, held_out = _split(images.labels)
         path = _cached(images, np.sort(np.concatenate([training, held_out])))
@@ -105,20 +106,20 @@ class Classifier(Extractor):
         shape = self._model.input_shape[1:]
         if images.shape[1:] != shape:
             raise InputError(
-                f"the classifier was trained on images {list(shape)}, not "
-                f"{list(images.shape[1:])}."
+                f"the images have the shape {list(images.shape[1:])}, but the "
+                f"classifier was trained on {list(shape)}. Use that shape."
             )
 
 
 def can_learn(images: Images) -> bool:
-    """Returns whether at least two classes have two or more images [H, W, C]."""
+    """Returns whether at least two classes have two or more images each."""
     if images.array.ndim != 4 or images.labels is None:
         return False
     return np.count_nonzero(np.bincount(images.labels) >= 2) >= 2
 
 
 def _split(labels):
-    """Returns sorted rows to train on and rows to hold out, each class in its share."""
+    """Returns the sorted rows to train on and to hold out, split in each class."""
     rows = np.arange(len(labels))
     single = np.bincount(labels)[labels] < 2  # cannot be in both parts
     rows, alone = rows[~single], rows[single]
@@ -152,7 +153,7 @@ def _network(shape, num_classes):
 
     images = keras.Input(shape, dtype="uint8")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(images)
-    # Halved until the shorter side has 4 pixels or so: 8 once, 32 three times.
+    # Halved until the shorter side has about 4 pixels: 8 once, 32 three times.
     halvings = max(1, round(math.log2(min(shape[:2]) / 4)))
     for _ in range(halvings + 1 - len(_WIDTHS)):
         x = stage(x, 16, strides=2)
@@ -180,7 +181,8 @@ def _train(images, training, held_out):
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    # Else the step is traced twice, which for a small set is most of the time.
+    # Build the optimizer now. Otherwise Keras traces the step twice, which takes most
+    # of the time for a small data set.
     learner.optimizer.build(learner.trainable_variables)
     rng = np.random.default_rng(_SEED)
     order = _endless(training, rng)
@@ -206,13 +208,16 @@ def _train(images, training, held_out):
 
 
 def _endless(rows, rng):
-    """Yields rows for ever, each once before any comes again."""
+    """Yields rows without end; each pass over all rows has a new random order."""
     while True:
         yield from rng.permutation(rows)
 
 
 def _shifted(images, rng):
-    """Returns the images moved by up to a twelfth, the same for a whole batch."""
+    """Returns the images of a batch, all moved by the same random step.
+
+    The step is at most a twelfth of the shorter side in each direction.
+    """
     height, width = images.shape[1:3]
     margin = max(1, round(min(height, width) / 12))
     padded = np.pad(images, [(0, 0), (margin,) * 2, (margin,) * 2, (0, 0)], "edge")
@@ -221,7 +226,7 @@ def _shifted(images, rng):
 
 
 def _cached(images, rows):
-    """Returns where the network for these rows of the images is kept."""
+    """Returns the path of the cached network for these rows of the images."""
     digest = hashlib.sha256()
     facts = [_RECIPE, images.num_classes, *images.shape]
     digest.update(json.dumps(facts).encode())
@@ -232,7 +237,7 @@ def _cached(images, rows):
 
 
 def _cache_folder():
-    # As Keras finds it, who has no public name for it.
+    # Found as Keras finds its home: it has no public function for that.
     home = pathlib.Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
     for base in (home, pathlib.Path(tempfile.gettempdir()) / ".keras"):
         folder = base / "keras_gan"
@@ -246,7 +251,7 @@ def _cache_folder():
 
 
 def _read(path):
-    """Returns the network and its held-out accuracy, None where there is no file."""
+    """Returns the network and its held-out accuracy, or None if there is no file."""
     if not path.exists():
         return None
     try:
@@ -255,7 +260,7 @@ def _read(path):
         return keras.saving.load_model(path, compile=False), accuracy
     except Exception as error:  # Keras raises many kinds on a broken file
         warnings.warn(
-            f"{path} cannot be read ({first_line(error)}); the classifier is trained "
+            f"{path} cannot be read ({first_line(error)}). The classifier is trained "
             "again.",
             stacklevel=3,
         )
@@ -263,7 +268,7 @@ def _read(path):
 
 
 def _write(path, model, accuracy):
-    """Caches a network: whole or not at all, also where two processes do at once."""
+    """Caches a network: whole or not at all, even if two processes do it at once."""
     try:
         with replacing(path) as part:
             model.save(part)
@@ -271,5 +276,5 @@ def _write(path, model, accuracy):
                 archive.writestr(_RESULT, json.dumps({"accuracy": accuracy}))
     except OSError as error:
         warnings.warn(
-            f"the classifier cannot be kept for the next time: {error}.", stacklevel=3
+            f"the classifier cannot be cached for the next run: {error}.", stacklevel=3
         )

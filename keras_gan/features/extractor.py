@@ -36,17 +36,18 @@ class Extracted(NamedTuple):
 
 
 class Extractor(abc.ABC):
-    """Turns images into features, to be called with all images of a measure at once.
+    """Turns images into features; call it with all images of a measure at once.
 
     Attributes:
-        name: a phrase for reports; distances on features of different names do not
-            compare.
+        name: a phrase for reports. Compare distances only between features of the same
+            name.
         class_names: one name per column of the probabilities, or None.
-        accuracy: share of real images that it did not learn from whose label it says,
-            in [0, 1]; None if its classes are not the labels of the images.
-        sees_blur: whether blurred images lie apart from real ones. If not, precision,
-            recall and coverage would prefer them and are not measured.
-        batch_size: images that are in work at a time, which bounds the memory.
+        accuracy: share of held-out real images that it classifies correctly, in
+            [0, 1]; None if its classes are not the labels of the images.
+        sees_blur: whether the features of blurred images differ from those of real
+            images. If not, precision, recall and coverage would prefer blurred images
+            and are not measured.
+        batch_size: images that are processed at a time, which bounds the memory.
 
     Example:
 
@@ -73,13 +74,13 @@ class Extractor(abc.ABC):
     batch_size = 256
 
     def __call__(self, images: np.ndarray) -> Extracted:
-        """Returns features, and class probabilities where there are any.
+        """Returns features, and class probabilities if the extractor has classes.
 
         Args:
             images: uint8 [N, H, W, C], N at least 1, in memory or memory-mapped.
 
         Raises:
-            InputError: where the images are not of that form.
+            InputError: if the images are not as described above.
         """
         self.check(images)
         features, probabilities = [], []
@@ -92,7 +93,7 @@ class Extractor(abc.ABC):
         )
 
     def batches(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields images a batch at a time, under a progress bar if that takes long.
+        """Yields images in batches, with a progress bar if it takes long.
 
         Args:
             images: uint8 [N, H, W, C], in memory or memory-mapped.
@@ -102,15 +103,15 @@ class Extractor(abc.ABC):
             yield np.asarray(images[start : start + self.batch_size])
 
     def form(self, images: Images) -> Extracted:
-        """Returns what one image gives, whose values are of no importance.
+        """Returns the result for one image, whose values do not matter.
 
-        It tells the number of features, and whether there are class probabilities.
+        It shows the number of features, and whether there are class probabilities.
 
         Args:
             images: `datasets.Images`, at least 1.
 
         Raises:
-            InputError: if the extractor does not take such images.
+            InputError: if the extractor does not accept such images.
         """
         return self(images.array[:1])
 
@@ -119,9 +120,9 @@ class Extractor(abc.ABC):
         """Returns the features of one batch."""
 
     def check(self, images: np.ndarray) -> None:
-        """Raises InputError where the images are not uint8 [N, H, W, C]."""
+        """Raises InputError if the images are not uint8 [N, H, W, C]."""
         if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
             raise InputError(
-                f"features are of images, uint8 [N, H, W, C], not of {images.dtype} "
-                f"{list(images.shape)}."
+                f"the images are {images.dtype} {list(images.shape)}. Use uint8 "
+                "[N, H, W, C]."
             )

@@ -23,17 +23,17 @@ _TIMEOUT = 20  # seconds without an answer
 class Inception(Extractor):
     """Pool features (2,048) and ImageNet probabilities (1,000) of InceptionV3.
 
-    The network and weights are those of `keras.applications`, not the ones of 2015 that
-    published Fréchet inception distances use: figures come near those and are not the
-    same. Images are resized to 299x299 (bilinear, antialiased), grey ones get three
-    equal channels, transparent ones lie on white.
+    The network and weights are those of `keras.applications`. Published Fréchet
+    inception distances use weights of 2015, so their figures are near to these but not
+    equal. Images are resized to 299x299 (bilinear, antialiased); grey images get three
+    equal channels, transparent images are laid over white.
 
     Args:
         weights: `.h5` or `.weights.h5` file of the whole network with its top; None
             takes Keras's own, which are downloaded once.
 
     Raises:
-        InputError: where the weights cannot be had.
+        InputError: if the weights cannot be downloaded or read.
 
     Example:
 
@@ -58,7 +58,7 @@ class Inception(Extractor):
 
     @classmethod
     def make(cls, argument: str, images: Images) -> "Extractor":
-        """Returns the extractor with the weights file `argument`, "" for none."""
+        """Returns the extractor; `argument` is a weights file, or "" for Keras's."""
         return cls(argument or None)
 
     def extract(self, images: np.ndarray) -> Extracted:
@@ -72,18 +72,21 @@ class Inception(Extractor):
 
 def _own_weights(path):
     if not pathlib.Path(path).is_file():
-        raise InputError(f"there is no weights file {path!r}.")
+        raise InputError(
+            f"there is no weights file {path!r}. Name an existing file, or leave it "
+            "out to download the weights."
+        )
     model = keras.applications.InceptionV3(weights=None)
     try:
         with warnings.catch_warnings():
-            # Keras warns of each layer that is not there, before it refuses them all.
+            # Keras warns of every missing layer before it raises one error for them.
             warnings.simplefilter("ignore")
             model.load_weights(path)
         return model
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
-            f"{path!r} is no weights file of keras.applications.InceptionV3 with its "
-            f"top: {first_line(error)}"
+            f"{path!r} is not a weights file of keras.applications.InceptionV3 with "
+            f"its top: {first_line(error)}"
         ) from error
 
 
@@ -91,17 +94,17 @@ def _imagenet():
     try:
         with _quickly():
             return keras.applications.InceptionV3(weights="imagenet")
-    except Exception as error:  # Keras wraps what goes wrong in a bare Exception
+    except Exception as error:  # Keras raises a bare Exception for a failed download
         raise InputError(
             f"the weights of InceptionV3 cannot be downloaded "
-            f"({first_line(error)}): give {_FILE} as inception:PATH or put it into "
+            f"({first_line(error)}). Give {_FILE} as inception:PATH, or put it into "
             "the folder models of Keras's home (KERAS_HOME or ~/.keras)."
         ) from error
 
 
 @contextlib.contextmanager
 def _quickly():
-    """Gives up on a server that does not answer, which else takes minutes."""
+    """Shortens the socket timeout: an unreachable server would hang for minutes."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT)
     try:

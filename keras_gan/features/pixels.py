@@ -8,9 +8,9 @@ from keras_gan.features.extractor import Extracted, Extractor
 
 
 class Pixels(Extractor):
-    """Raw pixels in [0, 1], one after the other; of points, their coordinates.
+    """Raw pixels in [0, 1], flattened; for points, their coordinates.
 
-    They see where and how bright a thing is, not what it is.
+    They show where a thing is and how bright, not what it is.
 
     Args:
         points: whether the data are vectors, float32 [N, D].
@@ -40,7 +40,7 @@ class Pixels(Extractor):
         if not self.points:
             super().check(images)
         elif images.ndim != 2 or 0 in images.shape:
-            raise InputError(f"points are [N, D], not {list(images.shape)}.")
+            raise InputError(f"points have the shape {list(images.shape)}. Use [N, D].")
 
     @classmethod
     def make(cls, argument: str, images: Images) -> "Extractor":

@@ -14,8 +14,8 @@ from keras_gan.settings import keras_defaults
 
 _SEED = 0
 _SCALED_BY = 2000  # images
-_WIDTHS = (16, 32, 64)  # of the stages, the last one over and over
-_LARGE = 64  # pixels; wider images are halved while the first stages read them
+_WIDTHS = (16, 32, 64)  # of the stages; all later stages have the last width
+_LARGE = 64  # pixels; the first stages have stride 2 while the image is wider
 
 
 class RandomNetwork(Extractor):
@@ -49,7 +49,7 @@ class RandomNetwork(Extractor):
     def __init__(self, images: Images):
         if images.array.ndim != 4:
             raise InputError(
-                f"A random network needs images, and these are points "
+                f"A random network needs images, but these are points "
                 f"{list(images.shape)}. Use the features pixels."
             )
         self._images = images
@@ -68,7 +68,7 @@ class RandomNetwork(Extractor):
         mean, scale = self._scaling
         return Extracted((self._unscaled(images) - mean) / scale, None)
 
-    # Made for the first measure, so that training begins without waiting for it.
+    # Made when the first measure needs it, so that training does not wait for it.
 
     @functools.cached_property
     def _model(self):
@@ -83,7 +83,7 @@ class RandomNetwork(Extractor):
         deviation = found.std(axis=0)
         if deviation.max() <= 1e-4:
             return found.mean(axis=0), 1.0  # all images are alike
-        # Without it, a channel that hardly varies would become noise of the same size.
+        # Without this floor, a channel that hardly varies would be scaled up to noise.
         return found.mean(axis=0), np.maximum(deviation, 1e-3 * found.std())
 
     def _unscaled(self, images):
@@ -94,8 +94,8 @@ class RandomNetwork(Extractor):
         shape = self._images.shape
         if images.shape[1:] != shape:
             raise InputError(
-                f"The random network was made for images {list(shape)}, not "
-                f"{list(images.shape[1:])}."
+                f"The images have the shape {list(images.shape[1:])}, but the random "
+                f"network was made for {list(shape)}. Use that shape."
             )
 
 
@@ -123,7 +123,7 @@ def _network(shape):
 
 
 def _stages(shape):
-    """Returns filters and strides of the convolutions, each at half the last scale."""
+    """Returns (filters, strides) of each convolution; each halves the scale."""
     side = min(shape[:2])
     sides = [side / 2**i for i in range(max(1, round(math.log2(side / 4))) + 1)]
     return [

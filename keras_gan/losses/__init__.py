@@ -42,14 +42,14 @@ def _get(identifier, kind, base, classes):
     if isinstance(identifier, str) and identifier in classes:
         return classes[identifier]()
     raise InputError(
-        f"{kind} {identifier!r} is not known; accepted are {', '.join(classes)} and "
-        f"instances of keras_gan.losses.{base.__name__}."
+        f"{kind} {identifier!r} is not known. Use one of: {', '.join(classes)}, or an "
+        f"instance of keras_gan.losses.{base.__name__}."
         f"{did_you_mean(identifier, classes)}"
     )
 
 
 def get_objective(identifier: str | dict | Objective) -> Objective:
-    """Returns the objective for a name, a serialised configuration or an instance.
+    """Returns the objective of a name or a serialised configuration, or an instance.
 
     Raises:
         InputError: for anything else.
@@ -58,7 +58,7 @@ def get_objective(identifier: str | dict | Objective) -> Objective:
 
 
 def get_penalty(identifier: str | dict | Penalty | None) -> Penalty | None:
-    """Returns the penalty for a name, a configuration, an instance, or None for none.
+    """Returns the penalty of a name or a configuration, an instance, or None.
 
     Raises:
         InputError: for anything else.

@@ -2,7 +2,7 @@
 
 An objective sees only logits, float32 of any shape, one per image, and returns scalars.
 Write l for a logit; D(x) = sigmoid(l), so log D = -softplus(-l) and
-log(1 - D) = -softplus(l), which stay finite where the logarithm of a sigmoid does not.
+log(1 - D) = -softplus(l). These stay finite even if the sigmoid rounds to 0 or 1.
 """
 
 from typing import Self
@@ -36,8 +36,8 @@ class Objective:
     ```
     """
 
-    # The generator's loss of most games does not depend on the real images, and then
-    # the trainer saves a pass of the discriminator over them.
+    # In most games the generator's loss does not depend on the real images. Then the
+    # trainer saves a pass of the discriminator over them.
     generator_needs_real = False
     # Whether sigmoid of the logit is the probability D(x) that an image is real.
     logit_is_log_odds = False
@@ -72,7 +72,7 @@ class _CrossEntropy(Objective):
     def __init__(self, label_smoothing=0.0):
         if not 0.0 <= label_smoothing < 0.5:
             raise ValueError(
-                f"label_smoothing is {label_smoothing}; it must be at least 0 and "
+                f"label_smoothing is {label_smoothing}. Use a number of at least 0 and "
                 "below 0.5."
             )
         self.label_smoothing = label_smoothing
@@ -90,8 +90,8 @@ class _CrossEntropy(Objective):
 class Minimax(_CrossEntropy):
     """The zero-sum game: the generator minimises log(1 - D(G(z))).
 
-    Its gradient with respect to the logit is -D(G(z)), which vanishes where the
-    discriminator rejects a sample with confidence ("saturates").
+    Its gradient with respect to the logit is -D(G(z)). It vanishes ("saturates") if the
+    discriminator rejects a sample with confidence.
 
     Args:
         label_smoothing: s in [0, 0.5); real images get the target 1 - s, fake ones
@@ -117,8 +117,8 @@ class Minimax(_CrossEntropy):
 class NonSaturating(_CrossEntropy):
     """The heuristic game: the generator maximises log D(G(z)).
 
-    Same fixed point as `Minimax`; the gradient with respect to the logit is
-    -(1 - D(G(z))), strongest where the discriminator rejects a sample.
+    It has the same fixed point as `Minimax`. Its gradient with respect to the logit is
+    -(1 - D(G(z))), which is strongest if the discriminator rejects a sample.
 
     Args:
         label_smoothing: s in [0, 0.5); real images get the target 1 - s, fake ones
@@ -168,7 +168,7 @@ class LeastSquares(Objective):
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Hinge(Objective):
-    """Margins of 1 on both sides for the discriminator; the generator raises its logit.
+    """Margins of 1 for the discriminator; the generator maximises the fakes' logits.
 
     Example:
 
@@ -220,9 +220,9 @@ class Wasserstein(Objective):
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Relativistic(Objective):
-    """Each fake image is compared with the real image at its place in the batch.
+    """Compares each fake image with the real image at the same place in the batch.
 
-    Made to be used with both zero-centred penalties (`penalty="r1r2"`).
+    Use it with both zero-centred penalties (`penalty="r1r2"`).
 
     Example:
 

@@ -16,8 +16,8 @@ def _squared_gradient_norms(discriminate, images):
     """Returns the squared norm of each image's logit gradient, float32 [batch]."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
-        # The gradient of the sum is each image's own gradient, as long as images
-        # do not meet in batch normalisation.
+        # The gradient of the sum holds the gradient of each image, because the logit
+        # of an image does not depend on other images (no batch normalisation).
         logits = tf.cast(discriminate(images), "float32")
         total = tf.reduce_sum(logits)
     gradients = tape.gradient(total, images)
@@ -48,7 +48,7 @@ class Penalty:
 
     def __init__(self, weight: float = 1.0):
         if not weight > 0:
-            raise ValueError(f"weight is {weight}; it must be above 0.")
+            raise ValueError(f"weight is {weight}. Use a number above 0.")
         self.weight = weight
 
     def __call__(self, discriminate, real, fake, seed):
@@ -58,7 +58,7 @@ class Penalty:
             discriminate: function from images to logits.
             real: float32 [batch, ...] real images.
             fake: float32 [batch, ...] generated images.
-            seed: int [2], for what the penalty draws at random.
+            seed: int [2], decides the random numbers of the penalty.
         """
         raise NotImplementedError
 
@@ -154,6 +154,6 @@ class GradientPenalty(Penalty):
         shape = [tf.shape(real)[0]] + [1] * (len(real.shape) - 1)
         fraction = seeding.uniform(shape, seed)
         between = fraction * real + (1.0 - fraction) * fake
-        # A gradient of exactly zero has a norm without a derivative.
+        # The norm has no derivative at a gradient of exactly zero.
         norms = tf.sqrt(_squared_gradient_norms(discriminate, between) + 1e-12)
         return self.weight * tf.reduce_mean(tf.square(norms - 1.0))

@@ -1,4 +1,4 @@
-"""Numbers from two sets of samples or features; none knows what a GAN is."""
+"""Measures of samples or features, independent of the model that made them."""
 
 from keras_gan.metrics.frechet import frechet_distance
 from keras_gan.metrics.inception import inception_score

@@ -12,52 +12,57 @@ _BLOCK_MIB = 64
 
 
 def as_samples(rows: int = 1, **sets) -> list[np.ndarray]:
-    """Returns the named sets as float64 [N, D] of one D, N at least `rows`.
+    """Returns the named sets as float64 [N, D] with one common D.
+
+    Args:
+        rows: least N.
+        **sets: the sets by name.
 
     Raises:
-        InputError: One of them is something else or holds NaN or infinity.
+        InputError: A set has another shape, or holds NaN or infinity.
     """
-    accepted = f"finite numbers [N, D] with N at least {rows} are accepted."
+    accepted = f"Use finite numbers [N, D] with N at least {rows}."
     arrays = {}
     for name, values in sets.items():
         try:
             array = np.asarray(values, "float64")
         except (TypeError, ValueError):
-            raise InputError(f"{name} holds no numbers; {accepted}") from None
+            raise InputError(f"{name} does not hold numbers. {accepted}") from None
         if array.ndim != 2 or len(array) < rows or array.shape[1] == 0:
-            raise InputError(f"{name} has shape {list(array.shape)}; {accepted}")
+            raise InputError(f"{name} has shape {list(array.shape)}. {accepted}")
         broken = array.size - np.count_nonzero(np.isfinite(array))
         if broken:
-            raise InputError(f"{name} holds {broken} NaN or infinity; {accepted}")
+            raise InputError(f"{name} holds {broken} NaN or infinity. {accepted}")
         arrays[name] = array
     if len({array.shape[1] for array in arrays.values()}) > 1:
         widths = " and ".join(f"{name} {a.shape[1]}" for name, a in arrays.items())
-        raise InputError(f"D of {widths} differ; sets [N, D] of one D are accepted.")
+        raise InputError(f"D differs: {widths}. Use sets [N, D] of one D.")
     return list(arrays.values())
 
 
 def check_count(name: str, value: int, least: int = 1) -> None:
-    """Raises InputError where `value` is no whole number of at least `least`."""
+    """Raises InputError if `value` is not a whole number of at least `least`."""
     if not isinstance(value, Integral) or value < least:
         raise InputError(
-            f"{name} is {value!r}; whole numbers of at least {least} are accepted."
+            f"{name} is {value!r}. Use a whole number of at least {least}."
         )
 
 
 def check_positive(name: str, value: float) -> None:
-    """Raises InputError where `value` is no positive finite number."""
+    """Raises InputError if `value` is not a positive finite number."""
     if not isinstance(value, Real) or not 0 < value < np.inf:
-        raise InputError(f"{name} is {value!r}; positive finite numbers are accepted.")
+        raise InputError(f"{name} is {value!r}. Use a positive finite number.")
 
 
 def squared_distances(
     a: np.ndarray, b: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields slices of the rows of a [N, D] with their distances to all of b [M, D].
+    """Yields blocks of rows of a [N, D] with their distances to all rows of b [M, D].
 
-    A block holds squared Euclidean distances [n, M] in at most 64 MiB, or one row.
+    A block is a slice of a and its squared Euclidean distances [n, M]. It takes at
+    most 64 MiB, or has one row.
     """
-    # |x|^2 + |y|^2 - 2 x.y loses digits where the data lie far from the origin.
+    # Centred, because |x|^2 + |y|^2 - 2 x.y loses digits far from the origin.
     centre = b.mean(axis=0)
     start = 0
     for block in pairwise_distances_chunked(

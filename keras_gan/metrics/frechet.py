@@ -25,12 +25,12 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     real, fake = as_samples(rows=2, real=real, fake=fake)
     mean_difference = real.mean(axis=0) - fake.mean(axis=0)
     # With C = X^T X, the trace of (C1 C2)^(1/2) is the sum of the singular values of
-    # X1 X2^T: exact for singular covariances too, and small where N < D.
+    # X1 X2^T. This is exact for singular covariances too, and cheap if N < D.
     real = (real - real.mean(axis=0)) / np.sqrt(len(real) - 1)
     fake = (fake - fake.mean(axis=0)) / np.sqrt(len(fake) - 1)
     if real.shape[1] < min(len(real), len(fake)):
         real, fake = (np.linalg.qr(part, mode="r") for part in (real, fake))
     cross = np.linalg.svd(real @ fake.T, compute_uv=False).sum()
     traces = np.square(real).sum() + np.square(fake).sum()
-    # Equal sets differ by rounding, which may fall below zero.
+    # For equal sets, rounding may give a result below zero.
     return max(0.0, float(mean_difference @ mean_difference + traces - 2 * cross))

@@ -1,4 +1,4 @@
-"""Score of samples by what a classifier says of them."""
+"""Score of samples by the class probabilities that a classifier gives them."""
 
 import numpy as np
 from scipy.special import rel_entr
@@ -10,16 +10,16 @@ from keras_gan.metrics._arrays import as_samples
 def inception_score(probabilities: np.ndarray) -> float:
     """Returns exp(E[KL(p(y|x) || p(y))]) of a classifier's outputs.
 
-    It is the Inception score where the classifier is InceptionV3; scores by different
-    classifiers do not compare.
+    It is the Inception score if the classifier is InceptionV3. Compare scores only
+    between samples judged by the same classifier.
 
     Args:
         probabilities: float [N, C], rows that sum to 1 within 0.01 (probabilities,
             not logits).
 
     Returns:
-        The score, 1 (all samples look alike) to C (each surely of one class, all
-        classes equally often).
+        The score, from 1 (all samples have the same probabilities) to C (each sample
+        is surely of one class, and all classes are equally frequent).
 
     Raises:
         InputError: The array is not [N, C], or its rows are not probabilities.
@@ -31,8 +31,8 @@ def inception_score(probabilities: np.ndarray) -> float:
     if probabilities.min() < 0 or np.abs(totals - 1).max() > 0.01:
         raise InputError(
             f"probabilities has values from {probabilities.min():.3g} and row sums "
-            f"{totals.min():.3g} to {totals.max():.3g}; rows of at least 0 that sum "
-            "to 1 are accepted."
+            f"{totals.min():.3g} to {totals.max():.3g}. Use values of at least 0 whose "
+            "rows sum to 1."
         )
     probabilities = probabilities / totals
     divergence = rel_entr(probabilities, probabilities.mean(axis=0)).sum(axis=1)

@@ -40,13 +40,14 @@ def kernel_distance(
         real: float [N, D] samples or features, N at least 4.
         fake: float [M, D], M at least 4.
         subsets: How many pairs of subsets are drawn, without replacement in each.
-        subset_size: Rows per subset, 2 to min(N, M); by default 1000, or half the
-            smaller set where that is less.
+        subset_size: Rows per subset, 2 to min(N, M). None takes 1000, or half of the
+            smaller set if that is less.
         seed: The same seed draws the same subsets.
 
     Returns:
-        `(mean, std)` over the subsets. No unit; a mean a little below zero is usual
-        for equal distributions. `std` is that of one subset, not of the mean.
+        `(mean, std)` over the subsets, without unit. For equal distributions the mean
+        is often a little below zero. `std` is the spread of the subsets, not the error
+        of the mean.
 
     Raises:
         InputError: A set is not [N, D] and finite, or a number is out of range.
@@ -62,8 +63,8 @@ def kernel_distance(
     check_count("subset_size", subset_size, least=2)
     if subset_size > smaller:
         raise InputError(
-            f"subset_size is {subset_size} and the smaller set has {smaller} rows; "
-            f"2 to {smaller} are accepted."
+            f"subset_size is {subset_size}, but the smaller set has {smaller} rows. "
+            f"Use 2 to {smaller}."
         )
     rng = np.random.default_rng(seed)
     values = [
@@ -76,7 +77,7 @@ def kernel_distance(
 def _mmd2(x, y):
     def kernel(a, b):
         k = a @ b.T / a.shape[1] + 1
-        return k * k * k  # NumPy's ** 3 takes some sixty times as long
+        return k * k * k  # NumPy's ** 3 takes about sixty times longer
 
     def mean_of_distinct(k):
         return (k.sum() - np.trace(k)) / (len(k) * (len(k) - 1))

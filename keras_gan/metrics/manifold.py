@@ -1,4 +1,6 @@
-"""Fidelity and diversity apart: balls around samples stand for a distribution."""
+"""Fidelity and diversity, measured separately: balls around samples approximate a
+distribution.
+"""
 
 from typing import NamedTuple
 
@@ -76,12 +78,12 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> Precisio
 def symmetric_precision_recall(
     real: np.ndarray, fake: np.ndarray, k: int = 3
 ) -> PrecisionRecall:
-    """Returns precision and recall that balls of both sets have to confirm.
+    """Returns precision and recall that the balls of both sets confirm.
 
-    Blurred or equal images fill the middle of the real ones, so that the precision of
-    `precision_recall` is 1. Their own balls are small and hold no real image. This
-    precision is the lesser of the share of fakes in real balls and the share of fakes
-    whose own ball holds a real; recall likewise.
+    Blurred or equal images lie in the middle of the real images, so `precision_recall`
+    gives them a precision of 1. But their own balls are small and hold no real image.
+    This precision is the lesser of two shares: the fakes that lie in real balls, and
+    the fakes whose own ball holds a real image. Recall likewise.
 
     Args:
         real: float [N, D] samples or features, N greater than k.
@@ -105,7 +107,7 @@ def symmetric_precision_recall(
 
 
 def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> DensityCoverage:
-    """Returns how many real balls hold a fake, and the share of real balls that do.
+    """Returns how many real balls a fake lies in, and the share of balls with a fake.
 
     Args:
         real: float [N, D] samples or features, N greater than k.
@@ -113,8 +115,9 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> DensityC
         k: The ball around a real sample ends before its k-th real neighbour.
 
     Returns:
-        `(density, coverage)`: real balls around a fake, as a mean over fakes divided
-        by k (0 or more), and the share of real balls with a fake inside.
+        `(density, coverage)`: the number of real balls that hold a fake, as a mean over
+        the fakes divided by k (0 or more), and the share of real balls that hold at
+        least one fake.
 
     Raises:
         InputError: A set is not [N, D] and finite, or has no k-th neighbour.
@@ -137,5 +140,6 @@ def _checked(real, fake, k):
 
 def _squared_radii(samples, k):
     distances, _ = NearestNeighbors(n_neighbors=k).fit(samples).kneighbors()
-    # A copy of the k-th neighbour lies on the surface, outside whatever the rounding.
+    # A copy of the k-th neighbour lies on the surface: shrink the ball a little, so
+    # that rounding cannot put the copy inside.
     return np.square(distances[:, -1]) * (1 - 1e-9)

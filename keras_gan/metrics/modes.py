@@ -1,4 +1,4 @@
-"""How much of a mixture of known modes the samples cover."""
+"""Coverage of a mixture with known modes by samples."""
 
 from typing import NamedTuple
 

@@ -26,5 +26,6 @@ def nearest_neighbours(
     """
     samples, reference = as_samples(samples=samples, reference=reference)
     indices = pairwise_distances_argmin(samples, reference)
-    # Anew from the differences: the search's |x|^2 + |y|^2 - 2 x.y rounds a copy's off.
+    # Compute the distances from the differences: the search uses |x|^2 + |y|^2 - 2 x.y,
+    # whose rounding makes the distance of a copy more than 0.
     return indices, np.linalg.norm(samples - reference[indices], axis=1)

@@ -1,4 +1,4 @@
-"""Likelihood of data under a Gaussian window placed on each of a model's samples."""
+"""Likelihood of data under Gaussian windows placed on the samples of a model."""
 
 import numpy as np
 from scipy.special import logsumexp
@@ -27,7 +27,7 @@ def parzen_log_likelihood(
         sigma: Standard deviation of the isotropic window, in the unit of x.
 
     Returns:
-        float64 [M], in nats. The paper reports its mean and the standard error of it.
+        float64 [M], in nats. The paper reports the mean and its standard error.
 
     Raises:
         InputError: A set is not [N, D] and finite, or sigma is not positive.
@@ -50,8 +50,8 @@ def validate_sigma(
         samples: float [N, D] samples of the model.
         validation: float [M, D] data that is not the test set; the authors used the
             first 1,000 validation images.
-        sigmas: float [S] standard deviations to try, in the unit of the data; ten
-            from 0.1 to 1, equally far apart in the logarithm, if none are given.
+        sigmas: float [S] standard deviations to try, in the unit of the data; by
+            default ten from 0.1 to 1, evenly spaced in the logarithm.
 
     Returns:
         The one of `sigmas` with the greatest mean log-likelihood.
@@ -72,7 +72,7 @@ def validate_sigma(
 
 
 def _log_likelihoods(samples, x, sigmas):
-    """[M, S]: the distances, which cost most, are computed once for all sigmas."""
+    """Returns [M, S]; computes the distances, which cost most, once for all sigmas."""
     result = np.empty((len(x), len(sigmas)))
     count, dimensions = samples.shape
     for rows, squared in squared_distances(x, samples):

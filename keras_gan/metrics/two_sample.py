@@ -16,7 +16,7 @@ from keras_gan.metrics._arrays import as_samples, check_count, squared_distances
 
 
 class TwoSampleTest(NamedTuple):
-    """A statistic and the probability of one as great where both sets are alike.
+    """A statistic, and the probability of at least this value for like sets.
 
     Example:
 
@@ -39,19 +39,19 @@ def mmd_test(
 ) -> TwoSampleTest:
     """Returns the unbiased MMD^2 of a Gaussian kernel and its permutation p-value.
 
-    The kernel is exp(-|x - y|^2 / (2 s^2)), s the median distance between (at most
-    1,000) rows of both sets.
+    The kernel is exp(-|x - y|^2 / (2 s^2)). s is the median distance between rows of
+    both sets, of which at most 1,000 are used.
 
     Args:
         a: float [N, D], N at least 2.
         b: float [M, D], M at least 2.
-        permutations: How often the rows are dealt anew to sets of N and M; the
+        permutations: How often all rows are shuffled into new sets of N and M; the
             smallest p-value is 1 / (1 + permutations).
-        seed: The same seed deals the same permutations.
+        seed: The same seed gives the same permutations.
 
     Returns:
         `(statistic, p_value)`: MMD^2, no unit, at most 2 and about 0 for like sets;
-        p = (1 + number of permutations with MMD^2 as great) / (1 + permutations).
+        p = (1 + number of permutations with at least this MMD^2) / (1 + permutations).
 
     Raises:
         InputError: A set is not [N, D] and finite, or `permutations` is below 1.
@@ -63,12 +63,13 @@ def mmd_test(
     check_count("permutations", permutations)
     rng = np.random.default_rng(seed)
     pooled = np.concatenate([a, b])
-    # One column per way to deal: 1 where the row is in the first set. As given first.
+    # A column for each split: 1 if the row is in the first set. Column 0 is the given
+    # split.
     given = (np.arange(len(pooled)) < len(a)).astype("float64")
     dealt = rng.permuted(np.tile(given, (permutations, 1)), axis=1)
     first = np.column_stack([given, dealt.T])
     values = _mmd2(pooled, first, _median_distance(pooled, rng))
-    # The sums of a tie differ in their last digits, and a tie counts.
+    # A tie counts, though its sums may differ in their last digits.
     as_great = int(np.count_nonzero(values[1:] >= values[0] - 1e-12))
     return TwoSampleTest(float(values[0]), (1 + as_great) / (1 + permutations))
 
@@ -81,7 +82,7 @@ def _median_distance(pooled, rng):
 
 
 def _mmd2(pooled, first, bandwidth):
-    """Returns MMD^2 for each column of `first`, which says who is in the first set."""
+    """Returns MMD^2 for each column of `first`, the marks of the first set's rows."""
     within_first = np.zeros(first.shape[1])
     row_sums = np.empty(len(pooled))
     for rows, squared in squared_distances(pooled, pooled):
@@ -92,7 +93,7 @@ def _mmd2(pooled, first, bandwidth):
     within_second = row_sums.sum() - within_first - 2 * between
     n = first[:, 0].sum()
     m = len(first) - n
-    # A row's kernel with itself is 1 and left out.
+    # The kernel of a row with itself is 1; leave it out.
     return (
         (within_first - n) / (n * (n - 1))
         + (within_second - m) / (m * (m - 1))
@@ -109,11 +110,12 @@ def classifier_test(a: np.ndarray, b: np.ndarray, seed: int = 0) -> TwoSampleTes
     Args:
         a: float [N, D], N at least 4.
         b: float [M, D], M at least 4; of the larger set min(N, M) rows are drawn.
-        seed: The same seed draws, splits and trains alike.
+        seed: The same seed gives the same rows, split and training.
 
     Returns:
         `(statistic, p_value)`: accuracy, a share that is about 0.5 for like sets; p is
-        the probability that so many are right by chance, Binomial(held-out rows, 1/2).
+        the probability of at least this accuracy by chance, from Binomial(held-out
+        rows, 1/2).
 
     Raises:
         InputError: A set is not [N, D] and finite, or too small.

@@ -17,7 +17,7 @@ def with_label(
     label: keras.KerasTensor | None,
     num_classes: int | None,
 ) -> keras.KerasTensor:
-    """Returns `features`, with the one-hot label appended where there is a label."""
+    """Returns `features`, with the one-hot label appended if there is a label."""
     if label is None:
         return features
     return ConcatenateLabel(num_classes)([features, label])

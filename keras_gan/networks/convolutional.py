@@ -14,11 +14,11 @@ _LARGEST_START = 15
 
 
 def dcgan_stages(height: int, width: int) -> int:
-    """Returns how many strides of two lead from the image to a small start.
+    """Returns how many strides of two lead from a small start to the image.
 
-    Sides are halved together as long as both stay whole and at least 4 pixels, so 64x64
-    takes four strides from 4x4 and 28x28 two from 7x7. The shorter side has to start at
-    15 pixels or less.
+    Both sides are halved together, as long as they stay whole numbers of at least 4
+    pixels. So 64x64 takes four strides from 4x4, and 28x28 takes two from 7x7. The
+    shorter side must start at 15 pixels or less.
 
     Raises:
         InputError: for a size that strides of two cannot reach.
@@ -26,9 +26,9 @@ def dcgan_stages(height: int, width: int) -> int:
     stages = _stages(height, width)
     if stages is None:
         raise InputError(
-            f"image size {height}x{width} cannot be made by strides of two. Sides of 8 "
-            f"to 256 pixels that are {_SMALLEST_START} to {_LARGEST_START} times a "
-            "power of two can, such as 28, 32, 48, 64, 96 or 128. Nearest to "
+            f"image size {height}x{width} cannot be made by strides of two. Use sides "
+            f"of 8 to 256 pixels that are {_SMALLEST_START} to {_LARGEST_START} times "
+            "a power of two, such as 28, 32, 48, 64, 96 or 128. Nearest to "
             f"{height}x{width}: {_nearest_sizes(height, width)}."
         )
     return stages
@@ -70,7 +70,7 @@ def _nearest_sizes(height, width):
 
 def _filters(stages, base_filters):
     """Returns the channels of the generator's feature maps, from the start on."""
-    # The paper ends at 8 times its base of 128; larger images go on at that width.
+    # The paper ends at 8 times its base of 128; larger images keep that width.
     return [base_filters * 2 ** min(i, 3) for i in reversed(range(stages))]
 
 
@@ -90,14 +90,14 @@ class _Initializers:
         return {"kernel_initializer": self._normal(0.0), "use_bias": use_bias}
 
     def batch_normalization(self):
-        # Short runs end before averages with Keras's momentum of 0.99 have settled.
+        # With Keras's momentum of 0.99, the averages of short runs would not settle.
         return keras.layers.BatchNormalization(
             momentum=0.9,
             epsilon=1e-5,
             gamma_initializer=self._normal(1.0),
-            # Over all replicas. On one device too: otherwise the variance comes from
-            # tf.nn.moments, whose second derivative is wrong (tensorflow 2.21), and
-            # with it the gradient of a penalty.
+            # Over all replicas. Set on one device too: otherwise the variance comes
+            # from tf.nn.moments, whose second derivative is wrong (tensorflow 2.21),
+            # and the gradient of a penalty would be wrong.
             synchronized=True,
         )
 
@@ -110,10 +110,10 @@ def dcgan_generator(
     hidden_units: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Returns the generator of table and figure 1 of the paper, values in [-1, 1].
+    """Returns the generator of the paper's table and figure 1; images are in [-1, 1].
 
-    At 64x64x3 with 128 base filters it is the paper's, with 18,885,760 trainable
-    parameters.
+    At 64x64x3 with 128 base filters it is the paper's network, with 18,885,760
+    trainable parameters.
 
     Args:
         image_shape: (height, width, channels); see `dcgan_stages` for the sizes.
@@ -122,8 +122,9 @@ def dcgan_generator(
             twice as many, up to eight times.
         num_classes: with it, the model takes `[latent, label]` and the one-hot label
             enters every layer.
-        hidden_units: of one more fully connected layer after the latent vector, as in
-            the authors' network for MNIST (1,024); None for no such layer.
+        hidden_units: width of an additional fully connected layer after the latent
+            vector, as in the authors' network for MNIST (1,024); None for no such
+            layer.
         seed: makes the initial weights the same each time.
 
     Raises:
@@ -147,7 +148,7 @@ def dcgan_generator(
         x = keras.layers.ReLU()(x)
     x = with_label(x, label, num_classes)
     x = keras.layers.Dense(start[0] * start[1] * first, **initial.kernel())(x)
-    # Over the flat units, before they become feature maps, as in the authors' code.
+    # On the flat units, before they become feature maps, as in the authors' code.
     x = initial.batch_normalization()(x)
     x = keras.layers.ReLU()(x)
     x = keras.layers.Reshape((*start, first))(x)
@@ -196,29 +197,29 @@ def dcgan_discriminator(
         num_classes: with it, the model takes `[image, label]` and the one-hot label
             enters every layer.
         batch_normalization: as in the paper, on all feature maps but the first. Turn it
-            off for gradient penalties, which are defined for each image alone; all
-            layers then have biases.
+            off for gradient penalties, which are defined for each image alone. Without
+            it, all layers have biases.
         spectral_normalization: divide each layer's kernel by its largest singular
             value (Miyato et al. 2018, arXiv 1802.05957).
-        hidden_units: of one more fully connected layer before the logit, as in the
-            authors' network for MNIST (1,024); None for no such layer.
-        translation: the furthest that images are moved while training, as a fraction of
-            their sides (Zhao et al. 2020, arXiv 2006.10738); 0 leaves them in place.
+        hidden_units: width of an additional fully connected layer before the logit, as
+            in the authors' network for MNIST (1,024); None for no such layer.
+        translation: largest random shift of the images during training, as a fraction
+            of their sides, 0 to 0.5 (Zhao et al. 2020, arXiv 2006.10738); 0 turns it
+            off.
         seed: makes the initial weights the same each time.
 
     Raises:
-        InputError: for a size that strides of two cannot reach, or another fraction.
+        InputError: for a size that strides of two cannot reach, or if `translation` is
+            out of range.
 
     Source: Radford et al. 2015, arXiv 1511.06434, section 3.
     """
     stages = dcgan_stages(*image_shape[:2])
     if not 0 <= translation <= 0.5:
-        raise InputError(
-            f"translation is {translation}; it must lie between 0 and 0.5."
-        )
+        raise InputError(f"translation is {translation}. Use a number from 0 to 0.5.")
     initial = _Initializers(seed)
-    # With neither biases nor batch norm the logit would be proportional to the image's
-    # contrast, and could not tell a faint image from a strong one.
+    # Without biases and batch norm the logit would be proportional to the contrast of
+    # the image, so the network could not tell a faint image from a strong one.
     use_bias = not batch_normalization
 
     def normalized(layer):

@@ -16,8 +16,8 @@ class Maxout(keras.layers.Dense):
     Args:
         units: number of outputs, at least 1.
         pieces: number of linear functions behind each output, at least 1.
-        **kwargs: arguments of `keras.layers.Dense`; `activation` is that of the
-            largest piece. Dtypes of quantized layers are not accepted.
+        **kwargs: arguments of `keras.layers.Dense`. `activation` is applied to the
+            largest piece. Quantized dtypes are not accepted.
 
     Raises:
         ValueError: if a number or the dtype is not accepted.
@@ -44,7 +44,7 @@ class Maxout(keras.layers.Dense):
         if self.dtype_policy.quantization_mode is not None:
             raise ValueError(
                 f"The dtype of Maxout is {self.dtype_policy.name!r}. Expected a "
-                "floating point dtype: Keras quantizes no class that extends Dense."
+                "floating point dtype: Keras does not quantize subclasses of Dense."
             )
         self.pieces = int(pieces)
 
@@ -89,7 +89,7 @@ class Dropout(keras.layers.Dropout):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
-        if self.rate == 1:  # nothing is kept that could be scaled up
+        if self.rate == 1:  # avoids a division by 0 below
             return ops.zeros_like(inputs)
         shape = ops.shape(inputs)
         if self.noise_shape is not None:
@@ -102,14 +102,15 @@ class Dropout(keras.layers.Dropout):
 
 @keras.saving.register_keras_serializable("keras_gan")
 class RandomTranslation(keras.layers.Layer):
-    """Moves each image by whole pixels while training; what moves in is zero.
+    """Moves each image by whole pixels during training; the free border is zero.
 
-    As a discriminator's first layer it moves real and generated images alike, so that
-    few images are harder to learn by heart; the generator's gradient goes through it.
+    As the first layer of a discriminator it moves real and generated images alike, so
+    that a small data set is harder to memorise. The gradient of the generator passes
+    through it.
 
     Args:
-        fraction: of height and width, the furthest move in each direction.
-        seed: decides the moves; None draws one.
+        fraction: largest move in each direction, as a fraction of height and width.
+        seed: decides the moves; None draws a seed.
         **kwargs: arguments of `keras.layers.Layer`.
 
     Example:
@@ -144,13 +145,13 @@ class RandomTranslation(keras.layers.Layer):
     def _moved(self, images, drawn):
         """Returns the images moved along axis 1.
 
-        As products of matrices, because XLA has no kernel for Keras's layer of that
-        name; einsum took three times as long.
+        It multiplies matrices, because XLA has no kernel for Keras's layer of that
+        name, and einsum takes three times as long.
         """
         _, size, width, channels = images.shape
         most = round(self.fraction * size)
         move = ops.cast(drawn * (2 * most + 1), "int32") - most
-        # A place outside the image gives a row of zeros.
+        # A place outside the image becomes a row of zeros.
         places = ops.arange(size) + move[:, None]
         matrices = ops.one_hot(places, size, dtype=images.dtype)
         rows = ops.reshape(images, (-1, size, width * channels))
@@ -214,11 +215,11 @@ class ConcatenateLabel(keras.layers.Layer):
 class SpectralNormalization(keras.layers.SpectralNormalization):
     """Divides a layer's kernel by its largest singular value in each training pass.
 
-    In float32 under any policy, and with a first estimate of the singular vector from
-    the seed of the kernel.
+    It computes in float32 under any policy. The seed of the kernel decides its first
+    estimate of the singular vector.
 
     Args:
-        layer: the layer, with a `kernel` or, as an `Embedding` has, with `embeddings`.
+        layer: a layer with a `kernel`, or with `embeddings` like `Embedding`.
         **kwargs: arguments of `keras.layers.SpectralNormalization`.
 
     Example:
@@ -237,7 +238,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
     """
 
     def __init__(self, layer: keras.layers.Layer, **kwargs):
-        # In half precision Keras would read the kernel rounded, and keep the quotient.
+        # In half precision Keras would store the kernel after dividing a rounded copy.
         super().__init__(layer, **{**kwargs, "dtype": "float32"})
 
     def build(self, input_shape: tuple) -> None:
@@ -257,8 +258,8 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
             )
             self.vector_u.assign(vector_u)
             self.kernel.assign(kernel)
-        # Keras's `call` then casts to the dtype of the inputs, so that an Embedding
-        # would give integers (3.15.1).
+        # Keras's own `call` casts to the dtype of the inputs: an Embedding would then
+        # return integers (3.15.1).
         return self.layer(inputs)
 
     def compute_output_spec(

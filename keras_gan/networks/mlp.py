@@ -18,14 +18,16 @@ def mlp_generator(
     num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Returns ReLU layers and one output layer: 2,503,984 parameters for MNIST.
+    """Returns a generator of ReLU layers and one output layer.
+
+    For MNIST it has 2,503,984 parameters.
 
     Args:
         image_shape: shape of one image, or (dimensions,) of one vector.
         latent_dim: size of the latent vector.
         hidden_units: width of each hidden layer.
-        output_activation: "sigmoid" makes values in [0, 1] as in the paper, "tanh" in
-            [-1, 1], None any value.
+        output_activation: "sigmoid" gives values in [0, 1] as in the paper, "tanh"
+            values in [-1, 1], None unbounded values.
         num_classes: with it, the model takes `[latent, label]` and the one-hot label
             enters every layer.
         seed: makes the initial weights the same each time.
@@ -62,10 +64,10 @@ def maxout_discriminator(
     spectral_normalization: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
-    """Returns maxout layers with dropout and one logit: 1,231,441 parameters for MNIST.
+    """Returns a discriminator of maxout layers with dropout, ending in one logit.
 
-    Dropout keeps 0.8 of the input and 0.5 of the hidden units; the norm of each unit's
-    incoming weights is held at or below 1.9365.
+    For MNIST it has 1,231,441 parameters. Dropout keeps 0.8 of the input and 0.5 of the
+    hidden units. The norm of each unit's incoming weights is at most 1.9365.
 
     Args:
         image_shape: shape of one image, or (dimensions,) of one vector.

@@ -1,4 +1,4 @@
-"""Fully connected networks for points in a plane or any few dimensions."""
+"""Fully connected networks for points in the plane or in a few dimensions."""
 
 import keras
 
@@ -15,13 +15,13 @@ def points_generator(
     num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Returns ReLU layers and a linear output, which has no bounds.
+    """Returns a generator of ReLU layers with a linear, unbounded output.
 
     Args:
         dimensions: of a point.
         latent_dim: size of the latent vector.
         hidden_units: width of each hidden layer.
-        scale: distance from the origin, roughly, that points have.
+        scale: typical distance of the points from the origin.
         num_classes: with it, the model takes `[latent, label]` and the one-hot label
             enters every layer.
         seed: makes the initial weights the same each time.
@@ -48,14 +48,15 @@ def points_discriminator(
     spectral_normalization: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
-    """Returns leaky ReLU layers and one logit.
+    """Returns a discriminator of leaky ReLU layers, ending in one logit.
 
-    Nothing ties the points of a batch together, as gradient penalties require.
+    The logit of a point does not depend on the rest of the batch, as gradient penalties
+    require.
 
     Args:
         dimensions: of a point.
         hidden_units: width of each hidden layer.
-        scale: distance from the origin, roughly, that points have.
+        scale: typical distance of the points from the origin.
         num_classes: with it, the model takes `[image, label]` and the one-hot label
             enters every layer.
         spectral_normalization: divide each layer's kernel by its largest singular
@@ -70,8 +71,8 @@ def points_discriminator(
     point = keras.Input((dimensions,), dtype="float32", name="image")
     label = label_input(num_classes)
     x = keras.layers.Rescaling(1 / scale)(point)
-    # With biases of 0 all units of the first layer would bend at the origin, and the
-    # logit could not be sharp elsewhere.
+    # With biases of 0, all units of the first layer would have their kink at the
+    # origin, and the logit could not change sharply elsewhere.
     bias = keras.initializers.RandomNormal(stddev=1.0, seed=seeding.draw(rng))
     for units in hidden_units:
         x = with_label(x, label, num_classes)

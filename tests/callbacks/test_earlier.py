@@ -78,7 +78,7 @@ def test_checkpoints_of_another_training_are_refused_untouched(images, another):
     gan = make_gan()
     checkpoint = Checkpoint(folder, every_steps=1)
     guard = DivergenceGuard(checkpoint, retries=1)
-    with pytest.raises(InputError, match=r"steps 4, 6\), and this model has taken 0"):
+    with pytest.raises(InputError, match=r"steps 4, 6\), but this model has taken 0"):
         fit(gan, images, 1, guard, checkpoint)
     assert int(gan.step.numpy()) == 0
     assert content(folder) == before

@@ -374,7 +374,7 @@ def test_a_link_or_pipe_without_content_is_named(tmp_path):
     with pytest.warns(UserWarning, match=r"3 of 4 .*dangling\.png"):
         images = datasets.read(f"folder:{tmp_path}", 4)
     assert {reason for _, reason in images.skipped} == {
-        "OSError: not a file, or a link that leads to none"
+        "OSError: not a file, or a broken link"
     }
     assert "1 without ending" in images.summary
 
@@ -433,7 +433,7 @@ def test_only_the_first_of_several_frames_is_read(tmp_path):
         frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, GREEN, BLUE)]
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
     images = datasets.read(f"folder:{tmp_path}", 8)
-    assert "5 of several frames or pages, the first of which" in images.summary
+    assert "5 of several frames or pages; only the first" in images.summary
     np.testing.assert_allclose(images.array[:, 4, 4], [RED] * 5, atol=4)
 
 

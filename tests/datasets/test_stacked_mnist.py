@@ -14,7 +14,7 @@ def test_mode_is_the_number_that_the_digits_spell():
 
 
 def test_there_are_three_channels():
-    with pytest.raises(InputError, match="not 1"):
+    with pytest.raises(InputError, match="channels is 1"):
         datasets.read("stacked-mnist", channels=1)
 
 

@@ -87,5 +87,5 @@ def test_random_features_of_equal_images_and_of_points():
     assert (features.RandomNetwork(equal)(equal.array).features == 0).all()
     with pytest.raises(InputError, match=r"points \[2\]"):
         features.get("random", datasets.Images(np.zeros((4, 2), "float32")))
-    with pytest.raises(InputError, match=r"made for images \[8, 8, 1\]"):
+    with pytest.raises(InputError, match=r"made for \[8, 8, 1\]"):
         features.RandomNetwork(equal)(np.zeros((4, 9, 9, 1), "uint8"))

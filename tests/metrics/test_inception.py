@@ -40,5 +40,7 @@ def test_agrees_with_the_sum_as_it_is_written():
 
 @pytest.mark.parametrize("values", [[[2.0, -1.0]], [[0.2, 0.3]], [[5.0, 1.0]]])
 def test_logits_are_refused(values):
-    with pytest.raises(InputError, match="sum to 1 are accepted"):
+    with pytest.raises(
+        InputError, match=r"Use values of at least 0 whose rows sum to 1"
+    ):
         inception_score(values)

@@ -102,7 +102,7 @@ def test_validation_finds_the_most_likely_sigma():
 
 @pytest.mark.parametrize("sigma", [0, -1.0, float("nan"), float("inf"), [0.1], "wide"])
 def test_sigma_must_be_positive(sigma):
-    with pytest.raises(InputError, match=r"^sigma is .* positive finite numbers"):
+    with pytest.raises(InputError, match=r"^sigma is .* a positive finite number"):
         parzen_log_likelihood([[0.0]], [[0.0]], sigma)
 
 
