@@ -161,7 +161,7 @@ class Workers:
     from keras_gan import distribution
 
     workers = distribution.workers_of(distribution.create("one-device"))
-    with workers.together():  # all of them end if one raises an error here
+    with workers.all_or_none():  # all of them end if one raises an error here
         if workers.chief:
             print("one process writes the files")
     assert workers.gather(7).tolist() == [[7]]
