@@ -51,10 +51,10 @@ def to_onnx(
         VerificationError: if the export differs from the model; nothing is written.
     """
     target = Path(path)
-    options = ExportOptions(**options)
+    chosen = ExportOptions(**options)
     refuse_existing(target, overwrite)
     exportable = describe(model_or_run, target.stem)
-    exportable = exportable.only(function).with_options(options)
+    exportable = exportable.only(function).with_options(chosen)
     check(exportable)
     return publish("onnx", exportable, target, verify, overwrite)
 

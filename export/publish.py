@@ -109,7 +109,7 @@ def export_all(
             f"format that can: {', '.join(able) or 'no single one has all of it'}."
         )
     exportable = describe(model_or_run, name)
-    parts = {format: {} for format in formats}
+    parts: dict[str, dict[Path, Exportable]] = {format: {} for format in formats}
     for format, targets in parts.items():
         for part in FORMATS[format].parts(exportable):
             target = FORMATS[format].target(Path(out, part.name), version)

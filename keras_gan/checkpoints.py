@@ -19,7 +19,7 @@ from keras_gan.ownership import mark_restored
 
 # Of each model and folder: the steps that it saved there or was restored past, and
 # whether their checkpoints can be read.
-_known = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def steps_taken(model: keras.Model) -> int:

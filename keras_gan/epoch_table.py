@@ -70,7 +70,8 @@ class EpochTable:
         They are counted by "step", or by "epoch", from 1, in files of older versions.
         A row in which a column is empty counts for the others only.
         """
-        rows, columns = self._read(), {}
+        rows = self._read()
+        columns: dict[str, tuple[list[int], list[float]]] = {}
         by_step = all("step" in row for row in rows)
         for row in rows:
             epoch, step = int(row.pop("epoch")), row.pop("step", None)

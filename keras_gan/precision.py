@@ -90,7 +90,7 @@ def bfloat16_gain(*networks: keras.Model, repeats: int = _REPEATS) -> float | No
         dtype: _step([_convolution(layer, dtype) for layer in layers])
         for dtype in (tf.float32, tf.bfloat16)
     }
-    seconds = {dtype: [] for dtype in steps}
+    seconds: dict[tf.DType, list[float]] = {dtype: [] for dtype in steps}
     for step in steps.values():
         step()  # traces
     for _ in range(repeats):

@@ -56,8 +56,8 @@ class Images:
             return None
         return len(self.class_names or ()) or int(self.labels.max()) + 1
 
-    def require_labels(self, asker: str = "labels=True") -> None:
-        """Check that there are labels.
+    def require_labels(self, asker: str = "labels=True") -> np.ndarray:
+        """Return the labels.
 
         Args:
             asker: what needs them.
@@ -70,6 +70,7 @@ class Images:
             raise InputError(
                 f"{asker} needs labels and these images have none: {reason}."
             )
+        return self.labels
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Number of full batches in one pass over the images.

@@ -77,11 +77,9 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             f"Images of tfds:{name} are {np.dtype(feature.np_dtype)} and differ in "
             "shape; uint8 images, or images of one shape, are accepted."
         )
-    form = dataclasses.replace(
-        form,
-        size=form.size or tuple(own_size),
-        channels=form.channels or own_channels or 3,
-    )
+    size = form.size or tuple(own_size)
+    channels = form.channels or own_channels or 3
+    form = dataclasses.replace(form, size=size, channels=channels)
 
     keys = {key: True for key in (image_key, label_key) if key}
     with _without_advice():
@@ -92,7 +90,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             decoders=tfds.decode.PartialDecoding(keys),
             read_config=tfds.ReadConfig(try_autocache=False),
         )
-    array = storage.allocate((count, *form.size, form.channels))
+    array = storage.allocate((count, *size, channels))
     raw = []  # images whose range is known when all are read
     labels = np.zeros(count, np.int64) if label_key else None
     done = 0
@@ -103,7 +101,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
                 raw.append(block[image_key])
             else:
                 array[rows] = conversion.fit_arrays(block[image_key], form)
-            if label_key:
+            if labels is not None:
                 labels[rows] = block[label_key]
             done = rows.stop
             bar.update(rows.stop - rows.start)

@@ -41,7 +41,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     )
     commands = everything.add_subparsers(dest="name", metavar="NAME", required=True)
     for name, experiment in EXPERIMENTS.items():
-        description = inspect.getdoc(experiment)
+        description = inspect.getdoc(experiment) or ""
         command = commands.add_parser(
             name,
             help=description.partition("\n")[0],

@@ -10,6 +10,7 @@ Source: Radford et al. 2015, arXiv 1511.06434, appendix.
 import argparse
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> Outcome:
     teaching, scored, origin = sets = labelled.read(
         trained, options.validation, options.seed
     )
+    truth = scored.require_labels()
     nearest = nearest_images(
         scored.array, samples(gan, options.samples, options.seed), "samples"
     )
@@ -64,11 +66,11 @@ def run(options: argparse.Namespace) -> Outcome:
     nearest_real = nearest_images(
         scored.array, blocks(teaching.array), "training images"
     )
-    measured = {
+    measured: dict[str, Any] = {
         "unit": "percent",
-        "samples": labelled.scores(scored.labels, labels, sets.names),
+        "samples": labelled.scores(truth, labels, sets.names),
         "training_images": labelled.scores(
-            scored.labels, teaching.labels[nearest_real.rows], sets.names
+            truth, teaching.require_labels()[nearest_real.rows], sets.names
         ),
     }
     error, real_error = (measured[x]["error"] for x in ("samples", "training_images"))
