@@ -7,6 +7,7 @@ import operator
 import os
 import zipfile
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -17,6 +18,9 @@ from keras_gan import first_safe
 from keras_gan.errors import InputError, first_line
 from keras_gan.serving import DEFAULT, Signature, Spec
 from keras_gan.version import __version__
+
+# A model of `keras_gan`, or the path of a run's folder or of a file that `save` wrote.
+ModelOrRun: TypeAlias = keras.Model | str | os.PathLike
 
 _ROUNDING = 0.25  # of half precision, in parts of the values' mean size; it is a tenth
 
@@ -131,7 +135,7 @@ def file_name(name: str, function: str) -> str:
     return name if function == DEFAULT else f"{name}.{function}"
 
 
-def describe(model_or_run, name: str) -> Exportable:
+def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
     """Returns what a model can be asked for, and its description.
 
     Args:
@@ -142,7 +146,8 @@ def describe(model_or_run, name: str) -> Exportable:
     Raises:
         InputError: for something else, or weights that are not finite.
     """
-    model, run, class_names = model_or_run, None, None
+    model: Any = model_or_run
+    run, class_names = None, None
     if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
         model = _loaded(model_or_run)
     elif isinstance(model_or_run, str | os.PathLike):
