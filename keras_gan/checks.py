@@ -53,7 +53,7 @@ def interval(name: str, value: Any) -> tuple[float, float]:
     return low, high
 
 
-def fraction(name: str, value) -> float:
+def fraction(name: str, value: Any) -> float:
     """Returns a number between 0 and 1, both excluded.
 
     Args:
@@ -63,14 +63,15 @@ def fraction(name: str, value) -> float:
     Raises:
         InputError: for anything else.
     """
-    if not (isinstance(value, numbers.Real) and 0 < value < 1):
+    real = isinstance(value, numbers.Real)
+    if not real or not 0 < value < 1:
         raise InputError(
             f"{name} is {value!r}; it must be a number between 0 and 1, or None."
         )
     return value
 
 
-def one_of(name: str, value, accepted: Sequence[str]) -> str:
+def one_of(name: str, value: Any, accepted: Sequence[str]) -> str:
     """Returns a value that is one of those accepted.
 
     Args:
@@ -86,7 +87,7 @@ def one_of(name: str, value, accepted: Sequence[str]) -> str:
     return value
 
 
-def network(name: str, value) -> keras.Model:
+def network(name: str, value: Any) -> keras.Model:
     """Returns a Keras model.
 
     Args:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import reprlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +39,7 @@ class ImageElement:
     pixels: PixelRange | None = None
     dtype = "float32"
 
-    def check_kind(self, name: str, part) -> None:
+    def check_kind(self, name: str, part: tf.Tensor | np.ndarray) -> None:
         """Raises InputError if a part of a batch has another dtype or shape."""
         shape = tuple(part.shape[1:])
         fits = len(shape) == len(self.shape) and all(
@@ -50,7 +51,12 @@ class ImageElement:
                 f"{shape}; the networks take floats of shape {self.shape}."
             )
 
-    def check(self, name: str, values, scaled_to=None) -> None:
+    def check(
+        self,
+        name: str,
+        values: tf.Tensor | np.ndarray,
+        scaled_to: tuple[float, float] | None = None,
+    ) -> None:
         """Raises InputError for values that the networks do not take.
 
         Args:
@@ -128,7 +134,7 @@ class LabelElement:
     num_classes: int
     dtype = "int64"
 
-    def check_kind(self, name: str, part) -> None:
+    def check_kind(self, name: str, part: tf.Tensor | np.ndarray) -> None:
         """Raises InputError if a part of a batch has another dtype or shape."""
         if not _dtype(part).is_integer or len(part.shape) != 1:
             raise InputError(
@@ -136,11 +142,18 @@ class LabelElement:
                 f"{tuple(part.shape)}; labels are integers, one for each image."
             )
 
-    def check(self, name: str, values, scaled_to=None) -> None:
+    def check(
+        self,
+        name: str,
+        values: tf.Tensor | np.ndarray,
+        scaled_to: tuple[float, float] | None = None,
+    ) -> None:
         """Raises InputError for labels outside the classes."""
         self.checked(values, len(values))
 
-    def checked(self, labels, count: int) -> np.ndarray:
+    def checked(
+        self, labels: int | Sequence[int] | np.ndarray | None, count: int
+    ) -> np.ndarray:
         """Returns labels, int64 [count].
 
         Args:
@@ -198,7 +211,11 @@ class BatchWatch:
     ```
     """
 
-    def __init__(self, strategy, elements):
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        elements: Mapping[str, ImageElement | LabelElement],
+    ):
         self._strategy = strategy
         self._elements = dict(elements)
         # The step of the first fault of each element, and the smallest batch.
@@ -212,7 +229,7 @@ class BatchWatch:
                 aggregation=tf.VariableAggregation.NONE,
             )
 
-    def see(self, batch, step) -> None:
+    def see(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> None:
         """Looks at one batch, in the graph of a training step.
 
         Args:

@@ -3,6 +3,7 @@
 import itertools
 import math
 import types
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,12 @@ import tensorflow as tf
 from keras_gan.errors import InputError
 
 
-def look(x, y=None, batch_size=None, steps_per_epoch=None):
+def look(
+    x: Any,
+    y: Any = None,
+    batch_size: int | None = None,
+    steps_per_epoch: int | None = None,
+) -> tuple[Any, list, list[int | None]]:
     """Returns the data with nothing missing, and what was seen of it.
 
     Args:
@@ -64,7 +70,7 @@ def _look_at_arrays(images, labels, batch_size, steps):
     return [(images, labels)], sizes
 
 
-def known_range(data) -> tuple[float, float] | dict | None:
+def known_range(data: Any) -> tuple[float, float] | dict | None:
     """Returns the range that data says its images were scaled to, or None.
 
     Args:
@@ -83,12 +89,12 @@ def known_range(data) -> tuple[float, float] | dict | None:
     return first if all(other == first for other in others) else None
 
 
-def is_array(data) -> bool:
+def is_array(data: Any) -> bool:
     """Whether data is all images at once, not batches of them."""
     return tf.is_tensor(data) or hasattr(data, "__array__")
 
 
-def ends_unforeseen(data) -> bool:
+def ends_unforeseen(data: Any) -> bool:
     """Whether nobody knows how many batches data has before it has given all."""
     if isinstance(data, tf.data.Dataset | tf.distribute.DistributedDataset):
         count = data.cardinality
