@@ -5,6 +5,7 @@ import itertools
 import pathlib
 import sys
 import time
+from typing import Any
 
 DEFAULT = "digits"  # the recipe of a newcomer
 SIGNAL_EXIT = 128
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
         return SIGNAL_EXIT + 2
 
 
-def parser_of_every_recipe(prog) -> argparse.ArgumentParser:
+def parser_of_every_recipe(prog: str | None) -> argparse.ArgumentParser:
     """Returns a parser of the options that do not depend on the recipe."""
     # Without abbreviations, which would mean another option for another recipe.
     parser = argparse.ArgumentParser(
@@ -80,7 +81,9 @@ def parser_of_every_recipe(prog) -> argparse.ArgumentParser:
     return parser
 
 
-def chosen(word, options):
+def chosen(
+    word: str | None, options: argparse.Namespace
+) -> tuple[str | pathlib.Path, str, Any, Any]:
     """Returns what the first word and --resume choose.
 
     Args:
@@ -115,7 +118,7 @@ def chosen(word, options):
     return path, name, recipe, run
 
 
-def default_folder(word, resume) -> pathlib.Path:
+def default_folder(word: str | None, resume: bool) -> pathlib.Path:
     """Returns the folder of a run if --run-dir does not name it."""
     file = pathlib.Path(word or DEFAULT).absolute()
     if file.suffix.lower() == ".toml":
@@ -132,7 +135,9 @@ def default_folder(word, resume) -> pathlib.Path:
     return folder
 
 
-def settings_given(parser, arguments, name, recipe) -> dict:
+def settings_given(
+    parser: argparse.ArgumentParser, arguments: list[str], name: str, recipe: Any
+) -> dict[str, Any]:
     """Returns the settings among the options that the user gave.
 
     Args:
@@ -189,7 +194,13 @@ def list_choices() -> int:
     return 0
 
 
-def train(recipe, path, name, options, began) -> int:
+def train(
+    recipe: Any,
+    path: str | pathlib.Path,
+    name: str,
+    options: argparse.Namespace,
+    began: float,
+) -> int:
     """Trains one run and exports it; returns the exit code."""
     from keras_gan import training
 
@@ -208,7 +219,7 @@ def train(recipe, path, name, options, began) -> int:
     return trained.afterwards or 0
 
 
-def exports_of(imports):
+def exports_of(imports: float) -> Any:
     """Returns the exports as `training.train` takes what follows training.
 
     Args:
@@ -226,7 +237,7 @@ def exports_of(imports):
     )
 
 
-def export(run, bar) -> int:
+def export(run: Any, bar: Any) -> int:
     """Writes and verifies the files to serve; returns the exit code."""
     from export import VerificationError, export_all
 

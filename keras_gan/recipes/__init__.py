@@ -7,6 +7,7 @@ with a name.
 import dataclasses
 import importlib
 import json
+import os
 import pathlib
 import pkgutil
 import tomllib
@@ -22,8 +23,8 @@ FORMAT = 2  # of config.json; 1 had neither a format nor a family
 
 RECIPES: dict[str, Recipe] = {}
 for _module in pkgutil.iter_modules(__path__):
-    _family = importlib.import_module(f"{__name__}.{_module.name}")
-    RECIPES.update(getattr(_family, "RECIPES", {}))
+    _imported = importlib.import_module(f"{__name__}.{_module.name}")
+    RECIPES.update(getattr(_imported, "RECIPES", {}))
 
 __all__ = [
     "FAMILIES",
@@ -67,7 +68,7 @@ def is_file(word: str) -> bool:
     return pathlib.Path(word).suffix.lower() in (".toml", ".json")
 
 
-def load(path) -> tuple[str, Recipe, dict[str, Any]]:
+def load(path: str | os.PathLike) -> tuple[str, Recipe, dict[str, Any]]:
     """Returns a name for the settings of a file, all of them, and those that it gives.
 
     Args:
@@ -129,7 +130,7 @@ def _family(name):
     return FAMILIES[name]
 
 
-def class_of(config: Mapping[str, Any], file) -> type[Recipe]:
+def class_of(config: Mapping[str, Any], file: pathlib.Path) -> type[Recipe]:
     """Returns the class of the recipe that a run's `config.json` holds.
 
     Args:
@@ -153,7 +154,7 @@ def class_of(config: Mapping[str, Any], file) -> type[Recipe]:
         raise InputError(f"{file} cannot be read as a run's: {error}.") from error
 
 
-def from_config(config: Mapping[str, Any], file) -> Recipe:
+def from_config(config: Mapping[str, Any], file: pathlib.Path) -> Recipe:
     """Returns the settings that a run's `config.json` holds.
 
     Settings that are younger than the file have their defaults.
