@@ -123,7 +123,7 @@ def samples(gan: GAN, count: int, seed: int) -> Iterator[np.ndarray]:
     rng = seeding.generator(seed)
     size = min(_MOST_AT_ONCE, rows_in_memory(math.prod(gan.image_shape)))
     for start in range(0, count, size):
-        labels = np.arange(start, min(start + size, count)) % gan.num_classes
+        labels = np.arange(start, min(start + size, count)) % (gan.num_classes or 1)
         yield gan.generate(len(labels), seeding.draw(rng), labels)
 
 

@@ -1,6 +1,6 @@
 """The deep convolutional GAN of Radford et al. 2015."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 
@@ -123,7 +123,7 @@ class DCGAN(GAN):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "DCGAN":
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         with keras_defaults(config.pop("policy")):
             return super().from_config(config)

@@ -4,12 +4,16 @@ import dataclasses
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gan.errors import InputError
 from keras_gan.pixels import PixelRange
+
+# One integer for all rows or one for each row; None takes the classes in turn.
+Labels: TypeAlias = int | Sequence[int] | np.ndarray | None
 
 # Later than any step.
 _NEVER = 2**62
@@ -151,9 +155,7 @@ class LabelElement:
         """Raises InputError for labels outside the classes."""
         self.checked(values, len(values))
 
-    def checked(
-        self, labels: int | Sequence[int] | np.ndarray | None, count: int
-    ) -> np.ndarray:
+    def checked(self, labels: Labels, count: int) -> np.ndarray:
         """Returns labels, int64 [count].
 
         Args:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_gan import checks, seeding
 from keras_gan.errors import Diverged, InputError
 from keras_gan.latents import Prior
-from keras_gan.models.elements import LabelElement
+from keras_gan.models.elements import LabelElement, Labels
 from keras_gan.pixels import PixelRange
 
 _ROWS = 256  # images that a network makes at a time
@@ -69,7 +69,7 @@ class Renderer:
         self,
         network: keras.Model,
         latent: tf.Tensor | np.ndarray | Sequence,
-        labels: int | Sequence[int] | np.ndarray | None = None,
+        labels: Labels = None,
     ) -> np.ndarray:
         """Returns the images of latent vectors that a network makes; see `GAN.render`.
 
