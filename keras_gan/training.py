@@ -23,7 +23,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from keras_gan import callbacks, distribution, evaluators, precision, runs, seeding
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError, RunError, first_line
+from keras_gan.evaluators import RealImages
 from keras_gan.files import replacing
 from keras_gan.recipes import Recipe, name_of
 
@@ -108,6 +110,10 @@ def train(
         run = runs.Run.open(path)
         run = run if recipe is None else run.resumed_as(recipe)
         recipe = run.recipe
+    elif recipe is None:
+        raise InputError(
+            "recipe is None. Give one, such as recipes.get('digits'), or resume=True."
+        )
     distribution.warn_of_unused_gpu()
     strategy = distribution.create(recipe.strategy)
     workers = distribution.workers_of(strategy)
@@ -118,7 +124,7 @@ def train(
         keras.utils.set_random_seed(recipe.seed)
         if recipe.deterministic:
             seeding.make_deterministic()
-        if resume:
+        if run is not None:
             images = run.read_data()
             run.check_data(images)
         else:
@@ -159,7 +165,7 @@ def train(
     return trained
 
 
-def require_readable(run, images) -> None:
+def require_readable(run: runs.Run, images: Images) -> None:
     """Ends a run too many of whose files cannot be read, and leaves their list."""
     bad, count = len(images.skipped), len(images.skipped) + len(images)
     allowed = {"skip": MOST_BAD_IMAGES, "fail": 0}[run.recipe.on_bad_image]
@@ -174,7 +180,7 @@ def require_readable(run, images) -> None:
         )
 
 
-def write_beginning(run, images) -> None:
+def write_beginning(run: runs.Run, images: Images) -> None:
     """Writes and says what a run begins with."""
     run.write()
     run.write_files(images)
@@ -187,7 +193,9 @@ def write_beginning(run, images) -> None:
         print(f"left out {bad} of {bad + len(images)} files: see {listed}")
 
 
-def what_follows(real, afterwards, imports) -> str:
+def what_follows(
+    real: RealImages | None, afterwards: Afterwards | None, imports: float
+) -> str:
     """Returns what comes after training, and about how long it takes.
 
     Args:
@@ -213,7 +221,15 @@ def rounded(seconds: float) -> str:
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
-def fit(run, model, images, real, workers, resume, follows) -> int | None:
+def fit(
+    run: runs.Run,
+    model: keras.Model,
+    images: Images,
+    real: RealImages | None,
+    workers: distribution.Workers,
+    resume: bool,
+    follows: str,
+) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it.
 
     Args:
@@ -295,7 +311,14 @@ def fit(run, model, images, real, workers, resume, follows) -> int | None:
 
 
 def run_callbacks(
-    run, images, real, workers, signals, stop, guard, checkpoint
+    run: runs.Run,
+    images: Images,
+    real: RealImages | None,
+    workers: distribution.Workers,
+    signals: callbacks.StopOnSignal,
+    stop: callbacks.StopAfter,
+    guard: callbacks.DivergenceGuard,
+    checkpoint: callbacks.Checkpoint,
 ) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of a run, in the one order in which they can work.
 
@@ -343,12 +366,14 @@ def run_callbacks(
     return [*ending, *measuring, *reporting, *saving]
 
 
-def measures_of(real, names=MEASURES) -> list[str]:
+def measures_of(real: RealImages, names: Sequence[str] = MEASURES) -> list[str]:
     """Returns those of the named measures that these images allow."""
     return [name for name in names if name in real.names]
 
 
-def close(trained, real, afterwards) -> Trained:
+def close(
+    trained: Trained, real: RealImages | None, afterwards: Afterwards | None
+) -> Trained:
     """Saves, measures and does what follows, under a progress bar."""
     parts = ["model.keras"]
     if real is not None:
@@ -361,7 +386,9 @@ def close(trained, real, afterwards) -> Trained:
     return dataclasses.replace(trained, measures=measures, afterwards=result)
 
 
-def finish(run, model, real, bar) -> dict[str, Any] | None:
+def finish(
+    run: runs.Run, model: keras.Model, real: RealImages | None, bar: tqdm
+) -> dict[str, Any] | None:
     """Saves the model and measures its images; returns the measures."""
     bar.set_description("model.keras")
     with replacing(run.path / "model.keras") as part:
