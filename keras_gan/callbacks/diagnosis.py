@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import sys
 
@@ -359,7 +360,14 @@ class Diagnosis(StepCallback):
     Mescheder et al. 2018, arXiv 1801.04406 (circling, r1).
     """
 
-    def __init__(self, real, count=64, seed=0, path=None, every_steps=None):
+    def __init__(
+        self,
+        real: np.ndarray,
+        count: int = 64,
+        seed: int = 0,
+        path: str | os.PathLike | None = None,
+        every_steps: int | None = None,
+    ):
         super().__init__()
         if count < 2:
             raise InputError(f"count is {count}; it must be at least 2.")
@@ -369,9 +377,9 @@ class Diagnosis(StepCallback):
         self.seed = seed
         self.path = path and pathlib.Path(path)
         self.every_steps = every_steps
-        self.findings = []
+        self.findings: list[Finding] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._check_real_images()
         # Sorted, for an array that is read from a file.
         order = np.random.default_rng(0).permutation(len(self.real))
@@ -381,10 +389,12 @@ class Diagnosis(StepCallback):
         self._kinds = _Kinds(real, self.count)
         self._latent = self.model.sample_latent(self.count, self.seed)
         self._symptoms = [s for s in SYMPTOMS if s.suits(self.model.objective)]
-        self._windows = collections.deque(maxlen=max(s.length for s in SYMPTOMS))
-        self._recent = None
+        self._windows: collections.deque = collections.deque(
+            maxlen=max(s.length for s in SYMPTOMS)
+        )
+        self._recent: RecentMeans | None = None
         self._looked = steps_taken(self.model)
-        self._since = {}
+        self._since: dict[str, int] = {}
         self.findings = []
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -392,23 +402,23 @@ class Diagnosis(StepCallback):
             self._earlier = self._findings_before_resume()
             self._write()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._epoch = epoch + 1
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         if self._recent is None:
             # Not earlier: `Checkpoint` puts the sums of a resumed epoch back when the
             # epoch begins.
             self._recent = RecentMeans(self.model, self.step_before(batch))
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self.step_after(batch)
         every = self.every_steps or interval_at(step) // 2
-        if step // every > self._looked // every:
+        if self._recent is not None and step // every > self._looked // every:
             self._look(step, self._recent.take(step)[1])
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self._recent is not None:
             self._recent.end_epoch(steps_taken(self.model))
 
