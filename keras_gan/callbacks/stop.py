@@ -119,7 +119,7 @@ class StopOnSignal(StepCallback):
         self._previous = {}
         if threading.current_thread() is not threading.main_thread():
             return
-        numbers = [signal.SIGINT, signal.SIGTERM]
+        numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             numbers.append(signal.SIGHUP)
         for number in numbers:
