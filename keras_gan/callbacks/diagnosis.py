@@ -141,7 +141,7 @@ class Symptom:
     advice: str
     length = PATIENCE
 
-    def suits(self, objective) -> bool:
+    def suits(self, objective: losses.Objective) -> bool:
         """Returns whether it can be told from the logits of that game."""
         return True
 
@@ -164,10 +164,10 @@ class Symptom:
 class _Probabilities(Symptom):
     """Of games in which the discriminator's logit is the log-odds of a real image."""
 
-    def suits(self, objective):
+    def suits(self, objective: losses.Objective) -> bool:
         return objective.logit_is_log_odds
 
-    def describe(self, windows):
+    def describe(self, windows: list[Window]) -> str:
         return (
             f"D(x) is {_mean(windows, 'd_real'):.3f}, D(G(z)) "
             f"{_mean(windows, 'd_fake'):.3f}, V {_mean(windows, 'value'):.3f}"
@@ -185,7 +185,7 @@ class DiscriminatorAhead(_Probabilities):
         "few, move them (translation 0.125)."
     )
 
-    def seen(self, window):
+    def seen(self, window: Window) -> bool:
         return window.d_real > AHEAD and window.d_fake < 1 - AHEAD
 
 
@@ -201,11 +201,11 @@ class GeneratorBehind(_Probabilities):
     )
     length = CATCHING_UP
 
-    def seen(self, window):
+    def seen(self, window: Window) -> bool:
         narrow = window.diversity < NARROW or window.kinds < NARROW
         return narrow and window.d_real - window.d_fake > APART
 
-    def describe(self, windows):
+    def describe(self, windows: list[Window]) -> str:
         return (
             f"D(x) is {_mean(windows, 'd_real'):.2f} and D(G(z)) "
             f"{_mean(windows, 'd_fake'):.2f}; {_variety(windows)}"
@@ -223,7 +223,7 @@ class DiscriminatorBehind(_Probabilities):
         "penalty."
     )
 
-    def seen(self, window):
+    def seen(self, window: Window) -> bool:
         cannot_tell = window.d_real - window.d_fake < TOLD_APART
         return cannot_tell and window.value < COIN_VALUE - BEHIND
 
@@ -239,11 +239,11 @@ class Oscillation(Symptom):
     )
     length = SWING_WINDOW
 
-    def suits(self, objective):
+    def suits(self, objective: losses.Objective) -> bool:
         # A critic's values have no scale, and drift where nothing is wrong.
         return not isinstance(objective, losses.Wasserstein)
 
-    def judge(self, windows):
+    def judge(self, windows: list[Window]) -> bool | None:
         swing = self.swing(windows)
         if swing > SWING:
             return True
@@ -261,7 +261,7 @@ class Oscillation(Symptom):
         size = max(abs(values).mean(axis=0).sum(), EQUILIBRIUM_LOSSES)
         return float(detour.sum() / len(steps) / size)
 
-    def describe(self, windows):
+    def describe(self, windows: list[Window]) -> str:
         length = round((windows[-1].last - windows[0].first + 1) / len(windows))
         return (
             f"each {length} steps they go to and fro by {self.swing(windows):.0%} of "
@@ -282,10 +282,10 @@ class ModeCollapse(Symptom):
         "with the penalty r1r2, or go back to a checkpoint from before."
     )
 
-    def seen(self, window):
+    def seen(self, window: Window) -> bool:
         return window.diversity < DIVERSE or window.kinds < FEW_KINDS
 
-    def judge(self, windows):
+    def judge(self, windows: list[Window]) -> bool | None:
         present = super().judge(windows)
         first, last = windows[0], windows[-1]
         # A share that cannot be taken is NaN, which is greater than nothing.
@@ -295,7 +295,7 @@ class ModeCollapse(Symptom):
         )
         return None if present and learning else present
 
-    def describe(self, windows):
+    def describe(self, windows: list[Window]) -> str:
         return _variety(windows)
 
 
