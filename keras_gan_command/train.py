@@ -5,7 +5,14 @@ import itertools
 import pathlib
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from keras_gan.recipes import Recipe
+    from keras_gan.runs import Run
+    from keras_gan.training import Afterwards
 
 DEFAULT = "digits"  # the recipe of a newcomer
 SIGNAL_EXIT = 128
@@ -83,7 +90,7 @@ def parser_of_every_recipe(prog: str | None) -> argparse.ArgumentParser:
 
 def chosen(
     word: str | None, options: argparse.Namespace
-) -> tuple[str | pathlib.Path, str, Any, Any]:
+) -> tuple[str | pathlib.Path, str, "Recipe", "Run | None"]:
     """Returns what the first word and --resume choose.
 
     Args:
@@ -136,7 +143,7 @@ def default_folder(word: str | None, resume: bool) -> pathlib.Path:
 
 
 def settings_given(
-    parser: argparse.ArgumentParser, arguments: list[str], name: str, recipe: Any
+    parser: argparse.ArgumentParser, arguments: list[str], name: str, recipe: "Recipe"
 ) -> dict[str, Any]:
     """Returns the settings among the options that the user gave.
 
@@ -195,7 +202,7 @@ def list_choices() -> int:
 
 
 def train(
-    recipe: Any,
+    recipe: "Recipe",
     path: str | pathlib.Path,
     name: str,
     options: argparse.Namespace,
@@ -219,7 +226,7 @@ def train(
     return trained.afterwards or 0
 
 
-def exports_of(imports: float) -> Any:
+def exports_of(imports: float) -> "Afterwards":
     """Returns the exports as `training.train` takes what follows training.
 
     Args:
@@ -237,7 +244,7 @@ def exports_of(imports: float) -> Any:
     )
 
 
-def export(run: Any, bar: Any) -> int:
+def export(run: "Run", bar: "tqdm") -> int:
     """Writes and verifies the files to serve; returns the exit code."""
     from export import VerificationError, export_all
 
