@@ -320,7 +320,7 @@ class Run:
         return self.recipe.build(self.data)
 
     def load(self, best: bool = False) -> keras.Model:
-        """Returns the `GAN` of this run, compiled, with its newest checkpoint.
+        """Returns the model of this run, compiled, with its newest checkpoint.
 
         Args:
             best: take the best model by the run's measure instead.
@@ -330,9 +330,9 @@ class Run:
         """
         from keras_gan.checkpoints import restore_newest
 
-        gan = self.build()
+        model = self.build()
         folder = self.path / ("best" if best else "checkpoints")
-        if restore_newest(gan, folder) is None:
+        if restore_newest(model, folder) is None:
             advice = (
                 "Leave --best out; only a run that measures its images while it trains "
                 "(--evaluate-steps) keeps its best model."
@@ -340,7 +340,7 @@ class Run:
                 else f"Train it first: train.py --resume --run-dir {self.path}."
             )
             raise InputError(f"{folder} has no checkpoint. {advice}")
-        return gan
+        return model
 
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
@@ -454,7 +454,7 @@ def require_free(path: pathlib.Path) -> None:
 
 
 def load(path: str | os.PathLike, best: bool = False) -> keras.Model:
-    """Returns the `GAN` of a run folder, compiled, with its newest checkpoint.
+    """Returns the model of a run folder, compiled, with its newest checkpoint.
 
     Args:
         path: run folder.

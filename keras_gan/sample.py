@@ -57,18 +57,20 @@ def sample(options: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from keras_gan import pictures, runs
+    from keras_gan import examples, pictures, runs
 
     run = runs.Run.open(options.run)
-    gan = run.load(options.best)
-    drawing = pictures.drawing_of(gan, class_names=run.data.get("class_names"))
+    model = run.load(options.best)
+    rows = run.recipe.examples(run.read_data()) if model.inputs else None
+    drawing = pictures.drawing_of(model, rows, run.data.get("class_names"))
     count = drawing.count if options.count is None else options.count
     if count < 1:
         raise InputError(f"--count is {count}. Give a whole number from 1 up.")
     labels = drawing.labels(count)
     if options.labels:
         labels = np.resize(run.labels(options.labels), count)
-    samples = gan.generate(count, seed=options.seed, labels=labels)
+    given = examples.spread(model, rows, count, labels)
+    samples = model.samples(count, options.seed, given)
     try:
         pictures.save(drawing.draw(samples, labels), out)
     except (OSError, ValueError) as error:  # what this kind of file cannot hold, too

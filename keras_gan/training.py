@@ -29,8 +29,6 @@ from keras_gan.evaluators import RealImages
 from keras_gan.files import replacing
 from keras_gan.recipes import Recipe, name_of
 
-MEASURES = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
-FINAL_MEASURES = ("kernel_distance", *MEASURES)  # the first one takes seconds
 # What follows training, in times of the imports: both grow on a busy machine.
 MODEL_IMPORTS, MEASURES_IMPORTS = 0.25, 2
 MOST_BAD_IMAGES = 0.05  # of all; if more are unreadable, the folder is probably wrong
@@ -291,7 +289,7 @@ def fit(
         lambda context: recipe.batches(images, model, step, context)
     )
     # TensorFlow puts a data set of its own around those of replicas.
-    batches.value_range = model.value_range
+    batches.value_range = model.value_ranges()
     with distribution.watched():
         model.fit(
             batches,
@@ -335,11 +333,12 @@ def run_callbacks(
     if not workers.chief:
         return [*ending, *saving]
     recipe = run.recipe
+    rows = recipe.examples(images)
     measuring = []  # before those that show the measures
     if real is not None and (recipe.evaluate_epochs or recipe.evaluate_steps):
         evaluate = callbacks.Evaluate(
             real,
-            measures_of(real),
+            real.quick,
             recipe.evaluate_epochs,
             path=run.path / "measures.csv",
             best_directory=run.path / "best",
@@ -350,25 +349,23 @@ def run_callbacks(
         measuring.append(evaluate)
     reporting = [
         callbacks.Progress(
-            recipe.examples_per_step, stop.steps, stop.minutes_left(), MEASURES[0]
+            recipe.examples_per_step,
+            stop.steps,
+            stop.minutes_left(),
+            real.quick[0] if real is not None else None,
         ),
-        callbacks.Diagnosis(images.array, path=run.path / "findings.json"),
+        callbacks.Diagnosis(rows, path=run.path / "findings.json"),
         callbacks.SampleGrid(
             run.path / "samples",
             recipe.sample_steps,
             animation=run.path / "training.gif",
-            real=images.array,
+            real=rows,
             class_names=images.class_names,
         ),
         callbacks.MetricsCSV(run.path / "metrics.csv"),
         callbacks.TensorBoardPoints(run.path / "tensorboard"),
     ]
     return [*ending, *measuring, *reporting, *saving]
-
-
-def measures_of(real: RealImages, names: Sequence[str] = MEASURES) -> list[str]:
-    """Returns those of the named measures that these images allow."""
-    return [name for name in names if name in real.names]
 
 
 def close(
@@ -397,10 +394,7 @@ def finish(
     if real is None:
         return None
     bar.set_description("measures")
-    # The kernel distance needs four images on each side.
-    names = measures_of(real, FINAL_MEASURES if real.count >= 4 else MEASURES)
-    if model.num_classes is not None:
-        names += measures_of(real, ["class_accuracy"])
+    names = real.final(model)
     ours, theirs = real.measure(model, names), real.baseline.measure(names)
     protocol = real.protocol(model)
     evaluation = {"measures": ours, "between_halves": theirs, "protocol": protocol}

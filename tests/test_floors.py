@@ -9,8 +9,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Rooms of keras_gan and the folders beside it, from the ground up. The rooms of one
 # floor do not know each other.
 FLOORS = [
-    "errors first_safe ownership precision process seeding settings version",
-    "checks distribution files latents losses metrics networks optimizers transparency",
+    "errors first_safe ownership precision process seeding settings symptoms version",
+    "checks distribution examples files latents losses metrics networks optimizers "
+    "transparency",
     "pixels",
     "serving",
     "datasets epoch_table models pictures theory",

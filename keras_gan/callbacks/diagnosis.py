@@ -7,11 +7,12 @@ import math
 import os
 import pathlib
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 import tqdm
 
-from keras_gan import losses
+from keras_gan import examples
 from keras_gan.callbacks.step_callback import (
     RecentMeans,
     StepCallback,
@@ -23,60 +24,7 @@ from keras_gan.checkpoints import steps_taken
 from keras_gan.errors import Diverged, InputError
 from keras_gan.files import json_text, set_aside, write_whole
 from keras_gan.ownership import is_own
-
-# V of a discriminator that says 1/2 of everything, and the sum of both players' losses
-# at the equilibrium, log 4 + log 2, in nats.
-COIN_VALUE = -math.log(4)
-EQUILIBRIUM_LOSSES = math.log(8)
-
-# Windows of steps that a state lasts before it counts: 250 steps at first. Healthy runs
-# pass through any of them in their first 250 steps.
-PATIENCE = 5
-# D(x) above, D(G(z)) below 1 minus it. Healthy runs of the recipes stay under 0.95; the
-# run of `gan-mnist-paper` that drew only ones went from 0.98 to 0.999.
-AHEAD = 0.98
-# Nats of V below the coin's. At a healthy equilibrium V comes before D's update and was
-# 0.02 below it; discriminators that did not learn were soon 0.08 to 10 below.
-BEHIND = 0.05
-# D(x) - D(G(z)) under which the two are not told apart. A discriminator that does tell
-# and has a low V all the same is overconfident, not behind.
-TOLD_APART = 0.05
-# Windows of steps that a generator is behind before it counts: 400 steps at first. Hard
-# images, such as the pixel characters below, take longer to learn than others.
-CATCHING_UP = 8
-# D(x) - D(G(z)) over which the generator may be far behind. Healthy runs had 0.8 in
-# their first 100 steps, 0.5 at step 150 and then 0.02 (`ring`) to 0.5
-# (`dcgan-cifar10`). `dcgan-64` on 10,000 pixel characters had 0.59 to 0.68 up to step
-# 700 and 0.80 at step 1,000; with a transparent background 0.53 to 0.63 from step 200
-# to 600. `dcgan-mnist` with a generator's learning rate of 0.1 went from 0.6 to 0.78.
-APART = 0.5
-# Share of the real images' variance, or of their kinds, under which that gap counts. A
-# discriminator without a penalty learns the images by heart in time, while the pictures
-# are fine: on 500 faces the gap grew to 0.91 at step 2,500, and the faces had 0.60 of
-# the variance and 0.73 of the kinds; on 200 faces they had 0.53 and 0.60 at least. The
-# pixel characters had two shapes and two colours at step 350 with 0.16 of the variance,
-# more at step 650 with 0.39, and many at step 900 with 0.44.
-NARROW = 0.4
-# Share of the real images' variance. In looks 50 steps apart, healthy runs fell back to
-# 0.43 (`dcgan-cifar10`, steps 500 to 600); the run with the rate of 0.1 ended at 0.05.
-# `gan-mnist-paper` draws one image until step 900: this is reported, and its end too.
-DIVERSE = 0.25
-# Kinds of images, as `_Kinds` counts them, beside those of as many real ones. From step
-# 250 on, healthy runs had 0.42 (`ring`), 0.54 (`dcgan-cifar10`) and 0.6 to 1 (`digits`,
-# 200 digits, `dcgan-mnist`, faces, 60 and 40 emoji), or grew by 0.3 in 200 steps
-# (`gan-mnist`). The run with the rate of 0.1 had 0.02 to 0.09.
-FEW_KINDS = 0.3
-# How much either share grows within PATIENCE windows where a generator still learns.
-# The slowest healthy start, `gan-mnist`, grew by 0.2 in 200 steps.
-LEARNING = 0.05
-# Windows in which losses are watched for swings: room for at least two of them.
-SWING_WINDOW = 8
-# Share of their size that the losses go to and fro by at a mean window. Healthy runs
-# had 0.02 to 0.22 in epochs of 28 to 938 steps, and 0.01 to 0.18 in windows of 50, the
-# most in their first hump; games that circled had 0.4 to 2.
-SWING = 0.3
-# Under it an oscillation has ended; apart from SWING, so that no run flickers.
-CALM = 0.2
+from keras_gan.symptoms import Variety, Window
 
 # Real images of which the variance is taken.
 _REAL_IMAGES = 1024
@@ -93,8 +41,7 @@ class Finding:
     """What was seen of a run.
 
     Args:
-        kind: "discriminator_ahead", "discriminator_behind", "generator_behind",
-            "oscillation" or "mode_collapse".
+        kind: that of the symptom, such as "mode_collapse".
         step: at which it was seen.
         epoch: in which it was seen, counted from 1 as in the progress line.
         message: one or two sentences for a person.
@@ -108,211 +55,11 @@ class Finding:
     ended: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Window:
-    """The numbers of some steps: means of the metrics of `GAN`, and of its images.
-
-    Args:
-        first, last: its steps; the first step of all is 1.
-        diversity: variance of generated images at its end, divided by that of real
-            ones.
-        kinds: kinds of generated images at its end, divided by those of real ones.
-    """
-
-    first: int
-    last: int
-    discriminator_loss: float
-    generator_loss: float
-    d_real: float
-    d_fake: float
-    value: float
-    diversity: float
-    kinds: float
-
-
-class Symptom:
-    """One failure: how the last windows show it, and what people do about it.
-
-    A subclass gives `kind`, `name` and `advice`, and defines `seen` and `describe`.
-    """
-
-    kind: str
-    name: str
-    advice: str
-    length = PATIENCE
-
-    def suits(self, objective: losses.Objective) -> bool:
-        """Returns whether it can be told from the logits of that game."""
-        return True
-
-    def seen(self, window: Window) -> bool:
-        """Returns whether one window shows it."""
-        raise NotImplementedError
-
-    def judge(self, windows: list[Window]) -> bool | None:
-        """Returns whether `length` windows show it; None where that is unclear."""
-        seen = [self.seen(window) for window in windows]
-        if all(seen):
-            return True
-        return None if any(seen) else False
-
-    def describe(self, windows: list[Window]) -> str:
-        """Returns the numbers that tell."""
-        raise NotImplementedError
-
-
-class _Probabilities(Symptom):
-    """Of games in which the discriminator's logit is the log-odds of a real image."""
-
-    def suits(self, objective: losses.Objective) -> bool:
-        return objective.logit_is_log_odds
-
-    def describe(self, windows: list[Window]) -> str:
-        return (
-            f"D(x) is {_mean(windows, 'd_real'):.3f}, D(G(z)) "
-            f"{_mean(windows, 'd_fake'):.3f}, V {_mean(windows, 'value'):.3f}"
-        )
-
-
-class DiscriminatorAhead(_Probabilities):
-    """D is sure of nearly every image: the generator's gradient vanishes."""
-
-    kind = "discriminator_ahead"
-    name = "the discriminator is far ahead"
-    advice = (
-        "The generator learns little from it: lower the discriminator's learning rate "
-        "or steps, add a penalty such as r1, smooth its labels, or, where images are "
-        "few, move them (translation 0.125)."
-    )
-
-    def seen(self, window: Window) -> bool:
-        return window.d_real > AHEAD and window.d_fake < 1 - AHEAD
-
-
-class GeneratorBehind(_Probabilities):
-    """D tells most images apart, and the generator draws little of what is real."""
-
-    kind = "generator_behind"
-    name = "the generator is far behind"
-    advice = (
-        "The discriminator recognises most of its images, and they vary too little: "
-        "add a penalty such as r1, lower the discriminator's learning rate, or, if the "
-        "data has few images, move them (translation 0.125)."
-    )
-    length = CATCHING_UP
-
-    def seen(self, window: Window) -> bool:
-        narrow = window.diversity < NARROW or window.kinds < NARROW
-        return narrow and window.d_real - window.d_fake > APART
-
-    def describe(self, windows: list[Window]) -> str:
-        return (
-            f"D(x) is {_mean(windows, 'd_real'):.2f} and D(G(z)) "
-            f"{_mean(windows, 'd_fake'):.2f}; {_variety(windows)}"
-        )
-
-
-class DiscriminatorBehind(_Probabilities):
-    """D cannot tell, and not because there is nothing to tell: a coin does better."""
-
-    kind = "discriminator_behind"
-    name = "the discriminator is far behind"
-    advice = (
-        f"A coin has V {COIN_VALUE:.3f}, so the generator learns to please a bad "
-        "judge: raise the discriminator's learning rate or steps, or weaken its "
-        "penalty."
-    )
-
-    def seen(self, window: Window) -> bool:
-        cannot_tell = window.d_real - window.d_fake < TOLD_APART
-        return cannot_tell and window.value < COIN_VALUE - BEHIND
-
-
-class Oscillation(Symptom):
-    """Both losses go far to and fro and get nowhere."""
-
-    kind = "oscillation"
-    name = "the losses oscillate"
-    advice = (
-        "The players circle around the equilibrium: lower both learning rates, Adam's "
-        "beta_1 to 0.5 or less, or add a penalty such as r1."
-    )
-    length = SWING_WINDOW
-
-    def suits(self, objective: losses.Objective) -> bool:
-        # A critic's values have no scale, and drift where nothing is wrong.
-        return not isinstance(objective, losses.Wasserstein)
-
-    def judge(self, windows: list[Window]) -> bool | None:
-        swing = self.swing(windows)
-        if swing > SWING:
-            return True
-        return None if swing > CALM else False
-
-    def swing(self, windows: list[Window]) -> float:
-        """Returns the share of the losses' size that a mean window goes to and fro.
-
-        It is the way from the first window's losses to the last one's, less the direct
-        way: 0 for a steady rise or fall, whatever its size.
-        """
-        values = np.array([(e.discriminator_loss, e.generator_loss) for e in windows])
-        steps = np.diff(values, axis=0)
-        detour = abs(steps).sum(axis=0) - abs(steps.sum(axis=0))
-        size = max(abs(values).mean(axis=0).sum(), EQUILIBRIUM_LOSSES)
-        return float(detour.sum() / len(steps) / size)
-
-    def describe(self, windows: list[Window]) -> str:
-        length = round((windows[-1].last - windows[0].first + 1) / len(windows))
-        return (
-            f"each {length} steps they go to and fro by {self.swing(windows):.0%} of "
-            "their size; the discriminator's went through "
-            f"{_range(windows, 'discriminator_loss')}, the generator's through "
-            f"{_range(windows, 'generator_loss')}"
-        )
-
-
-class ModeCollapse(Symptom):
-    """Images of different latent vectors are alike and do not grow apart."""
-
-    kind = "mode_collapse"
-    name = "the generator's images are too much alike"
-    advice = (
-        "Modes have collapsed, or the generator has not begun to learn: lower its "
-        "learning rate or raise the discriminator's, try the relativistic objective "
-        "with the penalty r1r2, or go back to a checkpoint from before."
-    )
-
-    def seen(self, window: Window) -> bool:
-        return window.diversity < DIVERSE or window.kinds < FEW_KINDS
-
-    def judge(self, windows: list[Window]) -> bool | None:
-        present = super().judge(windows)
-        first, last = windows[0], windows[-1]
-        # A share that cannot be taken is NaN, which is greater than nothing.
-        learning = (
-            last.diversity - first.diversity > LEARNING
-            or last.kinds - first.kinds > LEARNING
-        )
-        return None if present and learning else present
-
-    def describe(self, windows: list[Window]) -> str:
-        return _variety(windows)
-
-
-SYMPTOMS = (
-    DiscriminatorAhead(),
-    DiscriminatorBehind(),
-    GeneratorBehind(),
-    Oscillation(),
-    ModeCollapse(),
-)
-
-
 class Diagnosis(StepCallback):
-    """Warns of the failures of adversarial training, once each time one begins or ends.
+    """Warns of the failures of training, once each time one begins or ends.
 
-    It looks at the means of the metrics over windows of steps, and at the images that
-    the generator makes of the same latent vectors at their ends:
+    It looks at the means of the metrics over windows of steps, and at samples of the
+    same seed at their ends, for the `symptoms` of the model. Those of a `GAN` are:
 
     - the discriminator is far ahead: D(x) and 1 - D(G(z)) above 0.98;
     - or far behind: D(x) and D(G(z)) alike, and V of the game below that of a coin;
@@ -326,17 +73,19 @@ class Diagnosis(StepCallback):
     Each is judged on the last 5 or 8 windows, whatever the length of an epoch. The
     first three need probabilities, which the objectives "minimax" and
     "non_saturating" have; losses of "wasserstein" are not watched for oscillation.
+    `keras_gan.symptoms` has their thresholds and sources.
 
     Writes each warning to stderr, above a progress bar, and keeps it in `findings`, a
     list of `Finding`. Training is not touched, its random state included. A resumed run
     is watched from its first step on, and its file goes on.
 
     Args:
-        real: images of the data as `GAN.generate` gives them: uint8 [N, *image_shape]
-            (`Images.array`), or floats where `value_range` is None. Where they are all
-            alike, mode collapse is not looked for.
-        count: generated images at the end of each window, at least 2.
-        seed: decides their latent vectors.
+        real: images of the data as the model makes them: uint8 [N, *shape]
+            (`Images.array`), or floats if it makes these. With several elements, name
+            of an element -> its rows. If they are all alike, mode collapse is not
+            looked for.
+        count: samples at the end of each window, at least 2.
+        seed: decides the samples.
         path: JSON file with the list of all findings of the run, or None.
         every_steps: steps of a window; None is 50 up to step 1,000 and 250 after it.
 
@@ -353,16 +102,11 @@ class Diagnosis(StepCallback):
     for finding in diagnosis.findings:
         print(finding.step, finding.kind, finding.message)
     ```
-
-    Sources: Goodfellow et al. 2014, arXiv 1406.2661, sections 3 (a discriminator too
-    good) and 6 (collapse); Radford et al. 2015, arXiv 1511.06434, section 4 (beta_1
-    and oscillation); Arjovsky and Bottou 2017, arXiv 1701.04862 (vanishing gradients);
-    Mescheder et al. 2018, arXiv 1801.04406 (circling, r1).
     """
 
     def __init__(
         self,
-        real: np.ndarray,
+        real: np.ndarray | Mapping[str, np.ndarray],
         count: int = 64,
         seed: int = 0,
         path: str | os.PathLike | None = None,
@@ -380,18 +124,15 @@ class Diagnosis(StepCallback):
         self.findings: list[Finding] = []
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self._check_real_images()
-        # Sorted, for an array that is read from a file.
-        order = np.random.default_rng(0).permutation(len(self.real))
-        real = self.real[np.sort(order[:_REAL_IMAGES])]
-        # A share of nothing shows nothing.
-        self._real_variance = _variance(real) or math.nan
-        self._kinds = _Kinds(real, self.count)
-        self._latent = self.model.sample_latent(self.count, self.seed)
-        self._symptoms = [s for s in SYMPTOMS if s.suits(self.model.objective)]
+        # Read once: a model may make them at each question.
+        self._symptoms = list(self.model.symptoms)
         self._windows: collections.deque = collections.deque(
-            maxlen=max(s.length for s in SYMPTOMS)
+            maxlen=max((s.length for s in self._symptoms), default=1)
         )
+        self._examples = examples.spread(self.model, self.real, self.count)
+        self._real = {
+            title: _Real(rows, self.count) for title, rows in self._compared().items()
+        }
         self._recent: RecentMeans | None = None
         self._looked = steps_taken(self.model)
         self._since: dict[str, int] = {}
@@ -424,40 +165,36 @@ class Diagnosis(StepCallback):
 
     def _look(self, step, means):
         first, self._looked = self._looked + 1, step
+        if not self._symptoms:
+            return
         if not np.isfinite(list(means.values())).all():
             return  # no number of a run that diverged tells anything
         try:
-            images = self.model.render(self._latent)
+            samples = self.model.samples(self.count, self.seed, self._examples)
         except Diverged:
             return
-        diversity = _variance(images) / self._real_variance
-        self._windows.append(
-            Window(
-                first,
-                step,
-                diversity=diversity,
-                kinds=self._kinds.share(images),
-                **means,
-            )
-        )
+        varieties = {
+            title: real.variety(samples[title]) for title, real in self._real.items()
+        }
+        self._windows.append(Window(first, step, means, varieties))
         for symptom in self._symptoms:
             if len(self._windows) >= symptom.length:
                 self._examine(symptom, list(self._windows)[-symptom.length :])
 
     def _examine(self, symptom, windows):
         present = symptom.judge(windows)
-        since = self._since.get(symptom.kind)
+        since = self._since.get(symptom)
         first, last = windows[0].first, windows[-1].last
         if present is True and since is None:
-            self._since[symptom.kind] = since = first
+            self._since[symptom] = since = first
             message = (
-                f"{symptom.name} since step {since}: {symptom.describe(windows)}. "
+                f"{symptom.title} since step {since}: {symptom.describe(windows)}. "
                 f"{symptom.advice}"
             )
         elif present is False and since is not None:
-            del self._since[symptom.kind]
+            del self._since[symptom]
             message = (
-                f"no longer so since step {first}: {symptom.name} (had begun at step "
+                f"no longer so since step {first}: {symptom.title} (had begun at step "
                 f"{since}); now {symptom.describe(windows)}."
             )
         else:
@@ -490,15 +227,50 @@ class Diagnosis(StepCallback):
         found = [*self._earlier, *map(dataclasses.asdict, self.findings)]
         write_whole(self.path, json_text(found))
 
-    def _check_real_images(self):
-        dtype = "float" if self.model.value_range is None else "uint8"
-        kind = "f" if dtype == "float" else "u"
-        shape = self.real.shape
-        if self.real.dtype.kind != kind or shape[1:] != self.model.image_shape:
-            raise InputError(
-                f"the real images have dtype {self.real.dtype} and shape {shape}; "
-                f"the model makes {dtype} [N, *{self.model.image_shape}]."
-            )
+    def _compared(self):
+        """Returns title -> the real images that the samples under it resemble.
+
+        Raises:
+            InputError: for real images that the model could not have made, or none.
+        """
+        rows, found = examples.by_element(self.model, self.real), {}
+        for title, name in self.model.outputs.items():
+            if name not in rows:
+                raise InputError(
+                    f"no real images of {name} were given, which {title} is compared "
+                    f"with. Give rows of each element by its name: "
+                    f"{', '.join(dict.fromkeys(self.model.outputs.values()))}."
+                )
+            real, element = rows[name], self.model.elements[name]
+            dtype = "float" if element.pixels is None else "uint8"
+            if real.dtype.kind != dtype[0] or not element.fits(real.shape[1:]):
+                raise InputError(
+                    f"the real images have dtype {real.dtype} and shape {real.shape}; "
+                    f"the model makes {dtype} [N, *{element.shape}]."
+                )
+            found[title] = real
+        return found
+
+
+class _Real:
+    """Real images that samples are compared with.
+
+    Args:
+        images: [N, *shape].
+        count: how many samples are looked at.
+    """
+
+    def __init__(self, images, count):
+        # Sorted, for an array that is read from a file.
+        order = np.random.default_rng(0).permutation(len(images))
+        images = images[np.sort(order[:_REAL_IMAGES])]
+        # A share of nothing shows nothing.
+        self._variance = _variance(images) or math.nan
+        self._kinds = _Kinds(images, count)
+
+    def variety(self, samples) -> Variety:
+        """Returns how much samples differ from each other, beside real ones."""
+        return Variety(_variance(samples) / self._variance, self._kinds.share(samples))
 
 
 class _Kinds:
@@ -552,26 +324,3 @@ def _variance(images):
     if len(images) < 2:
         return 0.0
     return float(np.var(images, axis=0, dtype="float64", ddof=1).sum())
-
-
-def _variety(windows):
-    first, last = windows[0], windows[-1]
-    text = (
-        f"the images' variance is {last.diversity:.2g} times that of real ones, and "
-        f"was {first.diversity:.2g}"
-    )
-    if math.isnan(last.kinds):
-        return text
-    return f"{text}; they are of {last.kinds:.0%} as many kinds as real ones"
-
-
-def _values(windows, name):
-    return [getattr(window, name) for window in windows]
-
-
-def _mean(windows, name):
-    return float(np.mean(_values(windows, name)))
-
-
-def _range(windows, name):
-    return f"{min(_values(windows, name)):.2f} to {max(_values(windows, name)):.2f}"

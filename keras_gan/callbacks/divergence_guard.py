@@ -21,7 +21,7 @@ class DivergenceGuard(StepCallback):
     """Looks for losses or weights that are not finite; goes back or ends training.
 
     Going back restores networks, average and optimizers from the newest checkpoint and
-    multiplies both learning rates by `factor`. The step counts on: the steps since that
+    multiplies all learning rates by `factor`. The step counts on: the steps since that
     checkpoint are lost, and those that follow see other latent vectors and other images
     than those that went wrong.
 
@@ -155,7 +155,7 @@ class DivergenceGuard(StepCallback):
         return True
 
     def _optimizers(self):
-        return [self.model.generator_optimizer, self.model.discriminator_optimizer]
+        return list(self.model.optimizers().values())
 
     def _lower(self, optimizers):
         for optimizer in optimizers:

@@ -69,12 +69,7 @@ class Progress(LogCallback):
 
     def on_point(self, epoch: int, step: int, means: dict[str, float]) -> None:
         self._show(
-            {
-                "D loss": f"{means['discriminator_loss']:.3f}",
-                "G loss": f"{means['generator_loss']:.3f}",
-                "D(x)": f"{means['d_real']:.2f}",
-                "D(G(z))": f"{means['d_fake']:.2f}",
-            }
+            {label: f"{means[name]:.3g}" for label, name in self.model.headline.items()}
         )
 
     def _show_measure(self, logs):

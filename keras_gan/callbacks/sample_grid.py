@@ -1,14 +1,14 @@
-"""Pictures of what the generator makes while it learns."""
+"""Pictures of what the model makes while it learns."""
 
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tqdm
 
-from keras_gan import pictures
+from keras_gan import examples, pictures
 from keras_gan.callbacks.step_callback import (
     StepCallback,
     is_due,
@@ -21,13 +21,14 @@ from keras_gan.ownership import is_own
 
 
 class SampleGrid(StepCallback):
-    """Saves a picture of samples from the same latent vectors again and again.
+    """Saves a picture of samples of the same seed again and again.
 
     Writes `step_00000000.png` and so on, one before training and then at each
     interval. Images stand in a grid, those of a class together under its name; points
-    in the plane, series as lines, volumes as middle slices. Samples that are not finite
-    leave no picture. Later pictures of another training are moved to a folder beside
-    it first.
+    in the plane, series as lines, volumes as middle slices. A model with samples of
+    several titles gets a column for each and a row for each example. Samples that are
+    not finite leave no picture. Later pictures of another training are moved to a
+    folder beside it first.
 
     Args:
         directory: where the pictures go; made if it does not exist.
@@ -38,11 +39,13 @@ class SampleGrid(StepCallback):
         seed: decides the latent vectors.
         animation: path of an animated GIF of all the grids in `directory`, written when
             training ends, or None.
-        real: real points to be drawn beneath the generated ones, float [N, D].
+        real: real points to be drawn beneath the generated ones, float [N, D]; or name
+            of an element -> its rows, from which a model makes pictures.
         class_names: one for each class of a conditional model; None takes numbers.
 
     Raises:
-        InputError: for `every_steps` or `count` below 1.
+        InputError: for `every_steps` or `count` below 1; when training begins, if the
+            model makes pictures from others and `real` has none.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class SampleGrid(StepCallback):
         count: int | None = None,
         seed: int = 0,
         animation: str | os.PathLike | None = None,
-        real: np.ndarray | None = None,
+        real: np.ndarray | Mapping[str, np.ndarray] | None = None,
         class_names: Sequence[str] | None = None,
     ):
         super().__init__()
@@ -77,8 +80,9 @@ class SampleGrid(StepCallback):
         self._drawn_step = -1  # none yet
         self._drawing = pictures.drawing_of(self.model, self.real, self.class_names)
         count = self._drawing.count if self.count is None else self.count
+        self._count = count
         self._labels = self._drawing.labels(count)
-        self._latent = self.model.sample_latent(count, self.seed)
+        self._examples = examples.spread(self.model, self.real, count, self._labels)
         self._draw(step)
 
     def _set_aside_others(self, step):
@@ -112,7 +116,7 @@ class SampleGrid(StepCallback):
         self._drawn_step = step
         path = self.directory / f"step_{step:08d}.png"
         try:
-            samples = self.model.render(self._latent, self._labels)
+            samples = self.model.samples(self._count, self.seed, self._examples)
         except Diverged as error:
             tqdm.tqdm.write(f"no picture of step {step}: {error}", file=sys.stderr)
             return

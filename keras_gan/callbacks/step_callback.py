@@ -68,7 +68,7 @@ class RecentMeans:
     at its end.
 
     Args:
-        model: `GAN`, whose metrics are `keras.metrics.Mean`.
+        model: a `GenerativeModel`, whose metrics are `keras.metrics.Mean`.
         step: of the model now.
         earlier: sums and counts of this epoch's steps before the first look, float64
             [metrics, 2]; None takes those of this moment.

@@ -8,7 +8,7 @@ import sys
 
 from tqdm import tqdm
 
-from keras_gan import features, pictures
+from keras_gan import examples, features, pictures
 from keras_gan.errors import InputError, sentence
 from keras_gan.evaluate import report
 from keras_gan.evaluators import LEAST_IMAGES, RealImages
@@ -79,7 +79,7 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
     with tqdm(total=_PARTS, smoothing=0, unit=" parts", disable=None) as bar:
         with _part(bar, "model and images"):
             trained = TrainedRun.load(options.run, options.best, points=True)
-            run, gan, images = trained.run, trained.gan, trained.training_set
+            run, model, images = trained.run, trained.gan, trained.training_set
             _check_count(len(images), options.samples, run.recipe.data)
         with _part(bar, "features"):
             extractor = features.get(options.features, images)
@@ -90,8 +90,9 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
                 options.seed,
                 source=run.recipe.data,
                 data_dir=run.recipe.data_dir,
+                inputs=run.recipe.examples(images),
             )
-            comparison = real.compare(gan)
+            comparison = real.compare(model)
         with _part(bar, "measures"):
             measures = comparison.measure()
         with _part(bar, "measures between halves"):
@@ -99,13 +100,13 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
             spread = real.spread(measures)
         neighbours = None
         with _part(bar, "nearest images"):
-            if images.array.ndim == 4:
+            if images.array.ndim == 4 and not trained.lacks(*nearest.NEEDS):
                 neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
         metrics = {
             "run": run.path.resolve().name,
             "recipe": run.recipe_name,
             "data": run.recipe.data,
-            "step": int(gan.step),
+            "step": int(model.step),
             "seed": options.seed,
             "samples": real.count,
             "features": extractor.name,
@@ -114,7 +115,7 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
             "between_halves_spread": spread,
             "classes": comparison.classes(),
             "nearest": neighbours and neighbours.report,
-            "protocol": real.protocol(gan),
+            "protocol": real.protocol(model),
         }
         # The page shows what a reader of the file will find.
         metrics = json.loads(json_text(metrics))
@@ -122,8 +123,10 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
             page = report.render(
                 metrics,
                 run.path,
-                _samples(gan, images, options.seed),
+                _samples(trained, options.seed),
                 None if neighbours is None else neighbours.picture,
+                model.charts,
+                model.charts_note,
             )
     return metrics, page
 
@@ -162,10 +165,13 @@ def _check_count(count, samples, data):
         )
 
 
-def _samples(gan, images, seed):
-    drawing = pictures.drawing_of(gan, images.array, images.class_names)
+def _samples(trained, seed):
+    model, images = trained.gan, trained.training_set
+    rows = trained.run.recipe.examples(images)
+    drawing = pictures.drawing_of(model, rows, images.class_names)
     labels = drawing.labels(drawing.count)
-    return drawing.draw(gan.generate(drawing.count, seed, labels), labels)
+    given = examples.spread(model, rows, drawing.count, labels)
+    return drawing.draw(model.samples(drawing.count, seed, given), labels)
 
 
 if __name__ == "__main__":

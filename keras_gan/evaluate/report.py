@@ -3,20 +3,20 @@
 import base64
 import io
 import json
-import math
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
 import numpy as np
 from PIL import Image
 
-from keras_gan import losses
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import InputError
 from keras_gan.evaluators.distribution import MEASURES, SPLITS
 from keras_gan.files import NOT_JSON
-from keras_gan.pictures import charts
+from keras_gan.models.chart import Chart
+from keras_gan.pictures.charts import curves
 from keras_gan.transparency import over_white
 
 _WIDTH = 1600  # pixels of the widest picture; a sheet with words stays readable
@@ -33,6 +33,8 @@ def render(
     folder: pathlib.Path,
     samples: Image.Image,
     nearest: Image.Image | None = None,
+    charts: Sequence[Chart] = (),
+    charts_note: str = "",
 ) -> str:
     """Returns the page about a run.
 
@@ -44,6 +46,8 @@ def render(
             shown too.
         samples: picture of generated ones.
         nearest: picture of samples, each with its nearest training image.
+        charts: of the numbers of training, as `charts` of the model has them.
+        charts_note: a sentence or two about them.
 
     Returns:
         HTML, the same for the same arguments.
@@ -66,18 +70,18 @@ def render(
         "values": values,
     }
     config = _read_json(folder / "config.json")
-    objective = losses.get_objective(config["settings"]["objective"])
     return environment.get_template("report.html.jinja").render(
         metrics=metrics,
         config=config,
         kind="images" if len(config["data"]["image_shape"]) == 3 else "points",
+        objective=config["settings"].get("objective"),
         rows=rows(metrics),
         flattering=flattering(metrics),
         noise=noise(metrics),
         samples=samples,
         nearest=nearest,
-        curves=_training_curves(folder, objective),
-        landmarks=objective.logit_is_log_odds,
+        curves=_training_curves(folder, charts),
+        curves_note=charts_note,
         measure_curves=_measure_curves(folder),
         grids=_grids(folder),
         small=_SMALL_WIDTH,
@@ -225,7 +229,7 @@ def picture(image: Image.Image | pathlib.Path | str, width: int = _WIDTH) -> str
         image = Image.open(image)
     image = over_white(image)
     image.thumbnail((width, _MOST_HEIGHT), Image.Resampling.LANCZOS)
-    # Without loss where that is small: artefacts would look like the generator's.
+    # Without loss where that is small: artefacts would look like the model's.
     for options in ({"lossless": True}, {"quality": 90}):
         file = io.BytesIO()
         image.save(file, "WebP", **options)
@@ -238,50 +242,21 @@ def _data_uri(kind, content):
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _training_curves(folder, objective):
+def _training_curves(folder, charts):
     """Titles, charts and descriptions of the columns of `metrics.csv`."""
     over, columns = EpochTable(folder / "metrics.csv").columns()
-    if not columns:
-        return []
-    of_losses, of_probabilities, of_value = _landmarks(objective)
-
-    def chart(title, names, landmarks, limits=None):
-        series = {name: columns[column] for name, column in names.items()}
-        last = ", ".join(f"{name} {number(y[-1])}" for name, (_, y) in series.items())
-        return (
-            title,
-            charts.curves(series, landmarks, limits, over),
-            f"at the end {last}",
-        )
-
-    players = {"discriminator": "discriminator_loss", "generator": "generator_loss"}
-    probabilities = {"D(x)": "d_real", "D(G(z))": "d_fake"}
-    return [
-        chart("Losses", players, of_losses),
-        chart(
-            "Probability of being real", probabilities, of_probabilities, (-0.02, 1.02)
-        ),
-        chart("Value V of the game, in nats", {"V": "value"}, of_value),
-    ]
-
-
-def _landmarks(objective):
-    """Lines for losses, probabilities and V: where D says 1/2 of every image."""
-    if not objective.logit_is_log_odds:
-        return {}, {}, {}
-    coin = np.zeros(1, "float32")
-    players = objective.discriminator_loss, objective.generator_loss
-    of_players = [player(coin, coin) for player in players]
-    return (
-        {_log(float(loss)): float(loss) for loss in of_players},
-        {"1/2": 0.5},
-        {_log(-math.log(4)): -math.log(4)},
-    )
-
-
-def _log(value):
-    """Returns "log 4" for 1.386."""
-    return f"{'−' if value < 0 else ''}log {math.exp(abs(value)):.0f}"
+    found = []
+    for chart in charts:
+        series = {
+            label: columns[name]
+            for label, name in chart.series.items()
+            if name in columns
+        }
+        if series:
+            last = [f"{label} {number(y[-1])}" for label, (_, y) in series.items()]
+            image = curves(series, chart.landmarks, chart.limits, over)
+            found.append((chart.title, image, f"at the end {', '.join(last)}"))
+    return found
 
 
 def _measure_curves(folder):
@@ -293,7 +268,7 @@ def _measure_curves(folder):
             continue  # one point is no curve
         title = MEASURES[name].title if name in MEASURES else _words(name)
         last = f"at the end {number(column[-1])}"
-        found.append((title, charts.curves({title: (counts, column)}, over=over), last))
+        found.append((title, curves({title: (counts, column)}, over=over), last))
     return found
 
 

@@ -7,7 +7,6 @@ from keras_gan.evaluators.distribution import (
     Measure,
     RealImages,
     most_images,
-    sampling,
 )
 from keras_gan.evaluators.modes import Coverage, coverage_of
 
@@ -20,5 +19,4 @@ __all__ = [
     "RealImages",
     "coverage_of",
     "most_images",
-    "sampling",
 ]

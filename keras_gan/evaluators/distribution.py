@@ -1,4 +1,4 @@
-"""The measures of a GAN: generated images against real ones, all on the same features.
+"""Measures of a model: its images against real ones, all on the same features.
 
 Features are taken once, of the real images for all models and of the generated ones for
 all measures.
@@ -7,7 +7,7 @@ all measures.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +19,8 @@ from keras_gan.errors import Diverged, InputError, did_you_mean
 from keras_gan.evaluators.modes import coverage_of
 from keras_gan.features.extractor import Extracted, Extractor
 
+_QUICK = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
+_FINAL = ("kernel_distance", *_QUICK)  # the first one takes seconds
 # On each side, for all measures: coverage looks at the fifth neighbour of each image.
 LEAST_IMAGES = 6
 # On each side, by default. All measures of MNIST then take about 15 s on two cores;
@@ -28,7 +30,6 @@ _MOST_VALUES = 25_000_000
 MOST_SPLIT = 2000  # images in a half that is split again: seconds for all measures
 SPLITS = 5
 _MANY = 1000  # fewer images decide the Fréchet distance more than the model does
-_RENDERED = 1024  # images at a time, whose floats take four times the room
 
 
 class Comparison:
@@ -272,7 +273,7 @@ class RealImages:
     """Real images in two disjoint halves, ready to compare with those of any model.
 
     Generated images are compared with the first half. The same measures between the
-    two halves (`baseline`) tell what no generator is expected to beat.
+    two halves (`baseline`) tell what no model is expected to beat.
 
     Args:
         images: `datasets.Images`, in memory or memory-mapped; at least 4 for the
@@ -280,13 +281,19 @@ class RealImages:
             coverage.
         extractor: from `features.get`.
         count: images in each half, and generated ones; None takes `most_images`.
-        seed: decides which images are taken, and the latent vectors.
+        seed: decides which images are taken, and the samples.
         source: the string that `datasets.read` took, for the protocol and to find the
             modes of `ring`, `grid` and `stacked-mnist`; None where there is none.
         data_dir: where TensorFlow Datasets keeps its files.
+        output: title of the samples that are measured; None takes the first of the
+            model's `outputs`.
+        inputs: name of an element -> its rows, for models that make pictures from
+            others. As many of them are taken as there are images in a half, the same
+            rows if there are as many in all.
 
     Raises:
-        InputError: for fewer than 4 images, or a count below 2 or above half of them.
+        InputError: for fewer than 4 images, or a count below 2 or above half of them
+            or above the number of rows of an input.
 
     Example:
 
@@ -307,6 +314,8 @@ class RealImages:
         seed: int = 0,
         source: str | None = None,
         data_dir: str | None = None,
+        output: str | None = None,
+        inputs: Mapping[str, np.ndarray] | None = None,
     ):
         half = len(images) // 2
         if half < 2:
@@ -321,17 +330,28 @@ class RealImages:
                 f"count is {count}, and there are {len(images)} images. Give a count "
                 f"from 2 to {half}, half of them."
             )
+        self.inputs = inputs or {}
+        for name, rows in self.inputs.items():
+            if len(rows) < count:
+                raise InputError(
+                    f"count is {count}, and there are {len(rows)} rows of {name} to "
+                    f"make pictures from. Give a count of at most {len(rows)}."
+                )
         self.images = images
         self.extractor = extractor
+        self.output = output
         self.count = count
         self.seed = seed
         self.source = source
         self.data_dir = data_dir
-        chosen = np.random.default_rng(seed).permutation(len(images))
+        chosen = self._shuffled(images)
         # Sorted, for an array that is read from a file.
         self._first = np.sort(chosen[: self.count])
         self._second = np.sort(chosen[self.count : 2 * self.count])
         self._coverage = None if source is None else coverage_of(source)
+
+    def _shuffled(self, rows):
+        return np.random.default_rng(self.seed).permutation(len(rows))
 
     @functools.cached_property
     def extracted(self) -> Extracted:
@@ -392,17 +412,33 @@ class RealImages:
         """Names of the measures that can be taken with these features and images."""
         return self._with_itself.names
 
-    def check(self, names: Iterable[str], gan: keras.Model | None = None) -> None:
+    @property
+    def quick(self) -> list[str]:
+        """Names of the measures to take during training; the first one decides."""
+        return [name for name in _QUICK if name in self.names]
+
+    def final(self, model: keras.Model) -> list[str]:
+        """Returns the names of the measures to take of a model that is trained."""
+        wanted = [*_FINAL]
+        if model.num_classes is not None:
+            wanted.append("class_accuracy")
+        return [
+            name
+            for name in wanted
+            if name in self.names and self.count >= MEASURES[name].least
+        ]
+
+    def check(self, names: Iterable[str], model: keras.Model | None = None) -> None:
         """Raises InputError for a measure that is not known or cannot be taken.
 
         Args:
             names: keys of `MEASURES`.
-            gan: model to measure, or None for any.
+            model: model to measure, or None for any.
         """
         names, comparison = list(names), self._with_itself
-        if gan is not None:
-            self._check_model(gan)
-        if gan is not None and self._labels(gan) is None:
+        if model is not None:
+            self._check_model(model)
+        if model is not None and self._labels(model) is None:
             comparison.class_accuracy = None
         comparison.check(names)
         for name in names:
@@ -414,22 +450,41 @@ class RealImages:
                     f"{least} or more, or leave this measure out."
                 )
 
-    def _check_model(self, gan):
-        if tuple(gan.image_shape) != tuple(self.images.shape):
+    def _check_model(self, model):
+        element = model.elements[model.outputs[self._title(model)]]
+        if not element.fits(tuple(self.images.shape)):
             made, real = (
-                "x".join(map(str, s)) for s in (gan.image_shape, self.images.shape)
+                "x".join(map(str, s)) for s in (element.shape, self.images.shape)
             )
             raise InputError(
                 f"the model makes images of shape {made}, and the real images have "
                 f"{real}. Read images of the model's shape."
             )
-        labels = self._labels(gan)
-        if labels is not None and labels.max() >= gan.num_classes:
+        for name in model.inputs:
+            if name not in self.inputs:
+                raise InputError(
+                    f"the model makes pictures from {name}, and no rows of it were "
+                    f"given. Give them: inputs={{{name!r}: images.array}}."
+                )
+        labels = self._labels(model)
+        if labels is not None and labels.max() >= model.num_classes:
             raise InputError(
                 f"the real images have the label {labels.max()}, and the model has "
-                f"{gan.num_classes} classes, 0 to {gan.num_classes - 1}. Read images "
-                "of the model's classes."
+                f"{model.num_classes} classes, 0 to {model.num_classes - 1}. Read "
+                "images of the model's classes."
             )
+
+    def _title(self, model):
+        """Returns the title of the samples that are measured."""
+        titles = [*model.outputs]
+        if self.output is None and titles:
+            return titles[0]
+        if self.output not in titles:
+            raise InputError(
+                f"{type(model).__name__} has no samples {self.output!r} that can be "
+                f"measured. Expected one of: {', '.join(titles) or 'none'}."
+            )
+        return self.output
 
     @functools.cached_property
     def _with_itself(self):
@@ -442,28 +497,28 @@ class RealImages:
             class_accuracy=self.extractor.accuracy,
         )
 
-    def compare(self, gan: keras.Model) -> Comparison:
+    def compare(self, model: keras.Model) -> Comparison:
         """Generates as many images as there are in a half, and takes their features.
 
         A conditional model is asked for the labels that the first half has.
 
         Raises:
-            Diverged: where weights or samples of the generator are not finite.
+            Diverged: if weights or samples of the model are not finite.
         """
-        comparison = self._compare(self._generate(gan))
-        labels = self._labels(gan)
+        comparison = self._compare(self._generate(model))
+        labels = self._labels(model)
         if labels is not None and self.extractor.accuracy is not None:
             said = comparison.fake.probabilities.argmax(axis=1)
             comparison.class_accuracy = float(np.mean(said == labels))
         return comparison
 
     def measure(
-        self, gan: keras.Model, names: Iterable[str] | None = None
+        self, model: keras.Model, names: Iterable[str] | None = None
     ) -> dict[str, float]:
         """Returns the value of each measure, as `Comparison.measure`."""
-        return self.compare(gan).measure(names)
+        return self.compare(model).measure(names)
 
-    def protocol(self, gan: keras.Model) -> str:
+    def protocol(self, model: keras.Model) -> str:
         """Returns in one sentence how the measures of a model come about."""
         origin = "real images" if self.source is None else f"images of {self.source}"
         parts = [
@@ -479,7 +534,7 @@ class RealImages:
                 "so few images that the kernel distance tells more than the Fréchet "
                 "distance, which depends on their number"
             )
-        if gan.num_classes is not None:
+        if model.num_classes is not None:
             alike = self.images.labels is not None
             parts.append("labels as theirs" if alike else "classes in turn")
             if alike and self.extractor.accuracy is not None:
@@ -489,28 +544,33 @@ class RealImages:
                 )
         if self._coverage is not None:
             parts.append(f"modes: {self._coverage.protocol}")
-        return ", ".join([*parts, sampling(gan), f"seed {self.seed}"])
+        if model.sampling_note:
+            parts.append(model.sampling_note)
+        return ", ".join([*parts, f"seed {self.seed}"])
 
-    def _generate(self, gan):
-        for weight in gan.inference_generator.weights:
-            if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
-                raise Diverged(
-                    f"the generator's weight {weight.path} holds NaN or infinite "
-                    "values, which make no images. Restore a checkpoint from before it "
-                    "diverged."
-                )
-        latent = gan.sample_latent(self.count, self.seed)
-        labels = self._labels(gan)
-        parts = []
-        for start in range(0, self.count, _RENDERED):
-            rows = slice(start, start + _RENDERED)
-            label = None if labels is None else labels[rows]
-            parts.append(gan.render(latent[rows], label))
-        return np.concatenate(parts)
+    def _generate(self, model):
+        for name, network in model.networks().items():
+            for weight in network.weights:
+                if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+                    raise Diverged(
+                        f"the weight {weight.path} of {name} holds NaN or infinite "
+                        "values, which make no images. Restore a checkpoint from "
+                        "before it diverged."
+                    )
+        title = self._title(model)
+        rows = {name: self.inputs[name] for name in model.inputs}
+        examples = {
+            name: part[np.sort(self._shuffled(part)[: self.count])]
+            for name, part in rows.items()
+        }
+        labels = self._labels(model)
+        if labels is not None:
+            examples["label"] = labels
+        return model.samples(self.count, self.seed, examples)[title]
 
-    def _labels(self, gan):
+    def _labels(self, model):
         """Returns the class asked for of each image, None if none is or any will do."""
-        if gan.num_classes is None or self.images.labels is None:
+        if model.num_classes is None or self.images.labels is None:
             return None
         return self.images.labels[self._first]
 
@@ -540,13 +600,3 @@ def most_images(images: Images, extractor: Extractor) -> int:
     _, width = extractor.form(images).features.shape
     affordable = max(LEAST_IMAGES, _MOST_VALUES // width)
     return min(_MOST_IMAGES, affordable, len(images) // 2)
-
-
-def sampling(gan: keras.Model) -> str:
-    """Returns how a model makes images, as part of a protocol."""
-    averaged = gan.averaged_generator is not None
-    statistics = gan.batch_norm_statistics
-    return (
-        f"{'averaged generator' if averaged else 'generator as trained'}, "
-        f"{f'{statistics} in batch norm' if statistics else 'no batch norm'}"
-    )

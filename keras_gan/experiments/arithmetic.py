@@ -29,6 +29,7 @@ from keras_gan.experiments.concepts import (
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
 
+NEEDS = ("sample_latent", "render")  # of the model
 _TURNED = 8
 _TURN_STEPS = 9
 
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> Outcome:
     Raises:
         InputError: for numbers, classes or an expression that do not exist.
     """
-    trained = TrainedRun.load(options.run, options.best)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     if (options.start is None) != (options.end is None):
         given, lacking = (
             ("--to", "--from") if options.start is None else ("--from", "--to")

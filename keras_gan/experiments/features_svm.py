@@ -29,6 +29,7 @@ from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, scaled
 from keras_gan.pictures.charts import Figure, plain_style
 
+NEEDS = ("discriminator",)  # of the model
 C_VALUES = tuple(np.logspace(-4, -2, 5).tolist())
 # Accuracies in percent; with 400 labels of each class mean and standard deviation.
 PAPER = {
@@ -77,7 +78,7 @@ def run(options: argparse.Namespace) -> Outcome:
         InputError: where the run is conditional, its discriminator has no convolutional
             layer, or its images cannot be read or have too few labels.
     """
-    trained = TrainedRun.load(options.run, options.best)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     gan = trained.gan
     if gan.num_classes is not None:
         raise InputError(

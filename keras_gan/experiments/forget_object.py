@@ -48,6 +48,7 @@ from keras_gan.experiments.trained_run import TrainedRun
 from keras_gan.models import GAN
 from keras_gan.transparency import images_over_white, over_white
 
+NEEDS = ("inference_generator",)  # of the model
 PAPER = {"samples": 150, "boxes": 52, "maps_dropped": 200}
 _BATCH = 256
 _FOLDS = 5
@@ -138,7 +139,7 @@ def run(options: argparse.Namespace) -> Outcome:
         InputError: where the run's generator has no such convolutional layer; for boxes
             that cannot be, or where there are none.
     """
-    return run_on(TrainedRun.load(options.run, options.best), options)
+    return run_on(TrainedRun.load(options.run, options.best, needs=NEEDS), options)
 
 
 def run_on(trained: TrainedRun, options: argparse.Namespace) -> Outcome:

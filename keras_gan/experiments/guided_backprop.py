@@ -30,6 +30,7 @@ from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, scaled
 from keras_gan.transparency import images_over_white
 
+NEEDS = ("discriminator",)  # of the model
 _BATCH = 256
 _STATISTICS_BATCH = 512
 _GREY = 128
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> Outcome:
         InputError: where the run's discriminator has no convolutional layer, or its
             images cannot be read or are no longer the same.
     """
-    trained = TrainedRun.load(options.run, options.best)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     networks = {
         "trained": guided(trained.gan.discriminator),
         "random": guided(trained.run.build().discriminator),

@@ -19,6 +19,8 @@ from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, pixels
 from keras_gan.latents import linear, spherical
 
+NEEDS = ("sample_latent", "render")  # of the model
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this experiment."""
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Returns how even the steps of walks in latent space are."""
-    trained = TrainedRun.load(options.run, options.best)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     gan = trained.gan
     points = np.asarray(gan.sample_latent(options.points, options.seed))
     measured: dict[str, Any] = {}

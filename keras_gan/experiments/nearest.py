@@ -17,6 +17,7 @@ from keras_gan.experiments.neighbours import blocks, nearest_images
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
 
+NEEDS = ("generate",)  # of the model
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> Outcome:
     Raises:
         InputError: where the run's images cannot be read or are no longer the same.
     """
-    trained = TrainedRun.load(options.run, options.best)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     return compare(trained, options.samples, options.pairs, options.seed)
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_gan import pictures, seeding
@@ -20,8 +21,9 @@ from keras_gan.experiments import arguments, labelled
 from keras_gan.experiments.neighbours import blocks, nearest_images, rows_in_memory
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
-from keras_gan.models import DCGAN, GAN
+from keras_gan.models import GAN
 
+NEEDS = ("generate",)  # of the model
 # Test errors in percent, with 50,000 and with 10 million samples.
 PAPER = {"data": "MNIST", "unit": "percent", "training_images": 3.1}
 PAPER_DCGAN = {"samples_50000": 2.98, "samples_10000000": 1.48}
@@ -48,7 +50,7 @@ def run(options: argparse.Namespace) -> Outcome:
     Raises:
         InputError: where the run is unconditional, or its images cannot be read.
     """
-    trained = TrainedRun.load(options.run, options.best)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     gan = trained.gan
     if gan.num_classes is None:
         raise InputError(
@@ -109,7 +111,11 @@ def paper_figures(trained: TrainedRun) -> dict | None:
     """Returns the paper's errors for that kind of model, or None where not on MNIST."""
     if trained.tfds_name() != "mnist" or trained.gan.image_shape != (28, 28, 1):
         return None
-    return PAPER | (PAPER_DCGAN if isinstance(trained.gan, DCGAN) else PAPER_GAN)
+    convolutional = any(
+        isinstance(layer, keras.layers.Conv2DTranspose)
+        for layer in trained.gan.generator.layers
+    )
+    return PAPER | (PAPER_DCGAN if convolutional else PAPER_GAN)
 
 
 def samples(gan: GAN, count: int, seed: int) -> Iterator[np.ndarray]:
@@ -130,7 +136,8 @@ def samples(gan: GAN, count: int, seed: int) -> Iterator[np.ndarray]:
 def _by_class(gan, seed, names):
     drawing = pictures.drawing_of(gan, class_names=names)
     labels = drawing.labels(drawing.count)
-    return drawing.draw(gan.generate(drawing.count, seed, labels), labels)
+    samples = gan.samples(drawing.count, seed, {"label": labels})
+    return drawing.draw(samples, labels)
 
 
 def _pairs(scored, nearest, labels, names):

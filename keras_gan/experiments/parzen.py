@@ -18,6 +18,7 @@ from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun, pixels
 from keras_gan.metrics import parzen_log_likelihood, validate_sigma
 
+NEEDS = ("generate",)  # of the model
 PAPER = {"data": "MNIST", "mean": 225, "standard_error": 2}
 _SHOWN = 64
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> Outcome:
     Raises:
         InputError: where the run's images cannot be read or are fewer than two.
     """
-    trained = TrainedRun.load(options.run, options.best)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     validation, test, origin = real_images(trained, options.validation, options.test)
     generated = trained.gan.generate(options.samples, seed=options.seed)
     samples = pixels(generated)

@@ -1,4 +1,4 @@
-"""A trained run as the experiments see it: its GAN and the real images around it."""
+"""A trained run as the experiments see it: its model and the real images around it."""
 
 import dataclasses
 import functools
@@ -12,7 +12,6 @@ import numpy as np
 from keras_gan import datasets, pictures, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
-from keras_gan.evaluators.distribution import sampling
 from keras_gan.pixels import PixelRange
 
 
@@ -25,7 +24,11 @@ class TrainedRun:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike, best: bool = False, points: bool = False
+        cls,
+        path: str | os.PathLike,
+        best: bool = False,
+        points: bool = False,
+        needs: Sequence[str] = (),
     ) -> "TrainedRun":
         """Returns the run in a folder, with its newest checkpoint.
 
@@ -33,10 +36,11 @@ class TrainedRun:
             path: the run folder.
             best: take the best model by the run's measure instead.
             points: take a run on points too, not on images only.
+            needs: attributes that its model must have, such as "discriminator".
 
         Raises:
-            InputError: where there is no run, it has no such checkpoint, or it is on
-                points where images are needed.
+            InputError: if there is no run, it has no such checkpoint, it is on points
+                and images are needed, or its model lacks what is needed.
         """
         run = runs.Run.open(path)
         if not points and len(run.data["image_shape"]) != 3:
@@ -44,7 +48,19 @@ class TrainedRun:
                 f"the run in {path} is on {run.recipe.data}, which gives points. Name "
                 "a run on images, such as one of the recipe digits."
             )
-        return cls(run, run.load(best))
+        trained = cls(run, run.load(best))
+        lacking = trained.lacks(*needs)
+        if lacking:
+            raise InputError(
+                f"the run in {path} is of family {run.recipe.family}, whose model has "
+                f"no {' and no '.join(lacking)}. This experiment needs it: name "
+                "another run, such as one of the recipe digits."
+            )
+        return trained
+
+    def lacks(self, *needs: str) -> list[str]:
+        """Returns those of some attributes that the model does not have."""
+        return [name for name in needs if not hasattr(self.gan, name)]
 
     @functools.cached_property
     def training_set(self) -> datasets.Images:
@@ -132,7 +148,7 @@ class TrainedRun:
         parts = [
             *protocol,
             *([classes] if self.gan.num_classes is not None else []),
-            sampling(self.gan),
+            self.gan.sampling_note,
         ]
         return self.discriminator_report(measured, paper, seed, *parts)
 

@@ -23,6 +23,9 @@ class Objective:
     generator_needs_real = False
     # Whether sigmoid of the logit is the probability D(x) that an image is real.
     logit_is_log_odds = False
+    # Whether a change of the losses tells how large it is. A critic's values drift
+    # though nothing is wrong.
+    losses_have_scale = True
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Returns the scalar that the discriminator minimises."""
@@ -138,6 +141,8 @@ class Wasserstein(Objective):
 
     Source: Arjovsky et al. 2017, arXiv 1701.07875, equation 2.
     """
+
+    losses_have_scale = False
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.mean(fake_logits) - ops.mean(real_logits)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_gan import checks, seeding, serving
 from keras_gan.errors import Diverged, InputError
 from keras_gan.models import averaging, fit_data, inherited
+from keras_gan.models.chart import Chart
 from keras_gan.models.elements import BatchWatch, ImageElement, LabelElement
 
 
@@ -92,9 +93,19 @@ class GenerativeModel(keras.Model):
 
     # Names of the numbers that `train_step` reports.
     reported: tuple[str, ...] = ()
-    # Label -> one of these numbers: for the progress line and the report's charts.
+    # Label -> one of these numbers: for the progress line.
     headline: ClassVar[dict[str, str]] = {}
-    # What `callbacks.Diagnosis` looks for.
+    # What the report says of its charts.
+    charts_note = ""
+    # Title of `samples` -> the element that they resemble: for diagnosis and measures.
+    outputs: ClassVar[dict[str, str]] = {}
+    # Names of the elements that `samples` makes pictures from, and needs rows of.
+    inputs: tuple[str, ...] = ()
+    # Classes of a conditional model, whose `samples` takes "label" in `examples`.
+    num_classes: int | None = None
+    # How pictures come about, for the protocol of a measure.
+    sampling_note = ""
+    # What `callbacks.Diagnosis` looks for: objects of `keras_gan.symptoms`.
     symptoms: tuple = ()
     # What to do with data that has other elements, for the error message.
     elements_hint = ""
@@ -107,6 +118,13 @@ class GenerativeModel(keras.Model):
     def elements(self) -> dict[str, ImageElement | LabelElement]:
         """What a batch of `fit` holds, in order: name -> what it must be."""
         raise NotImplementedError
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """What the report draws of the numbers reported: each in its own chart."""
+        return tuple(
+            Chart(name.replace("_", " "), {name: name}) for name in self.reported
+        )
 
     def networks(self) -> dict[str, keras.Model]:
         """Returns all networks by their names, in the order of the saved state."""
@@ -128,8 +146,8 @@ class GenerativeModel(keras.Model):
         Args:
             count: rows.
             seed: the same seed gives the same pictures.
-            examples: name of an element -> rows as data sets hold them, uint8 images
-                or labels, for models that make pictures from others.
+            examples: name of an element -> `count` rows as data sets hold them, uint8
+                images or labels, of all `inputs` and of others that the model uses.
 
         Returns:
             Title -> uint8 [count, H, W, C], in the order in which they are shown.
@@ -415,13 +433,16 @@ class GenerativeModel(keras.Model):
         signature = inspect.signature(keras.Model.train_on_batch)
         given = signature.bind(self, x, y, *args, **kwargs).arguments
         inherited.refuse_without_effect(self, "train_on_batch", given)
-        ranges = {
+        self.check_batch(*self._parts((x, y)), scaled_to=self.value_ranges())
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def value_ranges(self) -> dict[str, tuple[float, float]]:
+        """Returns name -> (low, high) of the elements whose values have bounds."""
+        return {
             name: (element.pixels.low, element.pixels.high)
             for name, element in self.elements.items()
             if isinstance(element, ImageElement) and element.pixels is not None
         }
-        self.check_batch(*self._parts((x, y)), scaled_to=ranges)
-        return super().train_on_batch(x, y, *args, **kwargs)
 
     def check_batch(
         self,

@@ -46,14 +46,17 @@ class ImageElement:
     def check_kind(self, name: str, part: tf.Tensor | np.ndarray) -> None:
         """Raises InputError if a part of a batch has another dtype or shape."""
         shape = tuple(part.shape[1:])
-        fits = len(shape) == len(self.shape) and all(
-            side in (None, given) for side, given in zip(self.shape, shape, strict=True)
-        )
-        if not (fits and _dtype(part).is_floating):
+        if not (self.fits(shape) and _dtype(part).is_floating):
             raise InputError(
                 f"the {name} of a batch has dtype {_dtype(part).name} and shape "
                 f"{shape}; the networks take floats of shape {self.shape}."
             )
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Returns whether one image may have a shape."""
+        return len(shape) == len(self.shape) and all(
+            side in (None, given) for side, given in zip(self.shape, shape, strict=True)
+        )
 
     def check(
         self,

@@ -1,6 +1,7 @@
 """The adversarial game of Goodfellow et al. 2014 as a Keras model."""
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -13,9 +14,18 @@ from keras_gan.errors import InputError
 from keras_gan.latents import Prior
 from keras_gan.models import averaging
 from keras_gan.models.base import GenerativeModel
+from keras_gan.models.chart import Chart
 from keras_gan.models.elements import ImageElement, LabelElement, Labels
 from keras_gan.models.rendering import Renderer, images_of, inputs_of
 from keras_gan.pixels import PixelRange
+from keras_gan.symptoms import (
+    DiscriminatorAhead,
+    DiscriminatorBehind,
+    GeneratorBehind,
+    ModeCollapse,
+    Oscillation,
+    Symptom,
+)
 
 UPDATES = ("alternating", "simultaneous")
 MOST_LATENT = 2**16  # dimensions; more are a slip of the pen
@@ -78,6 +88,7 @@ class GAN(GenerativeModel):
         "D(x)": "d_real",
         "D(G(z))": "d_fake",
     }
+    outputs: ClassVar[dict[str, str]] = {"sample": "image"}
     elements_hint = "A GAN takes (image, label) if it was built with num_classes."
 
     def __init__(
@@ -357,6 +368,15 @@ class GAN(GenerativeModel):
         names = {weight.name for weight in self.inference_generator.weights}
         return "moving averages" if "moving_mean" in names else None
 
+    @property
+    def sampling_note(self) -> str:
+        averaged = self.averaged_generator is not None
+        statistics = self.batch_norm_statistics
+        return (
+            f"{'averaged generator' if averaged else 'generator as trained'}, "
+            f"{f'{statistics} in batch norm' if statistics else 'no batch norm'}"
+        )
+
     def call(
         self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False
     ) -> tf.Tensor:
@@ -428,6 +448,61 @@ class GAN(GenerativeModel):
         """Returns generated images under the title "sample"; see `GenerativeModel`."""
         labels = None if examples is None else examples.get("label")
         return {"sample": self.generate(count, seed, labels)}
+
+    @property
+    def symptoms(self) -> tuple[Symptom, ...]:
+        """What `callbacks.Diagnosis` looks for, as far as the objective can show it."""
+        found = []
+        if self.objective.logit_is_log_odds:
+            players = {"real": "d_real", "fake": "d_fake"}
+            found += [
+                DiscriminatorAhead(**players, value="value"),
+                DiscriminatorBehind(**players, value="value"),
+                GeneratorBehind(**players, output="sample"),
+            ]
+        if self.objective.losses_have_scale:
+            found.append(Oscillation(losses=("discriminator_loss", "generator_loss")))
+        found.append(ModeCollapse(output="sample"))
+        return tuple(found)
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The losses, D(x) and D(G(z)), and V; dashed where D says 1/2 of all."""
+        of_losses, of_probabilities, of_value = {}, {}, {}
+        if self.objective.logit_is_log_odds:
+            coin = np.zeros(1, "float32")
+            players = self.objective.discriminator_loss, self.objective.generator_loss
+            values = [float(player(coin, coin)) for player in players]
+            of_losses = {_log(value): value for value in values}
+            of_probabilities = {"1/2": 0.5}
+            of_value = {_log(-math.log(4)): -math.log(4)}
+        return (
+            Chart(
+                "Losses",
+                {"discriminator": "discriminator_loss", "generator": "generator_loss"},
+                of_losses,
+            ),
+            Chart(
+                "Probability of being real",
+                {"D(x)": "d_real", "D(G(z))": "d_fake"},
+                of_probabilities,
+                (-0.02, 1.02),
+            ),
+            Chart("Value V of the game, in nats", {"V": "value"}, of_value),
+        )
+
+    @property
+    def charts_note(self) -> str:
+        note = (
+            "Losses of a GAN tell whether the game is balanced, not whether the images "
+            "are good."
+        )
+        if not self.objective.logit_is_log_odds:
+            return note
+        return (
+            f"{note} Dashed: the discriminator says 1/2 of every image, as at the "
+            "equilibrium."
+        )
 
     def signatures(
         self, networks: Mapping[str, keras.Model]
@@ -505,3 +580,8 @@ def _judgements(real_logits, fake_logits):
         "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
         "value": tf.reduce_mean(log_d_real) + tf.reduce_mean(log_not_d_fake),
     }
+
+
+def _log(value):
+    """Returns "log 4" for 1.386."""
+    return f"{'−' if value < 0 else ''}log {math.exp(abs(value)):.0f}"

@@ -91,11 +91,15 @@ class Renderer:
         for start in range(0, len(latent), _ROWS):
             rows = slice(start, start + _ROWS)
             label = None if labels is None else tf.constant(labels[rows])
-            parts.append(self._compiled(network, latent[rows], label, training=False))
-        values = np.concatenate(parts)
-        if not np.isfinite(values).all():
-            raise Diverged("the network makes NaN or infinite values.")
-        return values if self.pixels is None else self.pixels.to_uint8(values)
+            values = self._compiled(network, latent[rows], label, training=False)
+            values = values.numpy()
+            if not np.isfinite(values).all():
+                raise Diverged("the network makes NaN or infinite values.")
+            # Now, as floats of all images would take four times the room.
+            parts.append(
+                values if self.pixels is None else self.pixels.to_uint8(values)
+            )
+        return np.concatenate(parts)
 
     def require_latent(self, x: Any) -> None:
         """Raises InputError if `predict` gets anything but latent vectors."""

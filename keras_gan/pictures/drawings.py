@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import matplotlib
@@ -11,14 +11,17 @@ import numpy as np
 from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw
 
+from keras_gan import examples
 from keras_gan.pictures.charts import Scatter, histogram
 from keras_gan.pictures.grids import FONT, grid
+from keras_gan.pictures.sheets import hstack
 from keras_gan.transparency import images_over_white
 
 _REAL_POINTS = 5000
 _POINTS = 2000
 _IMAGES = 64  # in a picture, or more if that shows each class once
 _MOST_IMAGES = 100
+_EXAMPLES = 8  # rows of a picture with several titles
 _MOST_CURVES = 12  # channels of a series that are drawn as lines
 _CURVE_SIZE = (120, 80)  # pixels of the picture of one series
 _CURVE_COLORS = [
@@ -33,13 +36,13 @@ class Drawing:
 
     Args:
         count: samples in a picture where nothing else is asked for.
-        draw: function from samples, as `GAN.generate` gives them, and their labels or
-            None, to a picture.
+        draw: function from samples, as `samples` of the model gives them, and their
+            labels or None, to a picture.
         num_classes: of the model, or None.
     """
 
     count: int
-    draw: Callable[[np.ndarray, np.ndarray | None], Image.Image]
+    draw: Callable[[Mapping[str, np.ndarray], np.ndarray | None], Image.Image]
     num_classes: int | None = None
 
     def labels(self, count: int) -> np.ndarray | None:
@@ -56,48 +59,101 @@ class Drawing:
 
 def drawing_of(
     model: keras.Model,
-    real: np.ndarray | None = None,
+    real: np.ndarray | Mapping[str, np.ndarray] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Drawing:
     """Returns how samples of a model are shown, by the shape of one sample.
 
     Images stand in a grid, samples of a class together under its name. Points are drawn
     in a plane, single numbers as a histogram, series and longer vectors as lines.
-    Samples with more dimensions are shown by their middle slices.
+    Samples with more dimensions are shown by their middle slices. Samples of several
+    titles stand beside each other under these, images one below the other.
 
     Args:
-        model: a `GAN`.
-        real: real examples. Points are drawn beneath the generated ones, and values
-            without bounds are shown in the range that these have.
+        model: a `GenerativeModel`.
+        real: real examples, as `examples.by_element` takes them. Points are drawn
+            beneath the generated ones, and values without bounds are shown in the range
+            that these have.
         class_names: one for each class; None takes numbers.
     """
-    shape, classes = model.image_shape, model.num_classes
-    limits = model.value_range
-    if limits is None and real is not None and real.dtype.kind == "f":
-        limits = _limits(real[:_REAL_POINTS])
-    values = functools.partial(_values, value_range=model.value_range)
-    if math.prod(shape) == 1:
-        return Drawing(_POINTS, lambda x, _: histogram(values(x), real), classes)
-    if len(shape) == 1 and shape[0] <= 3:
-        plane = Scatter(real)
-        return Drawing(_POINTS, lambda x, _: plane.draw(values(x)), classes)
+    rows, painters = examples.by_element(model, real), {}
+    classes, elements = model.num_classes, model.elements
+
+    def painter(title):
+        # A title that is no output may be one of the elements, shown as it is.
+        name = model.outputs.get(title, title)
+        if title not in painters:
+            known = elements.get(name)
+            pixels = None if known is None else known.pixels
+            painters[title] = _Painter(pixels, rows.get(name), class_names, classes)
+        return painters[title]
 
     def draw(samples, labels):
+        if len(samples) == 1:
+            ((title, one),) = samples.items()
+            return painter(title).draw(one, labels)
+        columns = [
+            (title, painter(title).draw(one, columns=1))
+            for title, one in samples.items()
+        ]
+        return hstack(*columns)
+
+    if model.inputs or len(model.outputs) != 1:
+        return Drawing(_EXAMPLES, draw, classes)
+    (name,) = model.outputs.values()
+    points = _is_point(elements[name].shape)
+    return Drawing(_POINTS if points else _count(classes), draw, classes)
+
+
+def _is_point(shape):
+    return math.prod(side or 2 for side in shape) == 1 or (
+        len(shape) == 1 and shape[0] <= 3
+    )
+
+
+class _Painter:
+    """Draws samples of one kind.
+
+    Args:
+        pixels: range of their values, None if they have no bounds.
+        real: real examples, or None.
+        class_names: one for each class; None takes numbers.
+        classes: number of classes, or None.
+    """
+
+    def __init__(self, pixels, real, class_names, classes):
+        self._value_range = None if pixels is None else (pixels.low, pixels.high)
+        self._limits = self._value_range
+        if pixels is None and real is not None and real.dtype.kind == "f":
+            self._limits = _limits(real[:_REAL_POINTS])
+        self._real = real
+        self._class_names = class_names
+        self._classes = classes
+
+    @functools.cached_property
+    def _plane(self):
+        return Scatter(self._real)
+
+    def draw(self, samples, labels=None, columns=None) -> Image.Image:
+        """Returns a picture of samples."""
+        shape, limits = samples.shape[1:], self._limits
+        if math.prod(shape) == 1:
+            return histogram(_values(samples, self._value_range), self._real)
+        if _is_point(shape):
+            return self._plane.draw(_values(samples, self._value_range))
         samples, notes = _flat(samples)
         if _is_series(samples.shape[1:]):
-            images, more = _curves(values(samples), limits)
+            images, more = _curves(_values(samples, self._value_range), limits)
         else:
             images, more = _visible(samples, limits)
         words = None
         if labels is not None:
-            names = captions(class_names, classes)
+            names = captions(self._class_names, self._classes)
             words = [names[label] for label in labels]
             shown = len(set(labels.tolist()))
-            if shown < classes:
-                notes.append(f"{shown:,} of {classes:,} classes")
-        return grid(images, captions=words, note=", ".join(notes + more))
-
-    return Drawing(_count(classes), draw, classes)
+            if shown < self._classes:
+                notes.append(f"{shown:,} of {self._classes:,} classes")
+        return grid(images, columns, words, ", ".join(notes + more))
 
 
 def _count(classes):

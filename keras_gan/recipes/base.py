@@ -328,6 +328,14 @@ class Recipe:
             facts["sha256"] = hashlib.sha256(images.array.data).hexdigest()
         return facts
 
+    def examples(self, images: Images) -> dict[str, np.ndarray]:
+        """Returns name of an element of the model -> all its rows in the data.
+
+        Args:
+            images: what `read` gave.
+        """
+        return {"image": images.array}
+
     def batches(
         self,
         images: Images,

@@ -9,10 +9,18 @@ import pytest
 import tqdm
 
 from keras_gan import GAN, InputError, datasets
-from keras_gan.callbacks import Checkpoint, StopAfter, diagnosis
-from keras_gan.callbacks.diagnosis import Diagnosis, Window
+from keras_gan.callbacks import Checkpoint, Diagnosis, StopAfter, diagnosis
 from keras_gan.ownership import mark_restored
 from keras_gan.recipes import RECIPES
+from keras_gan.symptoms import (
+    DiscriminatorAhead,
+    DiscriminatorBehind,
+    GeneratorBehind,
+    ModeCollapse,
+    Oscillation,
+    Variety,
+    Window,
+)
 
 EQUILIBRIUM = -math.log(4)
 
@@ -131,6 +139,8 @@ HEALTHY = {
     "d_fake": 0.4,
     "value": -1.1,
 }
+PROBABILITIES = {"real": "d_real", "fake": "d_fake"}
+LOSSES = ("discriminator_loss", "generator_loss")
 BEHIND = {**HEALTHY, "d_real": 0.5, "d_fake": 0.5, "value": -1.6}
 
 
@@ -271,14 +281,15 @@ def test_findings_are_kept_in_a_file_that_a_resumed_run_goes_on_with(tmp_path):
 def series(**columns):
     """Returns a window for each value of the columns; the rest is healthy."""
     (length,) = {len(values) for values in columns.values()}
-    rows = [{name: columns[name][i] for name in columns} for i in range(length)]
+    columns = {"diversity": [0.9] * length, "kinds": [0.9] * length, **columns}
     return [
         Window(
             50 * i + 1,
             50 * i + 50,
-            **{**HEALTHY, "diversity": 0.9, "kinds": 0.9, **row},
+            {name: columns.get(name, [HEALTHY[name]] * length)[i] for name in HEALTHY},
+            {"sample": Variety(columns["diversity"][i], columns["kinds"][i])},
         )
-        for i, row in enumerate(rows)
+        for i in range(length)
     ]
 
 
@@ -294,7 +305,7 @@ def series(**columns):
 )
 def test_ahead_is_near_certainty_about_both(d_real, d_fake, ahead):
     epochs = series(d_real=d_real, d_fake=d_fake)
-    assert diagnosis.DiscriminatorAhead().judge(epochs) is ahead
+    assert DiscriminatorAhead(**PROBABILITIES).judge(epochs) is ahead
 
 
 @pytest.mark.parametrize(
@@ -309,21 +320,21 @@ def test_ahead_is_near_certainty_about_both(d_real, d_fake, ahead):
 )
 def test_behind_is_worse_than_a_coin(d_real, d_fake, value, behind):
     epochs = series(d_real=[d_real] * 5, d_fake=[d_fake] * 5, value=[value] * 5)
-    assert diagnosis.DiscriminatorBehind().judge(epochs) is behind
+    assert DiscriminatorBehind(**PROBABILITIES, value="value").judge(epochs) is behind
 
 
 def oscillates(discriminator_loss, generator_loss):
     epochs = series(
         discriminator_loss=list(discriminator_loss), generator_loss=list(generator_loss)
     )
-    return diagnosis.Oscillation().judge(epochs)
+    return Oscillation(losses=LOSSES).judge(epochs)
 
 
 def test_oscillation_is_the_share_that_losses_go_to_and_fro():
     wave = np.array([1.0, -1.0] * 4)
     # Of 7 steps of 1, all but one are a detour; the losses' sizes are 2 and 1.
     epochs = series(discriminator_loss=2 + 0.5 * wave, generator_loss=[1.0] * 8)
-    assert diagnosis.Oscillation().swing(epochs) == pytest.approx(6 / 7 / 3)
+    assert Oscillation(losses=LOSSES).swing(epochs) == pytest.approx(6 / 7 / 3)
     assert oscillates(2 + 0.6 * wave, [1.0] * 8) is True
     assert oscillates(2 + 0.5 * wave, [1.0] * 8) is None
     assert oscillates(2 + 0.3 * wave, [1.0] * 8) is False
@@ -382,7 +393,8 @@ FACES_BY_HEART = {
 
 def steps_behind(run):
     """Returns at which steps the generator is said to be far behind."""
-    windows, symptom = series(**run), diagnosis.GeneratorBehind()
+    windows = series(**run)
+    symptom = GeneratorBehind(**PROBABILITIES, output="sample")
     ends = range(symptom.length, len(windows) + 1)
     return [50 * i for i in ends if symptom.judge(windows[i - symptom.length : i])]
 
@@ -433,7 +445,7 @@ def test_behind_takes_a_wide_gap_and_images_that_vary_little(
         diversity=[diversity] * 8,
         kinds=[kinds] * 8,
     )
-    assert diagnosis.GeneratorBehind().judge(windows) is behind
+    assert GeneratorBehind(**PROBABILITIES, output="sample").judge(windows) is behind
 
 
 # Of real runs, a look each 50 steps: shares of variance and of kinds.
@@ -471,10 +483,8 @@ HEALTHY_STARTS = {
 
 def collapse(diversity, kinds):
     """Returns at which windows, counted from 1, a run is said to have collapsed."""
-    windows, symptom = (
-        series(diversity=diversity, kinds=kinds),
-        diagnosis.ModeCollapse(),
-    )
+    windows = series(diversity=diversity, kinds=kinds)
+    symptom = ModeCollapse(output="sample")
     ends = range(symptom.length, len(windows) + 1)
     return [i for i in ends if symptom.judge(windows[i - symptom.length : i])]
 
@@ -519,7 +529,7 @@ def test_diversity_compares_with_real_images(ring):
     callback.on_train_begin()
     callback.on_epoch_begin(0)
     callback._look(50, HEALTHY)
-    assert callback._windows[0].diversity == pytest.approx(1 / 4)
+    assert callback._windows[0].samples["sample"].diversity == pytest.approx(1 / 4)
 
 
 @pytest.mark.parametrize("steps", [7, 100])
@@ -542,7 +552,7 @@ def test_windows_are_of_steps_whatever_the_length_of_an_epoch(steps, ring):
     assert [(w.first, w.last) for w in windows[:2]] == [(1, 20), (21, 40)]
     for window in windows:
         expected = np.mean(losses[window.first - 1 : window.last])
-        assert window.discriminator_loss == pytest.approx(expected, rel=1e-4)
+        assert window.means["discriminator_loss"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_run_that_is_shorter_than_five_windows_is_not_judged(ring):
@@ -564,12 +574,13 @@ def test_several_steps_at_a_time_and_a_resumed_epoch(ring, tmp_path):
     fit(resumed, ring, 3, [whole, again])
     assert [(w.first, w.last) for w in whole._windows] == [(25, 42), (43, 60), (61, 81)]
     # Restored sums are of steps before, and count for no window.
-    assert all(0 < w.d_real < 1 for w in whole._windows)
+    assert all(0 < w.means["d_real"] < 1 for w in whole._windows)
 
 
 def test_every_symptom_has_its_own_kind_and_says_what_to_do():
-    assert len({symptom.kind for symptom in diagnosis.SYMPTOMS}) == 5
-    for symptom in diagnosis.SYMPTOMS:
+    found = make_gan(adam(1e-3), adam(1e-3)).symptoms
+    assert len({symptom.kind for symptom in found}) == 5
+    for symptom in found:
         text = symptom.describe(series(d_real=[0.5] * symptom.length))
         assert any(character.isdigit() for character in text)
         assert "rate" in symptom.advice

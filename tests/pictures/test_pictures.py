@@ -1,9 +1,13 @@
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_gan import pictures
+from keras_gan.models.elements import ImageElement
 from keras_gan.pictures import charts, grids
+from keras_gan.pixels import PixelRange
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
@@ -80,12 +84,17 @@ def test_scatter_does_not_show_what_it_drew_before(has_real):
 
 
 class Model:
-    """What a picture needs to know of a GAN."""
+    """What a picture needs to know of a model with one kind of samples."""
+
+    outputs: ClassVar = {"sample": "image"}
+    inputs = ()
 
     def __init__(self, image_shape, num_classes=None, value_range=(-1, 1)):
+        pixels = value_range and PixelRange(*value_range)
         self.image_shape = image_shape
-        self.num_classes = num_classes
         self.value_range = value_range
+        self.num_classes = num_classes
+        self.elements = {"image": ImageElement(image_shape, pixels)}
 
 
 def drawn(model, samples=None, real=None, names=None, count=None):
@@ -97,16 +106,18 @@ def drawn(model, samples=None, real=None, names=None, count=None):
         samples = samples.clip(0, 255).astype("float32")
         if model.value_range is not None:
             samples = samples.astype("uint8")
-    return drawing.draw(samples, drawing.labels(len(samples)))
+    return drawing.draw({"sample": samples}, drawing.labels(len(samples)))
 
 
 def test_drawing_suits_the_kind_of_samples():
     points = pictures.drawing_of(Model((2,)))
     assert points.count == 2000
-    assert points.draw(np.zeros((5, 2), "float32"), None).mode == "RGB"
+    samples = {"sample": np.zeros((5, 2), "float32")}
+    assert points.draw(samples, None).mode == "RGB"
     images = pictures.drawing_of(Model((8, 8, 1)))
     assert images.count == 64
-    assert images.draw(np.zeros((64, 8, 8, 1), "uint8"), None).size == (568, 568)
+    samples = {"sample": np.zeros((64, 8, 8, 1), "uint8")}
+    assert images.draw(samples, None).size == (568, 568)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (16, 40, 3), (48, 20, 4)])
