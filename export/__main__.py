@@ -44,15 +44,17 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
     # These imports take seconds, for which `--help` should not wait.
     import keras_gan  # noqa: F401  before TensorFlow, which then starts quietly
     from export.report import VerificationError
-    from keras_gan.errors import InputError, sentence
+    from keras_gan import plugins
+    from keras_gan.errors import KerasGANError, sentence
 
     try:
+        plugins.load(options.plugin)
         rows = work(options)
     except VerificationError as error:
         print(_table(error.rows))
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except (InputError, OSError) as error:
+    except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(_table(rows))
@@ -105,7 +107,20 @@ def _verify_parser(prog):
     )
     parser.add_argument("path", metavar="PATH", help="the export")
     parser.add_argument("--against", required=True, metavar="RUN", help=_RUN)
+    _add_plugin_option(parser)
     return parser
+
+
+def _add_plugin_option(parser):
+    """Does what `keras_gan.plugins.add_option` does, whose import takes seconds."""
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="import a module of yours first, by its name or the path of its .py file; "
+        "it adds formats and what the run needs (docs/extending.md); may be repeated",
+    )
 
 
 def _parser(prog):
@@ -133,6 +148,7 @@ def _parser(prog):
         metavar="DIR",
         help="npm package onnxruntime-web, to copy into a web page",
     )
+    _add_plugin_option(parser)
     group = parser.add_argument_group("of the ONNX file")
     for field, choices in OPTION_CHOICES.items():
         group.add_argument(

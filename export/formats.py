@@ -1,5 +1,6 @@
 """The kinds of export, and where each lies.
 
+A user adds one by `FORMATS["mine"] = Format(__name__, ...)` in a module of their own.
 Importing this module is cheap, so that `python -m export --help` can list them.
 """
 
@@ -112,6 +113,9 @@ class Format:
             main function in one of its own, or the "default" alone.
         choices: the fields of `ExportOptions` that it leaves open; others are as by
             default.
+        loader: of a user's format: path of a Python file with a class `Loader`, which
+            runs an export where this project cannot be imported, as those of
+            `export/_worker/loaders.py` do. The file can import them.
     """
 
     module: str
@@ -119,6 +123,7 @@ class Format:
     marker: str
     holds: str
     choices: tuple[str, ...] = ()
+    loader: Path | str | None = None
 
     def options(self, wanted: ExportOptions) -> ExportOptions:
         """Returns those of the options that this format has a choice in."""
@@ -142,7 +147,7 @@ class Format:
 
 DEFAULT_OPTIONS = ExportOptions()
 
-FORMATS = {
+FORMATS: dict[str, Format] = {
     "saved-model": Format(
         "export.saved_model", version_folder, "saved_model.pb", "all"
     ),

@@ -15,6 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from export.exportable import Exportable
+from export.formats import FORMATS
 from export.precision import PRECISIONS
 from export.report import ExportResult
 from keras_gan.files import without_pattern
@@ -108,9 +109,10 @@ def tolerance(spec: Spec, precision: str, expected: np.ndarray) -> float:
 
 def _run_worker(format, path, inputs, outputs, sizes=BATCH_SIZES):
     sizes = ",".join(map(str, sizes))
+    loader = FORMATS[format].loader or format
     with without_pattern(path) as readable:
         return subprocess.run(
-            [sys.executable, _WORKER, format, readable, inputs, outputs, sizes],
+            [sys.executable, _WORKER, loader, readable, inputs, outputs, sizes],
             capture_output=True,
             text=True,
             env={

@@ -10,7 +10,7 @@ with process.prepared():
 
     # All that Keras must know to load a saved model is registered by these imports.
     from keras_gan import datasets, losses, metrics, networks, optimizers
-    from keras_gan.errors import Diverged, InputError
+    from keras_gan.errors import Diverged, InputError, KerasGANError
     from keras_gan.models import DCGAN, GAN
     from keras_gan.version import __version__
 
@@ -19,6 +19,7 @@ __all__ = [
     "GAN",
     "Diverged",
     "InputError",
+    "KerasGANError",
     "__version__",
     "datasets",
     "losses",

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import InputError, RunError, first_line
+from keras_gan.errors import InputError, KerasGANError, RunError, first_line
 from keras_gan.process import has_nvidia_gpu
 
 _EXAMPLE = (
@@ -196,7 +196,7 @@ class Workers:
         """
         try:
             yield
-        except (InputError, RunError, OSError):
+        except (KerasGANError, OSError):
             self.gather(1)
             raise
         if self.gather(0).any():

@@ -4,7 +4,11 @@ import difflib
 from collections.abc import Iterable
 
 
-class InputError(ValueError):
+class KerasGANError(Exception):
+    """What all errors of this project that a user can act on have in common."""
+
+
+class InputError(KerasGANError, ValueError):
     """What the user gave cannot be used.
 
     The message is one sentence that names the value received and what is accepted.
@@ -12,18 +16,21 @@ class InputError(ValueError):
     """
 
 
-class Diverged(InputError):
-    """Weights, or what they make, are no longer finite."""
+class Diverged(KerasGANError):
+    """Weights, or what they make, are no longer finite.
+
+    Nothing that the user gave is at fault, so it is no `InputError`.
+    """
 
 
-class RunError(Exception):
+class RunError(KerasGANError):
     """A run had to stop; what it had learned is saved.
 
     The message says why and how to go on. `train.py` prints it and exits with code 1.
     """
 
 
-def sentence(error: InputError | RunError | OSError) -> str:
+def sentence(error: KerasGANError | OSError) -> str:
     """Returns what a command says of an error: an exception's own sentence, or a path.
 
     Args:

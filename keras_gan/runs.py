@@ -1,7 +1,7 @@
 """Run folders: everything that a run needs to be repeated, resumed and used.
 
 ```
-config.json      recipe, settings, facts of the data, versions
+config.json      recipe, settings, facts of the data, versions, names of plugins
 files.json       each file of a folder of pictures, and a sum of its pixels
 bad_images.txt   files that could not be read, where there are any
 metrics.csv      means of the losses through training
@@ -36,7 +36,7 @@ from importlib import metadata
 
 import keras
 
-from keras_gan import recipes
+from keras_gan import plugins, recipes
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON, json_text, write_whole
@@ -58,6 +58,7 @@ class Run:
     recipe: recipes.Recipe
     data: dict
     versions: dict
+    plugins: tuple[str, ...] = ()  # of the command that wrote it last; never imported
 
     @classmethod
     def new(
@@ -89,7 +90,7 @@ class Run:
         versions["python"] = platform.python_version()
         versions["keras_gan"] = __version__
         facts = recipe.facts(images)
-        return cls(path, recipe_name, recipe, facts, versions)
+        return cls(path, recipe_name, recipe, facts, versions, plugins.loaded)
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> "Run":
@@ -104,9 +105,9 @@ class Run:
             config = json.loads((path / "config.json").read_bytes())
             _refuse_edited(path, config)
             recipe = recipes.from_config(config, path / "config.json")
-            return cls(
-                path, config["recipe"], recipe, config["data"], config["versions"]
-            )
+            data, versions = config["data"], config["versions"]
+            known = plugins.loaded or tuple(config.get("plugins", ()))
+            return cls(path, config["recipe"], recipe, data, versions, known)
         except FileNotFoundError:
             what = "holds no config.json" if path.exists() else "does not exist"
             raise InputError(
@@ -167,6 +168,7 @@ class Run:
             "settings": dataclasses.asdict(self.recipe),
             "data": self.data,
             "versions": self.versions,
+            "plugins": self.plugins,
         }
         text = json_text(config)
         try:
@@ -250,7 +252,8 @@ class Run:
             recipe = dataclasses.replace(recipe, channels=recipe.channels or 3)
             levels = (0, 65535)
         try:
-            return recipe.read(source, levels)
+            with plugins.remembered(self.plugins):
+                return recipe.read(source, levels)
         except InputError as error:
             if kind in ("folder", "npz") and not pathlib.Path(place).exists():
                 raise InputError(

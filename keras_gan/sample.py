@@ -4,7 +4,8 @@ import argparse
 import pathlib
 import sys
 
-from keras_gan.errors import InputError, sentence
+from keras_gan import plugins
+from keras_gan.errors import InputError, KerasGANError, sentence
 
 
 def main(
@@ -28,10 +29,12 @@ def main(
         "--best", action="store_true", help="of the best model, not of the newest"
     )
     parser.add_argument("--out", default="samples.png", help="picture to write")
+    plugins.add_option(parser)
     options = parser.parse_args(arguments)
     try:
+        plugins.load(options.plugin)
         count = sample(options)
-    except (InputError, OSError) as error:
+    except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(f"{count} samples in {options.out}")

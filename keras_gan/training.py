@@ -22,7 +22,15 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_gan import callbacks, distribution, evaluators, precision, runs, seeding
+from keras_gan import (
+    callbacks,
+    distribution,
+    evaluators,
+    plugins,
+    precision,
+    runs,
+    seeding,
+)
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError, RunError, first_line
 from keras_gan.evaluators import RealImages
@@ -138,7 +146,8 @@ def train(
     with contextlib.ExitStack() as lock:
         with workers.together():
             if workers.chief:
-                real = next(iter(recipe.evaluators(images).values()), None)
+                with plugins.remembered(run.plugins):
+                    real = next(iter(recipe.evaluators(images).values()), None)
                 lock.enter_context(run.locked())
                 if not resume:
                     runs.require_free(path)  # nobody else began there meanwhile

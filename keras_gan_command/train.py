@@ -43,9 +43,13 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
     # All imports of this project are inside functions: they take seconds, for which
     # --help should not wait.
     try:
-        from keras_gan.errors import InputError, RunError, sentence
+        from keras_gan.errors import InputError, KerasGANError, sentence
 
         try:
+            from export import formats  # noqa: F401  a plugin may add one
+            from keras_gan import plugins
+
+            plugins.load(options.plugin)
             if options.list:
                 return list_choices()
             path, name, recipe, run = chosen(word, options)
@@ -58,9 +62,9 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
             else:
                 recipe = run.resumed_with(settings).recipe
             return train(recipe, path, name, options, began)
-        except (InputError, RunError, OSError) as error:
+        except (KerasGANError, OSError) as error:
             print(f"error: {sentence(error)}", file=sys.stderr)
-            return 1 if isinstance(error, RunError) else 2
+            return 2 if isinstance(error, InputError | OSError) else 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return SIGNAL_EXIT + 2
@@ -85,6 +89,14 @@ def parser_of_every_recipe(prog: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--run-dir", help="where to write (default runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="go on with a run")
     parser.add_argument("--no-export", action="store_true", help="only train")
+    parser.add_argument(  # as keras_gan.plugins.add_option, which takes seconds
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="import a module of yours first, by its name or the path of its .py file; "
+        "it adds sources, recipes and more (docs/extending.md); may be repeated",
+    )
     return parser
 
 

@@ -12,7 +12,7 @@ FLOORS = [
     "errors first_safe ownership precision process seeding settings symptoms version",
     "checks distribution examples files latents losses metrics networks optimizers "
     "transparency",
-    "pixels",
+    "pixels plugins",
     "serving",
     "datasets epoch_table models pictures theory",
     "checkpoints features",

@@ -1,8 +1,8 @@
 """Runs an export in a process of its own, without the code that trained it.
 
-Started by `verify.py` with: format, export, file of inputs, file for the outputs (both
-.npz), batch sizes such as 1,3,64. Arrays are named SIGNATURE/INPUT, and
-SIGNATURE/OUTPUT/SIZE. Prints one line of JSON.
+Started by `verify.py` with: format or file of its loader, export, file of inputs, file
+for the outputs (both .npz), batch sizes such as 1,3,64. Arrays are named
+SIGNATURE/INPUT, and SIGNATURE/OUTPUT/SIZE. Prints one line of JSON.
 """
 
 import json
@@ -10,13 +10,13 @@ import sys
 import time
 
 import numpy as np
-from loaders import LOADERS
+from loaders import loader_of
 
 _CALLS = 5  # that the median latency is taken of
 
 
 def main(format, path, inputs_path, outputs_path, sizes):
-    loader = LOADERS[format]
+    loader = loader_of(format)
     for name in loader.blocked:
         sys.modules[name] = None  # an import of it fails from here on
     export = loader(path)

@@ -174,6 +174,16 @@ LOADERS = {
 }
 
 
+def loader_of(format):
+    """Returns the loader of a format, or the class `Loader` of a user's Python file."""
+    if format in LOADERS:
+        return LOADERS[format]
+    spec = importlib.util.spec_from_file_location("loader_of_user", format)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Loader
+
+
 def refuse_python(graph):
     """Raises ValueError where a graph or a function in its library runs Python."""
     functions = [(f.signature.name, f.node_def) for f in graph.library.function]

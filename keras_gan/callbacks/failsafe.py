@@ -9,7 +9,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_gan.checkpoints import steps_taken
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import KerasGANError, first_line
 
 
 def _passing_on(hook):
@@ -26,7 +26,7 @@ class Failsafe(keras.callbacks.Callback):
 
     The others run on to the end, so that a `Checkpoint` among them saves the last step.
     The one that failed is not called again. What Keras raises for a user's mistake,
-    `InputError`, and Ctrl-C pass through.
+    `KerasGANError`, and Ctrl-C pass through.
 
     Args:
         callbacks: list of Keras callbacks, in their order.
@@ -70,7 +70,7 @@ class Failsafe(keras.callbacks.Callback):
         for callback in list(self.callbacks):
             try:
                 getattr(callback, hook)(*arguments)
-            except InputError:
+            except KerasGANError:
                 raise
             except Exception as error:
                 self._fail(callback, error)

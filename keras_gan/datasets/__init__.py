@@ -1,4 +1,7 @@
-"""Training images from one string: `datasets.load("digits", image_size=32)`."""
+"""Training images from one string: `datasets.load("digits", image_size=32)`.
+
+A user adds a source by `SOURCES["mine"] = Source("mine", "my own images", read)`.
+"""
 
 import dataclasses
 import difflib
@@ -31,17 +34,20 @@ class Source:
     """One kind of source that `read` accepts.
 
     Args:
-        usage: the form of the string, such as `"folder:PATH"`.
+        usage: the form of the string, such as `"folder:PATH"`. What stands before the
+            colon is the key in `SOURCES`; without a colon it takes no argument.
         description: one line for a list of all sources.
-        read: function `(argument, form, data_dir) -> Images`.
+        read: function `(argument, form, data_dir)`. It returns an array of images, or a
+            tuple of one and its labels, as `read` takes them; or `Images` that have the
+            `form` already.
     """
 
     usage: str
     description: str
-    read: Callable[..., Images]
+    read: Callable[..., Images | np.ndarray | tuple[np.ndarray, np.ndarray]]
 
 
-SOURCES = {
+SOURCES: dict[str, Source] = {
     "digits": Source(
         "digits", "1,797 handwritten digits, 8x8 grey, from scikit-learn", digits.read
     ),
@@ -142,7 +148,8 @@ def _read(source, form, data_dir):
     usage = SOURCES[kind].usage
     if bool(argument) != (":" in usage):
         raise InputError(f"Source {source!r} does not have the form {usage}.")
-    return SOURCES[kind].read(argument, form, data_dir)
+    found = SOURCES[kind].read(argument, form, data_dir)
+    return found if isinstance(found, Images) else _read(found, form, data_dir)
 
 
 def _meant(source):

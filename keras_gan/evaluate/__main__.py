@@ -8,8 +8,8 @@ import sys
 
 from tqdm import tqdm
 
-from keras_gan import examples, features, pictures
-from keras_gan.errors import InputError, sentence
+from keras_gan import examples, features, pictures, plugins
+from keras_gan.errors import InputError, KerasGANError, sentence
 from keras_gan.evaluate import report
 from keras_gan.evaluators import LEAST_IMAGES, RealImages
 from keras_gan.experiments import TrainedRun, arguments, nearest
@@ -26,12 +26,13 @@ def main(
     options = parser(prog).parse_args(argv)
     folder = pathlib.Path(options.out or options.run)
     try:
+        plugins.load(options.plugin)
         require_folder(folder)
         metrics, page = evaluate(options)
         files = write_all(
-            folder, {"report.html": page, "metrics.json": json_text(metrics) + "\n"}
+            folder, {"report.html": page, "metrics.json": json_text(metrics)}
         )
-    except (InputError, OSError) as error:
+    except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(table(metrics))
@@ -47,6 +48,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
     command = argparse.ArgumentParser(prog=prog, description=__doc__)
     arguments.run(command)
+    plugins.add_option(command)
     command.add_argument(
         "--features",
         help=f"{', '.join(kind.usage for kind in features.EXTRACTORS.values())} "

@@ -1,4 +1,8 @@
-"""How good generated samples are: measures of them against real ones."""
+"""How good generated samples are: measures of them against real ones.
+
+A user adds a measure by `MEASURES["mine"] = Measure(...)`, and a way to count the modes
+of a source by `modes.COVERAGES["source"] = Coverage(...)`.
+"""
 
 from keras_gan.evaluators.distribution import (
     LEAST_IMAGES,

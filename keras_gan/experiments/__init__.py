@@ -1,12 +1,15 @@
 """The papers' experiments on one's own runs: `python -m keras_gan.experiments`.
 
-An experiment is a module with
-
-- a docstring, whose first line is its summary in the list of all;
-- `add_arguments(parser)`, which adds what it takes (most take `arguments.run`) to the
-  options that all have, `--seed` and `--out`;
-- `run(options)`, which returns an `Outcome`.
+Each is a module that has what an `Experiment` holds. A user adds one by
+`EXPERIMENTS["mine"] = Experiment("What it shows.", add_arguments, run)`.
 """
+
+import argparse
+import dataclasses
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Self
 
 from keras_gan.experiments import (
     arithmetic,
@@ -23,17 +26,39 @@ from keras_gan.experiments import (
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
 
-EXPERIMENTS = {
-    "parzen": parzen,
-    "nearest": nearest,
-    "interpolate": interpolate,
-    "arithmetic": arithmetic,
-    "features-svm": features_svm,
-    "guided-backprop": guided_backprop,
-    "forget-object": forget_object,
-    "one-nn": one_nn,
-    "figure1": figure1,
-    "deduplicate": deduplicate,
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One experiment that the command line can run.
+
+    Args:
+        description: its first line is the summary in the list of all.
+        add_arguments: function of the parser, to which it adds what the experiment
+            takes (most take `arguments.run`) beside `--seed` and `--out`.
+        run: function `(options) -> Outcome`.
+    """
+
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Outcome]
+
+    @classmethod
+    def of(cls, module: ModuleType) -> Self:
+        """Returns the experiment of a module, whose docstring describes it."""
+        return cls(inspect.getdoc(module) or "", module.add_arguments, module.run)
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "parzen": Experiment.of(parzen),
+    "nearest": Experiment.of(nearest),
+    "interpolate": Experiment.of(interpolate),
+    "arithmetic": Experiment.of(arithmetic),
+    "features-svm": Experiment.of(features_svm),
+    "guided-backprop": Experiment.of(guided_backprop),
+    "forget-object": Experiment.of(forget_object),
+    "one-nn": Experiment.of(one_nn),
+    "figure1": Experiment.of(figure1),
+    "deduplicate": Experiment.of(deduplicate),
 }
 
-__all__ = ["EXPERIMENTS", "Outcome", "TrainedRun"]
+__all__ = ["EXPERIMENTS", "Experiment", "Outcome", "TrainedRun"]

@@ -1,12 +1,12 @@
 """Runs an experiment of the papers on a trained run, for a picture and a figure."""
 
 import argparse
-import inspect
 import pathlib
 import sys
 from collections.abc import Sequence
 
-from keras_gan.errors import InputError, sentence
+from keras_gan import plugins
+from keras_gan.errors import KerasGANError, sentence
 from keras_gan.experiments import EXPERIMENTS, arguments
 from keras_gan.files import require_folder
 
@@ -15,7 +15,16 @@ def main(
     argv: Sequence[str] | None = None, prog: str = "python -m keras_gan.experiments"
 ) -> int:
     """Runs the command line; returns its exit code."""
-    options = parser(prog).parse_args(argv)
+    # Plugins may have experiments, which decide how the other arguments are read.
+    early = argparse.ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
+    plugins.add_option(early)
+    first, rest = early.parse_known_args(argv)
+    try:
+        plugins.load(first.plugin)
+    except KerasGANError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    options = parser(prog).parse_args(rest)
     name, experiment = options.name, EXPERIMENTS[options.name]
     beside = vars(options).get("run", ".")
     folder = pathlib.Path(options.out or f"{beside}/experiments/{name}")
@@ -23,7 +32,7 @@ def main(
         require_folder(folder)
         outcome = experiment.run(options)
         files = outcome.write(folder)
-    except (InputError, OSError) as error:
+    except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     print(outcome.summary)
@@ -39,9 +48,10 @@ def parser(prog: str) -> argparse.ArgumentParser:
         description=__doc__,
         epilog="NAME --help shows the options of an experiment.",
     )
+    plugins.add_option(everything)
     commands = everything.add_subparsers(dest="name", metavar="NAME", required=True)
     for name, experiment in EXPERIMENTS.items():
-        description = inspect.getdoc(experiment) or ""
+        description = experiment.description
         command = commands.add_parser(
             name,
             help=description.partition("\n")[0],

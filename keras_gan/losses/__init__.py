@@ -1,4 +1,8 @@
-"""Objectives and penalties, by class or by name."""
+"""Objectives and penalties, by class or by name.
+
+A user adds one by `OBJECTIVES["mine"] = Mine` or `PENALTIES["mine"] = Mine`, a subclass
+of `Objective` or `Penalty` that works without arguments.
+"""
 
 import keras
 
@@ -14,7 +18,7 @@ from keras_gan.losses.objectives import (
 )
 from keras_gan.losses.penalties import R1, R1R2, R2, GradientPenalty, Penalty
 
-OBJECTIVES = {
+OBJECTIVES: dict[str, type[Objective]] = {
     "minimax": Minimax,
     "non_saturating": NonSaturating,
     "least_squares": LeastSquares,
@@ -22,7 +26,7 @@ OBJECTIVES = {
     "wasserstein": Wasserstein,
     "relativistic": Relativistic,
 }
-PENALTIES = {
+PENALTIES: dict[str, type[Penalty]] = {
     "r1": R1,
     "r2": R2,
     "r1r2": R1R2,

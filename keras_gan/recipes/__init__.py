@@ -1,7 +1,8 @@
 """Named settings that are known to work, and settings in a file.
 
 Each module here is a family: it has the class of its recipes and, in `RECIPES`, those
-with a name.
+with a name. A user adds a recipe by `RECIPES["mine"] = recipe`, and a family by a
+subclass of `Recipe` with a name of its own in `family`.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from keras_gan import plugins
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON
 from keras_gan.recipes.base import FAMILIES, Recipe
@@ -146,10 +148,11 @@ def class_of(config: Mapping[str, Any], file: pathlib.Path) -> type[Recipe]:
             raise TypeError("format must be a number and settings an object")
         if written > FORMAT:
             raise _newer(config, file, f"its format is {written}, not {FORMAT}")
-        # A file of format 1 knows the name of its recipe alone.
-        if "family" not in config:
-            return type(get(config["recipe"]))
-        return _family(config["family"])
+        with plugins.remembered(config.get("plugins")):
+            # A file of format 1 knows the name of its recipe alone.
+            if "family" not in config:
+                return type(get(config["recipe"]))
+            return _family(config["family"])
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{file} cannot be read as a run's: {error}.") from error
 
@@ -171,10 +174,11 @@ def from_config(config: Mapping[str, Any], file: pathlib.Path) -> Recipe:
     unknown = [name for name in settings if name not in known]
     if unknown:
         raise _newer(config, file, f"it has {listed(unknown)}")
-    try:
-        return made(**{"summary": "", **settings})
-    except InputError as error:
-        raise InputError(f"{file}: {error}") from error
+    with plugins.remembered(config.get("plugins")):
+        try:
+            return made(**{"summary": "", **settings})
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from error
 
 
 def _newer(config, file, reason):

@@ -38,7 +38,7 @@ def test_help_shows_every_experiment_with_its_summary(capsys):
     assert ended.value.code == 0
     words = " ".join(capsys.readouterr().out.split())
     for name, experiment in EXPERIMENTS.items():
-        assert f"{name} {experiment.__doc__.splitlines()[0]}" in words
+        assert f"{name} {experiment.description.splitlines()[0]}" in words
 
 
 @pytest.mark.parametrize("name", ON_A_RUN)

@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import DCGAN, Diverged, datasets
-from keras_gan.callbacks import Checkpoint, DivergenceGuard, Evaluate, SampleGrid
-from keras_gan.checkpoints import restore_newest
+from keras_gan import DCGAN, Diverged, InputError, datasets, recipes, runs, sample
+from keras_gan.callbacks import (
+    Checkpoint,
+    DivergenceGuard,
+    Evaluate,
+    SampleGrid,
+    StopAfter,
+)
+from keras_gan.checkpoints import CheckpointFolder, restore_newest
 from keras_gan.evaluators import RealImages
 from keras_gan.features.pixels import Pixels
 from keras_gan.optimizers import Lowered
@@ -262,3 +268,26 @@ def test_a_run_at_a_learning_rate_of_10(train, tmp_path, capsys):
     assert_all_saved_is_finite(path / "checkpoints")
     assert (path / "model.keras").exists()
     assert json.loads((path / "divergences.json").read_text())
+
+
+def test_a_trained_model_that_overflows_is_no_mistake_of_the_user(
+    tmp_path, monkeypatch, train, capsys
+):
+    assert not issubclass(Diverged, InputError)
+    monkeypatch.chdir(tmp_path)
+    recipe = recipes.get("ring").override({"steps": 1})
+    run = runs.Run.new(tmp_path / "run", "ring", recipe, recipe.read())
+    run.path.mkdir()
+    run.write()
+    model = run.build()
+    for network in (model.generator, model.averaged_generator):
+        network.set_weights([np.full_like(w, 1e30) for w in network.get_weights()])
+    model.step.assign(1)
+    also = {"seconds": StopAfter(1).seconds}  # as training saves it
+    CheckpointFolder(model, run.path / "checkpoints", also).save(1)
+    said = "error: the network makes NaN or infinite values."
+    assert sample.main([str(run.path)]) == 2
+    assert capsys.readouterr().err.strip() == said
+    # It was trained, and measuring it had to stop.
+    assert train.main(["--resume", "--run-dir", "run", "--no-export"]) == 1
+    assert said in capsys.readouterr().err
