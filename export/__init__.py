@@ -1,6 +1,14 @@
 """From a trained model, or the folder of a run, to files that serve what it makes."""
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from export.formats import ExportOptions
+    from export.onnx import to_onnx
+    from export.publish import export_all, verify_again
+    from export.report import VerificationError, write_report
+    from export.saved_model import to_saved_model
 
 __all__ = [
     "ExportOptions",
@@ -23,7 +31,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     # TensorFlow takes seconds to import; `python -m export --help` must not wait.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

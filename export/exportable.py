@@ -15,6 +15,9 @@ from keras_gan.errors import InputError
 from keras_gan.serving import DEFAULT, Signature, Spec
 from keras_gan.version import __version__
 
+# A model of `keras_gan`, or the path of a run's folder or of a file that `save` wrote.
+ModelOrRun: TypeAlias = keras.Model | str | os.PathLike
+
 _ROUNDING = 0.25  # of half precision, in parts of the values' mean size; it is a tenth
 
 
@@ -146,7 +149,8 @@ def describe(model_or_run, name: str) -> Exportable:
     Raises:
         InputError: for something else, or weights that are not finite.
     """
-    model, run, class_names = model_or_run, None, None
+    model: Any = model_or_run
+    run, class_names = None, None
     if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
         model = load(model_or_run)
     elif isinstance(model_or_run, str | os.PathLike):

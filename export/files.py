@@ -25,7 +25,7 @@ def staged(target: Path) -> Iterator[Path]:
     Raises:
         InputError: where there can be no such path.
     """
-    folders = [folder for folder in target.parents if not folder.exists()]
+    missing = [folder for folder in target.parents if not folder.exists()]
     try:
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,9 +36,9 @@ def staged(target: Path) -> Iterator[Path]:
         with temporary as folder:
             yield Path(folder, target.name)
     finally:
-        for folder in folders:
+        for parent in missing:
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                parent.rmdir()
 
 
 @contextlib.contextmanager

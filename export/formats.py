@@ -7,6 +7,7 @@ Importing this module is cheap, so that `python -m export --help` can list them.
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 _LAST_VERSION = 2**63 - 1  # of 64 bits with a sign
 
@@ -148,7 +149,7 @@ class Format:
         """Returns those of the options that this format has a choice in."""
         return ExportOptions(**{name: getattr(wanted, name) for name in self.choices})
 
-    def parts(self, exportable) -> list:
+    def parts(self, exportable: Any) -> list:
         """Returns what each export in this format holds, as `Exportable`."""
         if self.holds == "all":
             return [exportable]

@@ -3,13 +3,14 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import onnx
 import tensorflow as tf
 import tf2onnx
 from onnx import version_converter
 
-from export.exportable import Exportable, describe
+from export.exportable import Exportable, ModelOrRun, describe
 from export.formats import ExportOptions
 from export.precision import PRECISIONS
 from export.publish import publish, refuse_existing
@@ -23,12 +24,12 @@ _OPSET = 18  # the newest that tf2onnx writes
 
 
 def to_onnx(
-    model_or_run,
+    model_or_run: ModelOrRun,
     path: str | os.PathLike,
     overwrite: bool = False,
     verify: bool = True,
     function: str = DEFAULT,
-    **options,
+    **options: Any,
 ) -> ExportResult:
     """Writes one function of a model as an ONNX file.
 
@@ -51,10 +52,10 @@ def to_onnx(
         VerificationError: if the export differs from the model; nothing is written.
     """
     target = Path(path)
-    options = ExportOptions(**options)
+    chosen = ExportOptions(**options)
     refuse_existing(target, overwrite)
     exportable = describe(model_or_run, target.stem)
-    exportable = exportable.only(function).with_options(options)
+    exportable = exportable.only(function).with_options(chosen)
     check(exportable)
     return publish("onnx", exportable, target, verify, overwrite)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from export import deployment
-from export.exportable import Exportable, describe
+from export.exportable import Exportable, ModelOrRun, describe
 from export.files import refuse_unwritable, staged, writing
 from export.formats import (
     DEFAULT_FORMATS,
@@ -34,7 +34,7 @@ _NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
 def export_all(
-    model_or_run,
+    model_or_run: ModelOrRun,
     out: str | os.PathLike,
     name: str | None = None,
     formats: Sequence[str] = DEFAULT_FORMATS,
@@ -109,7 +109,7 @@ def export_all(
             f"format that can: {', '.join(able) or 'no single one has all of it'}."
         )
     exportable = describe(model_or_run, name)
-    parts = {format: {} for format in formats}
+    parts: dict[str, dict[Path, Exportable]] = {format: {} for format in formats}
     for format, targets in parts.items():
         for part in FORMATS[format].parts(exportable):
             target = FORMATS[format].target(Path(out, part.name), version)
@@ -200,7 +200,7 @@ def publish(
     return row
 
 
-def verify_again(path: str | os.PathLike, model_or_run) -> ExportResult:
+def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportResult:
     """Compares an export that was written some time ago with a model.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from export import warmup
-from export.exportable import Exportable, describe
+from export.exportable import Exportable, ModelOrRun, describe
 from export.formats import version_folder
 from export.publish import publish, refuse_existing
 from export.report import ExportResult
@@ -17,7 +17,7 @@ _METADATA = Path("assets.extra", "metadata.json")
 
 
 def to_saved_model(
-    model_or_run,
+    model_or_run: ModelOrRun,
     path: str | os.PathLike,
     version: int | None = None,
     verify: bool = True,

@@ -47,7 +47,9 @@ def with_sub_kernels(model: onnx.ModelProto) -> onnx.ModelProto:
         for value in [*graph.input, *graph.value_info, *graph.output]
     }
     weights = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
-    nodes, constants, moved, replaced = [], [], set(), set()
+    nodes, constants = [], []
+    moved: set[str] = set()
+    replaced: set[str] = set()
     for node in model.graph.node:
         phases = _phases(node, weights, sizes)
         if phases:

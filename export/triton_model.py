@@ -11,7 +11,7 @@ import triton_python_backend_utils as pb_utils
 class TritonPythonModel:
     """All requests that wait are answered by one run, batched by Triton."""
 
-    def initialize(self, args):
+    def initialize(self, args: dict[str, str]) -> None:
         folder = pathlib.Path(args["model_repository"], args["model_version"])
         self._session = onnxruntime.InferenceSession(
             str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
@@ -21,7 +21,7 @@ class TritonPythonModel:
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._num_classes = json.loads(metadata["num_classes"])
 
-    def execute(self, requests):
+    def execute(self, requests: list) -> list:
         asked = [self._values(request) for request in requests]
         problems = [self._problem(values) for values in asked]
         good = [

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -59,10 +60,10 @@ def verified(exportable: Exportable, format: str, path: Path) -> ExportResult:
     inputs = {name: each.examples(sizes[-1]) for name, each in signatures.items()}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
-        np.savez(
-            arrays[0],
-            **{f"{s}/{name}": x for s in inputs for name, x in inputs[s].items()},
-        )
+        named: dict[str, Any] = {
+            f"{s}/{name}": x for s in inputs for name, x in inputs[s].items()
+        }
+        np.savez(arrays[0], **named)
         process = _run_worker(format, path, *arrays, sizes)
         if process.returncode != 0:
             lines = process.stderr.strip().splitlines() or ["no message"]

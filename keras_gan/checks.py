@@ -63,7 +63,8 @@ def fraction(name: str, value: Any) -> float:
     Raises:
         InputError: for anything else.
     """
-    if not (isinstance(value, numbers.Real) and 0 < value < 1):
+    real = isinstance(value, numbers.Real)
+    if not real or not 0 < value < 1:
         raise InputError(
             f"{name} is {value!r}; it must be a number between 0 and 1, or None."
         )

@@ -83,7 +83,8 @@ class EpochTable:
         The unit is "step", or "epoch" for files of older versions; epochs count from
         1. A column leaves out the rows in which it is empty.
         """
-        rows, columns = self._read(), {}
+        rows = self._read()
+        columns: dict[str, tuple[list[int], list[float]]] = {}
         by_step = all("step" in row for row in rows)
         for row in rows:
             epoch, step = int(row.pop("epoch")), row.pop("step", None)

@@ -1,13 +1,18 @@
 """Rows of the data that a model makes pictures from or is compared with."""
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
+import keras
 import numpy as np
 
 from keras_gan.errors import InputError
 
+# Those of what the model makes, or of each of its elements by name.
+Rows: TypeAlias = np.ndarray | Mapping[str, np.ndarray] | None
 
-def by_element(model, real) -> Mapping[str, np.ndarray]:
+
+def by_element(model: keras.Model, real: Rows) -> Mapping[str, np.ndarray]:
     """Returns rows of the data by the names of the model's elements.
 
     Args:
@@ -20,7 +25,9 @@ def by_element(model, real) -> Mapping[str, np.ndarray]:
     return {element: real for element in list(model.outputs.values())[:1]}
 
 
-def spread(model, real, count: int, labels=None) -> dict[str, np.ndarray]:
+def spread(
+    model: keras.Model, real: Rows, count: int, labels: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Returns what `model.samples` makes pictures from: rows evenly spaced in the data.
 
     Args:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import reprlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf

@@ -1,6 +1,6 @@
 """Optimizers that Keras does not have, and a way to lower the rate of any optimizer."""
 
-from typing import Self
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -91,7 +91,7 @@ class RisingMomentumSGD(keras.optimizers.SGD):
         initial_momentum: float = 0.5,
         final_momentum: float = 0.7,
         momentum_steps: int = 125_000,
-        **kwargs,
+        **kwargs: Any,
     ):
         ends = {"initial_momentum": initial_momentum, "final_momentum": final_momentum}
         for name, momentum in ends.items():

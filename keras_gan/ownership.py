@@ -10,8 +10,8 @@ import weakref
 
 import keras
 
-_restored = weakref.WeakSet()
-_written = weakref.WeakKeyDictionary()
+_restored: weakref.WeakSet = weakref.WeakSet()
+_written: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def mark_restored(model: keras.Model) -> None:

@@ -188,6 +188,8 @@ def _import(plugin) -> ModuleType:
         if path is None:
             return importlib.import_module(name)
         spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError("it is not a Python file")
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module

@@ -4,6 +4,7 @@ import pathlib
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -90,7 +91,7 @@ def bfloat16_gain(*networks: keras.Model, repeats: int = _REPEATS) -> float | No
         dtype: _step([_convolution(layer, dtype) for layer in layers])
         for dtype in (tf.float32, tf.bfloat16)
     }
-    seconds = {dtype: [] for dtype in steps}
+    seconds: dict[tf.DType, list[float]] = {dtype: [] for dtype in steps}
     for step in steps.values():
         step()  # traces
     for _ in range(repeats):

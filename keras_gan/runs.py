@@ -27,13 +27,17 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import os
 import pathlib
 import platform
 import zlib
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 
+import keras
+
 from keras_gan import plugins, recipes
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON, json_text, write_whole
 from keras_gan.recipes.options import changeable, locations, settings_of
@@ -69,7 +73,13 @@ class Run:
     plugins: tuple[str, ...] = ()  # of the command that wrote it last; never imported
 
     @classmethod
-    def new(cls, path, recipe_name: str, recipe: recipes.Recipe, images) -> "Run":
+    def new(
+        cls,
+        path: str | os.PathLike,
+        recipe_name: str,
+        recipe: recipes.Recipe,
+        images: Images,
+    ) -> "Run":
         """Returns a run that is not written yet.
 
         Args:
@@ -83,7 +93,7 @@ class Run:
         """
         path = pathlib.Path(path)
         made = type(recipe)
-        if recipes.FAMILIES.get(getattr(made, "family", None)) is not made:
+        if recipes.FAMILIES.get(getattr(made, "family", "")) is not made:
             raise InputError(
                 f"{made.__name__} has no family of its own, by which its runs are "
                 'opened again. Write family: ClassVar[str] = "..." into the class.'
@@ -95,7 +105,7 @@ class Run:
         return cls(path, recipe_name, recipe, facts, versions, plugins.loaded)
 
     @classmethod
-    def open(cls, path) -> "Run":
+    def open(cls, path: str | os.PathLike) -> "Run":
         """Returns the run in a folder.
 
         Raises:
@@ -107,9 +117,9 @@ class Run:
             config = json.loads((path / "config.json").read_bytes())
             _refuse_edited(path, config)
             recipe = recipes.from_config(config, path / "config.json")
-            values = (config[name] for name in ("data", "versions"))
+            data, versions = config["data"], config["versions"]
             known = plugins.loaded or tuple(config.get("plugins", ()))
-            return cls(path, config["recipe"], recipe, *values, known)
+            return cls(path, config["recipe"], recipe, data, versions, known)
         except FileNotFoundError:
             what = "holds no config.json" if path.exists() else "does not exist"
             raise InputError(
@@ -236,7 +246,7 @@ class Run:
             del settings[name]
         return zlib.crc32(json.dumps([settings, self.data]).encode())
 
-    def read_data(self, source: str | None = None):
+    def read_data(self, source: str | None = None) -> Images:
         """Returns `datasets.Images` of a source, read as the run's own data are.
 
         Args:
@@ -265,7 +275,7 @@ class Run:
                 ) from error
             raise
 
-    def check_data(self, images) -> None:
+    def check_data(self, images: Images) -> None:
         """Checks that the images are those that the run began with.
 
         Raises:
@@ -273,7 +283,7 @@ class Run:
         """
         files = self._files()
         if files and images.digests and list(files.values()) != list(images.digests):
-            now = dict(zip(images.files, images.digests, strict=True))
+            now = dict(zip(images.files or (), images.digests, strict=True))
             raise InputError(
                 f"the pictures are not those that the run in {self.path} began with: "
                 f"{_difference(files, now)}. A run goes on with the same pictures: put "
@@ -320,11 +330,11 @@ class Run:
             f"{did_you_mean(text, names)}"
         )
 
-    def build(self):
+    def build(self) -> keras.Model:
         """Returns a compiled model with this run's settings and new weights."""
         return self.recipe.build(self.data)
 
-    def load(self, best: bool = False):
+    def load(self, best: bool = False) -> keras.Model:
         """Returns the model of this run, compiled, with its newest checkpoint.
 
         Args:
@@ -351,10 +361,10 @@ class Run:
         """Writes a JSON file into the folder, whole or not at all."""
         write_whole(self.path / name, json_text(content))
 
-    def write_files(self, images) -> None:
+    def write_files(self, images: Images) -> None:
         """Writes what tells later which file of a folder has changed."""
         if images.digests is not None:
-            listed = dict(zip(images.files, images.digests, strict=True))
+            listed = dict(zip(images.files or (), images.digests, strict=True))
             self.write_json(_FILES, listed)
 
     def _files(self):
@@ -363,7 +373,7 @@ class Run:
         except (OSError, *NOT_JSON):
             return {}  # of an older run, or of another source
 
-    def write_skipped(self, skipped) -> None:
+    def write_skipped(self, skipped: Iterable[tuple[str, str]]) -> None:
         """Lists the files that could not be read, and why, in `bad_images.txt`."""
         # Names of files may hold line ends, and bytes that no text has.
         lines = (f"{file!r}: {reason}\n" for file, reason in skipped)
@@ -458,7 +468,7 @@ def require_free(path: pathlib.Path) -> None:
         )
 
 
-def load(path, best: bool = False):
+def load(path: str | os.PathLike, best: bool = False) -> keras.Model:
     """Returns the model of a run folder, compiled, with its newest checkpoint.
 
     Args:

@@ -8,7 +8,9 @@ from keras_gan import plugins
 from keras_gan.errors import InputError, KerasGANError, sentence
 
 
-def main(arguments=None, prog="python -m keras_gan.sample") -> int:
+def main(
+    arguments: list[str] | None = None, prog: str = "python -m keras_gan.sample"
+) -> int:
     """Runs the command line; returns its exit code."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("run", help="run folder that train.py wrote")
@@ -39,7 +41,7 @@ def main(arguments=None, prog="python -m keras_gan.sample") -> int:
     return 0
 
 
-def sample(options) -> int:
+def sample(options: argparse.Namespace) -> int:
     """Writes the picture; returns the number of samples in it."""
     out = pathlib.Path(options.out)
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
@@ -67,10 +69,9 @@ def sample(options) -> int:
     count = drawing.count if options.count is None else options.count
     if count < 1:
         raise InputError(f"--count is {count}. Give a whole number from 1 up.")
+    labels = drawing.labels(count)
     if options.labels:
         labels = np.resize(run.labels(options.labels), count)
-    else:
-        labels = drawing.labels(count)
     given = examples.spread(model, rows, count, labels)
     samples = model.samples(count, options.seed, given)
     try:

@@ -57,7 +57,8 @@ class Spec:
     @property
     def is_picture(self) -> bool:
         """Whether it can be a file: grey or colour, with a range of values."""
-        return self.image and self.pixels is not None and self.shape[2] <= 4
+        channels = self.shape[2] if self.image and self.pixels else None
+        return channels is not None and channels <= 4
 
     @property
     def levels(self) -> "Spec":

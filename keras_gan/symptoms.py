@@ -216,11 +216,11 @@ class DiscriminatorAhead(Symptom):
     fake: str
     value: str | None = None
 
-    def seen(self, window):
+    def seen(self, window: Window) -> bool:
         means = window.means
         return means[self.real] > AHEAD and means[self.fake] < 1 - AHEAD
 
-    def describe(self, windows):
+    def describe(self, windows: Sequence[Window]) -> str:
         return _probabilities(windows, self.real, self.fake, self.value)
 
 
@@ -258,12 +258,12 @@ class DiscriminatorBehind(Symptom):
     fake: str
     value: str
 
-    def seen(self, window):
+    def seen(self, window: Window) -> bool:
         means = window.means
         cannot_tell = means[self.real] - means[self.fake] < TOLD_APART
         return cannot_tell and means[self.value] < COIN_VALUE - BEHIND
 
-    def describe(self, windows):
+    def describe(self, windows: Sequence[Window]) -> str:
         return _probabilities(windows, self.real, self.fake, self.value)
 
 
@@ -302,12 +302,12 @@ class GeneratorBehind(Symptom):
     fake: str
     output: str
 
-    def seen(self, window):
+    def seen(self, window: Window) -> bool:
         variety = window.samples[self.output]
         narrow = variety.diversity < NARROW or variety.kinds < NARROW
         return narrow and window.means[self.real] - window.means[self.fake] > APART
 
-    def describe(self, windows):
+    def describe(self, windows: Sequence[Window]) -> str:
         return (
             f"D(x) is {_mean(windows, self.real):.2f} and D(G(z)) "
             f"{_mean(windows, self.fake):.2f}; {_variety(windows, self.output)}"
@@ -342,7 +342,7 @@ class Oscillation(Symptom):
 
     losses: tuple[str, ...]
 
-    def judge(self, windows):
+    def judge(self, windows: Sequence[Window]) -> bool | None:
         swing = self.swing(windows)
         if swing > SWING:
             return True
@@ -360,7 +360,7 @@ class Oscillation(Symptom):
         size = max(abs(values).mean(axis=0).sum(), EQUILIBRIUM_LOSSES)
         return float(detour.sum() / len(steps) / size)
 
-    def describe(self, windows):
+    def describe(self, windows: Sequence[Window]) -> str:
         length = round((windows[-1].last - windows[0].first + 1) / len(windows))
         ranges = [_range(windows, name) for name in self.losses]
         players = [
@@ -402,11 +402,11 @@ class ModeCollapse(Symptom):
 
     output: str
 
-    def seen(self, window):
+    def seen(self, window: Window) -> bool:
         variety = window.samples[self.output]
         return variety.diversity < DIVERSE or variety.kinds < FEW_KINDS
 
-    def judge(self, windows):
+    def judge(self, windows: Sequence[Window]) -> bool | None:
         present = super().judge(windows)
         first, last = (windows[i].samples[self.output] for i in (0, -1))
         # A share that cannot be taken is NaN, which is greater than nothing.
@@ -416,7 +416,7 @@ class ModeCollapse(Symptom):
         )
         return None if present and learning else present
 
-    def describe(self, windows):
+    def describe(self, windows: Sequence[Window]) -> str:
         return _variety(windows, self.output)
 
 

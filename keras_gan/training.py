@@ -31,7 +31,9 @@ from keras_gan import (
     runs,
     seeding,
 )
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError, RunError, first_line
+from keras_gan.evaluators import RealImages
 from keras_gan.files import replacing
 from keras_gan.recipes import Recipe, name_of
 
@@ -146,6 +148,10 @@ def train(
         run = runs.Run.open(path)
         run = run if recipe is None else run.resumed_as(recipe)
         recipe = run.recipe
+    elif recipe is None:
+        raise InputError(
+            "recipe is None. Give one, such as recipes.get('digits'), or resume=True."
+        )
     distribution.warn_of_unused_gpu()
     strategy = distribution.create(recipe.strategy)
     workers = distribution.workers_of(strategy)
@@ -156,7 +162,7 @@ def train(
         keras.utils.set_random_seed(recipe.seed)
         if recipe.deterministic:
             seeding.make_deterministic()
-        if resume:
+        if run is not None:
             images = run.read_data()
             run.check_data(images)
         else:
@@ -204,7 +210,7 @@ def train(
     return trained
 
 
-def require_readable(run, images) -> None:
+def require_readable(run: runs.Run, images: Images) -> None:
     """Ends a run too many of whose files cannot be read, and leaves their list."""
     bad, count = len(images.skipped), len(images.skipped) + len(images)
     allowed = {"skip": MOST_BAD_IMAGES, "fail": 0}[run.recipe.on_bad_image]
@@ -219,7 +225,7 @@ def require_readable(run, images) -> None:
         )
 
 
-def write_beginning(run, images) -> None:
+def write_beginning(run: runs.Run, images: Images) -> None:
     """Writes and says what a run begins with."""
     run.write()
     run.write_files(images)
@@ -232,7 +238,9 @@ def write_beginning(run, images) -> None:
         print(f"left out {bad} of {bad + len(images)} files: see {listed}")
 
 
-def what_follows(real, afterwards, imports) -> str:
+def what_follows(
+    real: RealImages | None, afterwards: Afterwards | None, imports: float
+) -> str:
     """Returns what comes after training, and about how long it takes.
 
     Args:
@@ -399,7 +407,9 @@ def run_callbacks(
     return [*ending, *measuring, *reporting, *saving]
 
 
-def close(trained, real, afterwards) -> Trained:
+def close(
+    trained: Trained, real: RealImages | None, afterwards: Afterwards | None
+) -> Trained:
     """Saves, measures and does what follows, under a progress bar."""
     parts = ["model.keras"]
     if real is not None:
@@ -412,7 +422,9 @@ def close(trained, real, afterwards) -> Trained:
     return dataclasses.replace(trained, measures=measures, afterwards=result)
 
 
-def finish(run, model, real, bar) -> dict[str, Any] | None:
+def finish(
+    run: runs.Run, model: keras.Model, real: RealImages | None, bar: tqdm
+) -> dict[str, Any] | None:
     """Saves the model and measures its images; returns the measures."""
     bar.set_description("model.keras")
     with replacing(run.path / "model.keras") as part:

@@ -5,6 +5,14 @@ import itertools
 import pathlib
 import sys
 import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from keras_gan.recipes import Recipe
+    from keras_gan.runs import Run
+    from keras_gan.training import Afterwards
 
 DEFAULT = "digits"  # the recipe of a newcomer
 SIGNAL_EXIT = 128
@@ -62,7 +70,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
         return SIGNAL_EXIT + 2
 
 
-def parser_of_every_recipe(prog) -> argparse.ArgumentParser:
+def parser_of_every_recipe(prog: str | None) -> argparse.ArgumentParser:
     """Returns a parser of the options that do not depend on the recipe."""
     # Without abbreviations, which would mean another option for another recipe.
     parser = argparse.ArgumentParser(
@@ -92,7 +100,9 @@ def parser_of_every_recipe(prog) -> argparse.ArgumentParser:
     return parser
 
 
-def chosen(word, options):
+def chosen(
+    word: str | None, options: argparse.Namespace
+) -> tuple[str | pathlib.Path, str, "Recipe", "Run | None"]:
     """Returns what the first word and --resume choose.
 
     Args:
@@ -127,7 +137,7 @@ def chosen(word, options):
     return path, name, recipe, run
 
 
-def default_folder(word, resume) -> pathlib.Path:
+def default_folder(word: str | None, resume: bool) -> pathlib.Path:
     """Returns the folder of a run if --run-dir does not name it."""
     file = pathlib.Path(word or DEFAULT).absolute()
     if file.suffix.lower() == ".toml":
@@ -144,7 +154,9 @@ def default_folder(word, resume) -> pathlib.Path:
     return folder
 
 
-def settings_given(parser, arguments, name, recipe) -> dict:
+def settings_given(
+    parser: argparse.ArgumentParser, arguments: list[str], name: str, recipe: "Recipe"
+) -> dict[str, Any]:
     """Returns the settings among the options that the user gave.
 
     Args:
@@ -201,7 +213,13 @@ def list_choices() -> int:
     return 0
 
 
-def train(recipe, path, name, options, began) -> int:
+def train(
+    recipe: "Recipe",
+    path: str | pathlib.Path,
+    name: str,
+    options: argparse.Namespace,
+    began: float,
+) -> int:
     """Trains one run and exports it; returns the exit code."""
     from keras_gan import training
 
@@ -220,7 +238,7 @@ def train(recipe, path, name, options, began) -> int:
     return trained.afterwards or 0
 
 
-def exports_of(imports):
+def exports_of(imports: float) -> "Afterwards":
     """Returns the exports as `training.train` takes what follows training.
 
     Args:
@@ -238,7 +256,7 @@ def exports_of(imports):
     )
 
 
-def export(run, bar) -> int:
+def export(run: "Run", bar: "tqdm") -> int:
     """Writes and verifies the files to serve; returns the exit code."""
     from export import VerificationError, export_all
 

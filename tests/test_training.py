@@ -88,6 +88,12 @@ def test_it_refuses_what_would_be_another_run(trained, recipe):
         training.train(recipes.get("ring"), path, resume=True)
 
 
+def test_a_new_run_needs_a_recipe(tmp_path):
+    with pytest.raises(InputError, match="recipe is None"):
+        training.train(None, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_order_of_the_callbacks(trained, recipe):
     run, images = trained.run, recipe.read()
     real = recipe.evaluators(images)["samples"]

@@ -69,7 +69,7 @@ class CSession:
     """
 
     def __init__(self, path: str):
-        self._c = ctypes.CDLL(Path(tf.__file__).with_name("libtensorflow_cc.so.2"))
+        self._c = ctypes.CDLL(str(Path(tf.__file__).with_name("libtensorflow_cc.so.2")))
         for name, (result, *arguments) in _PROTOTYPES.items():
             function = getattr(self._c, name)
             function.restype, function.argtypes = result, arguments

@@ -85,7 +85,7 @@ def write(exportable: Exportable, path: Path) -> None:
         "CONFIG": json.dumps(config).replace("</", "<\\/"),
     }
     # At once, as a name may be one of these words.
-    page = Path(__file__).with_name(_PAGES[exportable.default.kind]).read_text()
+    page = Path(__file__).with_name(_PAGES[str(exportable.default.kind)]).read_text()
     page = re.sub("|".join(parts), lambda word: parts[word[0]], page)
     (path / "index.html").write_text(page)
 
@@ -103,14 +103,15 @@ def directions(exportable: Exportable) -> np.ndarray:
     inputs = signature.examples(_SAMPLES)
     images = []
     for start in range(0, _SAMPLES, 64):
-        rows = [values[start : start + 64] for values in inputs.values()]
+        rows = [each[start : start + 64] for each in inputs.values()]
         images.append(signature.function(*rows)["image"].numpy())
     channels = _image(exportable).shape[-1]
     pixels = np.concatenate(images).reshape(_SAMPLES, -1, channels)
     # Whole pixels: a step over single values could meet one colour alone.
-    pixels = pixels[:, :: -(-pixels.shape[1] // _MOST_PIXELS)].reshape(_SAMPLES, -1)
+    step = -(-pixels.shape[1] // _MOST_PIXELS)
+    values = pixels[:, ::step].reshape(_SAMPLES, -1)
     latent = inputs["latent"] - inputs["latent"].mean(axis=0)
-    effect, *_ = np.linalg.lstsq(latent, pixels - pixels.mean(axis=0), rcond=None)
+    effect, *_ = np.linalg.lstsq(latent, values - values.mean(axis=0), rcond=None)
     vectors, _, _ = np.linalg.svd(effect, full_matrices=False)
     return vectors.T[:_DIRECTIONS]
 

@@ -1,9 +1,11 @@
 """Saving everything that training depends on, and going on from there."""
 
+import os
 import sys
 import time
 
 import keras
+import tensorflow as tf
 import tqdm
 
 from keras_gan.callbacks.step_callback import StepCallback, steps_of_epoch
@@ -56,7 +58,12 @@ class Checkpoint(StepCallback):
     """
 
     def __init__(
-        self, directory, every_steps=None, every_minutes=5.0, keep=3, also=None
+        self,
+        directory: str | os.PathLike,
+        every_steps: int | None = None,
+        every_minutes: float = 5.0,
+        keep: int | None = 3,
+        also: dict[str, tf.Variable] | None = None,
     ):
         super().__init__()
         self.directory = str(directory)
@@ -64,9 +71,9 @@ class Checkpoint(StepCallback):
         self.every_minutes = every_minutes
         self.keep = keep
         self.also = also
-        self._interrupted_metrics = None
+        self._interrupted_metrics: list | None = None
 
-    def restore(self, model) -> bool:
+    def restore(self, model: keras.Model) -> bool:
         """Gives a compiled model the newest checkpoint; False where there is none.
 
         Raises:
@@ -81,7 +88,7 @@ class Checkpoint(StepCallback):
         ]
         return True
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._steps = steps_of_epoch(self)
         self._folder = CheckpointFolder(
             self.model, self.directory, self.also, self.keep
@@ -98,28 +105,27 @@ class Checkpoint(StepCallback):
             # A folder that cannot be written is known now, not after minutes.
             self.save(self.saved_step)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         done = self._steps_before_epoch % self._steps
-        self._cut = done > 0 and self._interrupted_metrics is not None
+        interrupted = self._interrupted_metrics if done > 0 else None
+        self._cut = interrupted is not None
         self._epoch_length = self._steps - (done if self._cut else 0)
-        if self._cut:
+        if interrupted is not None:
             # `fit` has just reset the means that this epoch had already gathered.
-            for metric, values in zip(
-                self.model.metrics, self._interrupted_metrics, strict=True
-            ):
+            for metric, values in zip(self.model.metrics, interrupted, strict=True):
                 for variable, value in zip(metric.variables, values, strict=True):
                     variable.assign(value)
         self._interrupted_metrics = None
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self.step_after(batch)
         if batch + 1 < self._epoch_length:
             self._save_if_due(step)
         elif self._cut:
             self.model.stop_training = True
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         # Not at the epoch's last batch: a run killed between the two would go on with
         # the next epoch and lack this one's metrics.
         step = steps_taken(self.model)
@@ -132,7 +138,7 @@ class Checkpoint(StepCallback):
         else:
             self._save_if_due(step)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self._save_once(steps_taken(self.model))
 
     def _save_once(self, step):

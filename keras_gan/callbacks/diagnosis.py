@@ -4,8 +4,10 @@ import collections
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 import tqdm
@@ -113,7 +115,14 @@ class Diagnosis(StepCallback):
     ```
     """
 
-    def __init__(self, real, count=64, seed=0, path=None, every_steps=None):
+    def __init__(
+        self,
+        real: np.ndarray | Mapping[str, np.ndarray],
+        count: int = 64,
+        seed: int = 0,
+        path: str | os.PathLike | None = None,
+        every_steps: int | None = None,
+    ):
         super().__init__()
         if count < 2:
             raise InputError(f"count is {count}; it must be at least 2.")
@@ -123,21 +132,21 @@ class Diagnosis(StepCallback):
         self.seed = seed
         self.path = path and pathlib.Path(path)
         self.every_steps = every_steps
-        self.findings = []
+        self.findings: list[Finding] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         # Read once: a model may make them at each question.
         self._symptoms = list(self.model.symptoms)
-        self._windows = collections.deque(
+        self._windows: collections.deque = collections.deque(
             maxlen=max((s.length for s in self._symptoms), default=1)
         )
         self._examples = examples.spread(self.model, self.real, self.count)
         self._real = {
             title: _Real(rows, self.count) for title, rows in self._compared().items()
         }
-        self._recent = None
+        self._recent: RecentMeans | None = None
         self._looked = steps_taken(self.model)
-        self._since = {}
+        self._since: dict[str, int] = {}
         self.findings = []
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,23 +154,23 @@ class Diagnosis(StepCallback):
             self._earlier = self._findings_before_resume()
             self._write()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._epoch = epoch + 1
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         if self._recent is None:
             # Not earlier: `Checkpoint` puts the sums of a resumed epoch back when the
             # epoch begins.
             self._recent = RecentMeans(self.model, self.step_before(batch))
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self.step_after(batch)
         every = self.every_steps or interval_at(step) // 2
-        if step // every > self._looked // every:
+        if self._recent is not None and step // every > self._looked // every:
             self._look(step, self._recent.take(step)[1])
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self._recent is not None:
             self._recent.end_epoch(steps_taken(self.model))
 

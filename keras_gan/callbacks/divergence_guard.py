@@ -1,6 +1,7 @@
 """Noticing that training has diverged before anything is lost by it."""
 
 import json
+import os
 import pathlib
 import sys
 
@@ -60,10 +61,10 @@ class DivergenceGuard(StepCallback):
     def __init__(
         self,
         checkpoint: Checkpoint,
-        every_steps=100,
-        retries=0,
-        factor=0.5,
-        path=None,
+        every_steps: int = 100,
+        retries: int = 0,
+        factor: float = 0.5,
+        path: str | os.PathLike | None = None,
     ):
         super().__init__()
         if every_steps < 1:
@@ -78,9 +79,9 @@ class DivergenceGuard(StepCallback):
         self.factor = factor
         self.path = path and pathlib.Path(path)
         self.failure = None
-        self._returns = []
+        self._returns: list[dict] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         step = self._checked = steps_taken(self.model)
         self.failure = None
         if self.path:
@@ -96,14 +97,14 @@ class DivergenceGuard(StepCallback):
             for _ in self._returns[known:]:
                 self._lower([o for o in self._optimizers() if schedule_of(o)])
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self.step_after(batch)
         if step // self.every_steps > self._checked // self.every_steps:
             self._check(step)
         if self.failure:
             self.model.stop_training = True
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         # The next epoch begins new means, which would hide what the last steps brought.
         step = steps_taken(self.model)
         if step > self._checked:

@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
 import pathlib
 import sys
+from collections.abc import Sequence
 
+import tensorflow as tf
 import tqdm
 
 from keras_gan.callbacks.step_callback import (
@@ -13,10 +16,11 @@ from keras_gan.callbacks.step_callback import (
     require_interval,
     steps_of_epoch,
 )
+from keras_gan.callbacks.stop import StopOnSignal
 from keras_gan.checkpoints import CheckpointFolder, other_training, steps_taken
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import Diverged, InputError
-from keras_gan.evaluators import MEASURES
+from keras_gan.evaluators import MEASURES, RealImages
 from keras_gan.files import json_text, write_whole
 from keras_gan.ownership import is_own
 
@@ -79,15 +83,15 @@ class Evaluate(StepCallback):
 
     def __init__(
         self,
-        real,
-        names=("frechet_distance",),
-        every_epochs=None,
-        path=None,
-        best_directory=None,
-        best=None,
-        also=None,
-        signals=None,
-        every_steps=None,
+        real: RealImages,
+        names: Sequence[str] = ("frechet_distance",),
+        every_epochs: int | None = None,
+        path: str | os.PathLike | None = None,
+        best_directory: str | os.PathLike | None = None,
+        best: str | None = None,
+        also: dict[str, tf.Variable] | None = None,
+        signals: StopOnSignal | None = None,
+        every_steps: int | None = None,
     ):
         super().__init__()
         require_interval("every_epochs", every_epochs)
@@ -118,12 +122,13 @@ class Evaluate(StepCallback):
         self.signals = signals
         self._table = path and EpochTable(path)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.real.check(self.names, self.model)
         self._told = False
         self._protocol = self.real.protocol(self.model)
         step, length = steps_taken(self.model), steps_of_epoch(self)
-        self._measured, self._values = step, {}
+        self._measured = step
+        self._values: dict[str, float] = {}
         if self.best_directory:
             self._folder = CheckpointFolder(
                 self.model, self.best_directory, self.also, keep=1
@@ -143,19 +148,20 @@ class Evaluate(StepCallback):
             if self.every_steps or self._is_due(epoch):
                 self._measure(epoch, step, {})  # a full disk had no room for it
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self.step_after(batch)
         if self.every_steps and is_due(self._measured, step, self.every_steps):
             self._measure(self._epoch, step, logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         step = steps_taken(self.model)
         if step == self._measured:
-            logs.update(self._values)
+            if logs is not None:
+                logs.update(self._values)
         elif self._is_due(epoch):
             self._measure(epoch, step, logs)
 

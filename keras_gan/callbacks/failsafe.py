@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
@@ -44,16 +45,16 @@ class Failsafe(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, callbacks):
+    def __init__(self, callbacks: Iterable[keras.callbacks.Callback]):
         super().__init__()
         self.callbacks = list(callbacks)
         self.failure = None
 
-    def set_params(self, params):
+    def set_params(self, params: dict) -> None:
         super().set_params(params)
         self._run("set_params", params)
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
         self._run("set_model", model)
 
@@ -71,7 +72,7 @@ class Failsafe(keras.callbacks.Callback):
     on_predict_batch_begin = _passing_on("on_predict_batch_begin")
     on_predict_batch_end = _passing_on("on_predict_batch_end")
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.failure:  # Keras forgets it where a fit begins
             self.model.stop_training = True
         self._run("on_train_batch_end", batch, logs)

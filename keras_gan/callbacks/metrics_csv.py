@@ -1,5 +1,7 @@
 """Rows of numbers through training."""
 
+import os
+
 import numpy as np
 
 from keras_gan.callbacks.step_callback import (
@@ -49,7 +51,7 @@ class MetricsCSV(LogCallback):
         super().__init__(every_steps, held_out)
         self._table = EpochTable(path)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         super().on_train_begin(logs)
         step, length = steps_taken(self.model), steps_of_epoch(self)
         self._table.begin(step, length, is_own(self.model, self._table.path))
@@ -78,6 +80,6 @@ class MetricsCSV(LogCallback):
                 before = row["step"]
         return sums
 
-    def on_point(self, epoch, step, means):
+    def on_point(self, epoch: int, step: int, means: dict[str, float]) -> None:
         # The model's own: what other callbacks add does not come with every row.
         self._table.add(epoch, {"step": step, **dict(sorted(means.items()))})

@@ -45,9 +45,9 @@ class Progress(LogCallback):
         self.total_steps = total_steps
         self.minutes = minutes
         self.measure = measure
-        self._shown = {}
+        self._shown: dict[str, str] = {}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         super().on_train_begin(logs)
         step = steps_taken(self.model)
         self._begin = time.monotonic()
@@ -61,11 +61,11 @@ class Progress(LogCallback):
             mininterval=1.0,
         )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._bar.set_description(f"epoch {epoch + 1}", refresh=False)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         images = self.step_after(batch) * self.images_per_step
         if self.total_steps is None and self.minutes is not None:
             fraction = (time.monotonic() - self._begin) / (60 * self.minutes)
@@ -75,7 +75,7 @@ class Progress(LogCallback):
         super().on_train_batch_end(batch, logs)
         self._show_measure(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         self._show_measure(logs)
 
@@ -96,6 +96,6 @@ class Progress(LogCallback):
         self._shown |= values
         self._bar.set_postfix(self._shown)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         super().on_train_end(logs)
         self._bar.close()

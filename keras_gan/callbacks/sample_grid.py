@@ -1,8 +1,11 @@
 """Pictures of what the model makes while it learns."""
 
+import os
 import pathlib
 import sys
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tqdm
 
 from keras_gan import examples, pictures
@@ -58,13 +61,13 @@ class SampleGrid(StepCallback):
 
     def __init__(
         self,
-        directory,
-        every_steps=None,
-        count=None,
-        seed=0,
-        animation=None,
-        real=None,
-        class_names=None,
+        directory: str | os.PathLike,
+        every_steps: int | None = None,
+        count: int | None = None,
+        seed: int = 0,
+        animation: str | os.PathLike | None = None,
+        real: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        class_names: Sequence[str] | None = None,
     ):
         super().__init__()
         require_interval("every_steps", every_steps)
@@ -78,14 +81,14 @@ class SampleGrid(StepCallback):
         self.real = real
         self.class_names = class_names
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.animation:
             self.animation.parent.mkdir(parents=True, exist_ok=True)
         step = steps_taken(self.model)
         if not is_own(self.model, self.directory):
             self._set_aside_others(step)
-        self._drawn_step = None
+        self._drawn_step = -1  # none yet
         self._drawing = pictures.drawing_of(self.model, self.real, self.class_names)
         count = self._drawing.count if self.count is None else self.count
         self._count = count
@@ -104,12 +107,12 @@ class SampleGrid(StepCallback):
     def _frames(self):
         return sorted(self.directory.glob("step_*.png"), key=_step_of)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self.step_after(batch)
         if is_due(self._drawn_step, step, self.every_steps):
             self._draw(step)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         step = steps_taken(self.model)
         self._draw(step)
         if self.animation:

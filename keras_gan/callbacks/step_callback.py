@@ -86,7 +86,9 @@ class RecentMeans:
     ```
     """
 
-    def __init__(self, model, step, earlier=None):
+    def __init__(
+        self, model: keras.Model, step: int, earlier: np.ndarray | None = None
+    ):
         self._model = model
         self._ended = np.zeros((len(model.metrics), 2))  # sums of epochs that ended
         now = model.metric_sums(step)
@@ -140,7 +142,7 @@ class StepCallback(keras.callbacks.Callback):
     ```
     """
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._steps_before_epoch = steps_taken(self.model)
 
     def step_before(self, batch: int) -> int:
@@ -193,16 +195,16 @@ class LogCallback(StepCallback):
         """Receives the epoch, counted from 0, the step, and the means."""
         raise NotImplementedError
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._last_point = steps_taken(self.model)
         self._earlier = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._epoch = epoch
-        self._means = None
+        self._means: RecentMeans | None = None
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         if self._means is None:
             # Not earlier: `Checkpoint` puts the sums of a resumed epoch back when the
             # epoch begins.
@@ -210,19 +212,19 @@ class LogCallback(StepCallback):
             self._means = RecentMeans(self.model, step, self._earlier)
             self._earlier = None
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self.step_after(batch)
         steps = self.params["steps"]
         # The end of an epoch is on_epoch_end's: a checkpoint of it comes after its row.
         if step % (steps or step + 1) and self._is_point(step, self._last_point, False):
             self._take(step)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         step = steps_taken(self.model)
         if self._is_point(step, self._last_point, True):
             self._take(step)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         step = steps_taken(self.model)
         if step > self._last_point:
             self._take(step)

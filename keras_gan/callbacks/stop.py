@@ -33,7 +33,7 @@ class StopAfter(StepCallback):
     ```
     """
 
-    def __init__(self, steps=None, minutes=None):
+    def __init__(self, steps: int | None = None, minutes: float | None = None):
         super().__init__()
         self.steps = steps
         self.minutes = minutes
@@ -49,23 +49,27 @@ class StopAfter(StepCallback):
         """Returns whether a model that has taken `step` steps has trained enough."""
         if self.steps is not None and step >= self.steps:
             return True
-        return self.minutes is not None and self.minutes_left() <= 0
+        return self._time_is_up()
 
-    def on_train_begin(self, logs=None):
+    def _time_is_up(self):
+        left = self.minutes_left()
+        return left is not None and left <= 0
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._begin = time.monotonic() - float(self.seconds.numpy())
         self._next_look = self._begin
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         now = time.monotonic()
         if now >= self._next_look:  # a variable each step is 2 % of a small one
             self._next_look = now + 1
             self._set_seconds(now)
-            if self.minutes is not None and self.minutes_left() <= 0:
+            if self._time_is_up():
                 self.model.stop_training = True
         if self.steps is not None and self.step_after(batch) >= self.steps:
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self._set_seconds(time.monotonic())
 
     def _set_seconds(self, now):
@@ -94,17 +98,17 @@ class StopTogether(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, signals):
+    def __init__(self, signals: "StopOnSignal"):
         super().__init__()
         self.signals = signals
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._workers = workers_of(self.model.distribute_strategy)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._ask()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._ask()
 
     def _ask(self):
@@ -141,11 +145,11 @@ class StopOnSignal(StepCallback):
         super().__init__()
         self.received = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._previous = {}
         if threading.current_thread() is not threading.main_thread():
             return
-        numbers = [signal.SIGINT, signal.SIGTERM]
+        numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             numbers.append(signal.SIGHUP)
         for number in numbers:
@@ -156,10 +160,10 @@ class StopOnSignal(StepCallback):
             raise KeyboardInterrupt
         self.received = number
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.received is not None:
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """Curves for TensorBoard."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -36,7 +37,7 @@ class TensorBoardPoints(LogCallback):
         super().__init__(every_steps, held_out)
         self._folder = pathlib.Path(directory, "train")
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         super().on_train_begin(logs)
         # TensorBoard would draw both trainings as one line.
         own = is_own(self.model, self._folder)
@@ -45,18 +46,18 @@ class TensorBoardPoints(LogCallback):
         self._names = {metric.name for metric in self.model.metrics}
         self._writer = tf.summary.create_file_writer(str(self._folder))
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         super().on_train_batch_end(batch, logs)
         self._write_measures(logs, self.step_after(batch))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         self._write_measures(logs, steps_taken(self.model))
 
-    def on_point(self, epoch, step, means):
+    def on_point(self, epoch: int, step: int, means: dict[str, float]) -> None:
         self._write(step, means)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         super().on_train_end(logs)
         self._writer.close()
 

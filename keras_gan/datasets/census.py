@@ -111,7 +111,8 @@ def describe(
             f"values of more than 8 bits scaled from {low:g} (black) to {high:g} "
             "(white)"
         )
-    first, again = {}, []
+    first: dict[str, str] = {}
+    again = []
     for file, digest in zip(files, digests, strict=True):
         if first.setdefault(digest, file) != file:
             again.append((file, first[digest]))
@@ -132,7 +133,7 @@ def of_classes(
         labels, names: of the pictures, or None.
         folders: all sub-folders of the first level.
     """
-    if labels is None:
+    if labels is None or names is None:
         return []
     counts = np.bincount(labels, minlength=len(names)).tolist()
     each = [f"{name} {n:,}" for name, n in zip(names, counts, strict=True)]

@@ -74,7 +74,8 @@ def opacity(picture: Image.Image) -> tuple[int, int]:
     """Return the least and the greatest opacity of a pixel, from 0 to 255."""
     if not picture.has_transparency_data:
         return 255, 255
-    return picture.convert("RGBA").getextrema()[3]
+    alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
+    return int(alpha.min()), int(alpha.max())
 
 
 def scale(values: np.ndarray, levels: tuple[float, float]) -> np.ndarray:

@@ -1,11 +1,12 @@
 """Kinds of picture files, recognised by the first bytes of their content."""
 
 import contextlib
-import io
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 HEAD = 132  # bytes that tell the kind of a file; DICOM has its mark at the end
 
@@ -121,7 +122,7 @@ def _by_content(head, suffix):
     return None
 
 
-def open_picture(stream: io.BufferedIOBase, kind: str | None) -> Image.Image:
+def open_picture(stream: BinaryIO, kind: str | None) -> Image.Image:
     """Open a picture with the one decoder of its kind.
 
     Args:
@@ -169,6 +170,6 @@ def has_wide_colours(picture: Image.Image, kind: str, head: bytes) -> bool:
     if kind == "PNG":
         depth, colours = head[24:26]
         return depth == 16 and colours != 0
-    if kind == "TIFF" and picture.mode[0] not in "IF":
+    if isinstance(picture, TiffImageFile) and picture.mode[0] not in "IF":
         return max(picture.tag_v2.get(ExifTags.Base.BitsPerSample, (8,))) > 8
     return False

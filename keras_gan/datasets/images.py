@@ -69,8 +69,8 @@ class Images:
             return None
         return len(self.class_names or ()) or int(self.labels.max()) + 1
 
-    def require_labels(self, asker: str = "labels=True") -> None:
-        """Check that there are labels.
+    def require_labels(self, asker: str = "labels=True") -> np.ndarray:
+        """Return the labels.
 
         Args:
             asker: what needs them.
@@ -83,6 +83,7 @@ class Images:
             raise InputError(
                 f"{asker} needs labels, but these images have none: {reason}."
             )
+        return self.labels
 
     def split(self, share: float, seed: int) -> tuple["Images", "Images"]:
         """Returns all but a share of the images, and that share, drawn at random.

@@ -35,10 +35,10 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     try:
         content = np.load(pathlib.Path(argument).expanduser(), allow_pickle=False)
         if isinstance(content, np.ndarray):
-            images, labels = content, None
+            array, labels = content, None
         else:
             with content:
-                images, labels = _select(content, argument)
+                array, labels = _select(content, argument)
     except InputError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -46,7 +46,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             f"{argument!r} cannot be read ({error}). Use a NumPy file without pickled "
             "objects."
         ) from error
-    images = arrays.from_arrays(images, labels, form)
+    images = arrays.from_arrays(array, labels, form)
     if labels is not None:
         return images
     names = ", ".join(LABEL_KEYS)

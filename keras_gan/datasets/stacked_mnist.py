@@ -50,4 +50,5 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     for channel in range(3):
         array[..., channel] = digits.array[chosen[:, channel], ..., 0]
     names = tuple(f"{mode:03}" for mode in range(MODES))
-    return Images(array, mode_of(digits.labels[chosen]), names)
+    labels = digits.require_labels("'stacked-mnist'")
+    return Images(array, mode_of(labels[chosen]), names)

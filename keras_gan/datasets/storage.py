@@ -14,7 +14,7 @@ from keras_gan.errors import InputError
 
 MEMORY_BUDGET = "4GiB"
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
-_budget = contextvars.ContextVar("memory_budget")
+_budget: contextvars.ContextVar[int] = contextvars.ContextVar("memory_budget")
 
 
 def bytes_of(budget: str) -> int:

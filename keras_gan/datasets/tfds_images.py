@@ -77,11 +77,9 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             f"Images of tfds:{name} are {np.dtype(feature.np_dtype)} and differ in "
             "shape. Use a set of uint8 images, or of images of one shape."
         )
-    form = dataclasses.replace(
-        form,
-        size=form.size or tuple(own_size),
-        channels=form.channels or own_channels or 3,
-    )
+    size = form.size or tuple(own_size)
+    channels = form.channels or own_channels or 3
+    form = dataclasses.replace(form, size=size, channels=channels)
 
     keys = {key: True for key in (image_key, label_key) if key}
     with _without_advice():

@@ -20,7 +20,9 @@ _NEIGHBOURS = {"count": 1000, "shown": 24}
 _PARTS = 6  # of the work, for its progress bar
 
 
-def main(argv=None, prog="python -m keras_gan.evaluate") -> int:
+def main(
+    argv: list[str] | None = None, prog: str = "python -m keras_gan.evaluate"
+) -> int:
     """Runs the command line; returns its exit code."""
     options = parser(prog).parse_args(argv)
     folder = pathlib.Path(options.out or options.run)
@@ -68,7 +70,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     return command
 
 
-def evaluate(options) -> tuple[dict, str]:
+def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
     """Returns the content of `metrics.json`, and the page.
 
     Args:

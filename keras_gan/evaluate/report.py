@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -162,7 +163,7 @@ def flattering(metrics: dict) -> str | None:
     )
 
 
-def number(value) -> str:
+def number(value: Any) -> str:
     """Returns a value as a person reads it: numbers with four digits."""
     if value is None:
         return _NONE
@@ -173,7 +174,7 @@ def number(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def values(measured, name: str = "") -> list[tuple[str, str]]:
+def values(measured: Any, name: str = "") -> list[tuple[str, str]]:
     """Returns the names and values of a JSON object, those within others too.
 
     Args:

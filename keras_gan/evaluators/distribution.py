@@ -7,15 +7,17 @@ all measures.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_gan import metrics
+from keras_gan.datasets import Images
 from keras_gan.errors import Diverged, InputError, did_you_mean
 from keras_gan.evaluators.modes import coverage_of
-from keras_gan.features.extractor import Extracted
+from keras_gan.features.extractor import Extracted, Extractor
 
 _QUICK = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
 _FINAL = ("kernel_distance", *_QUICK)  # the first one takes seconds
@@ -60,12 +62,12 @@ class Comparison:
 
     def __init__(
         self,
-        real,
-        fake,
-        count_modes=None,
-        class_names=None,
-        sees_blur=True,
-        class_accuracy=None,
+        real: Extracted,
+        fake: Extracted,
+        count_modes: Callable[[], metrics.ModeCoverage] | None = None,
+        class_names: Sequence[str] | None = None,
+        sees_blur: bool = True,
+        class_accuracy: float | None = None,
     ):
         self.real = real
         self.fake = fake
@@ -145,6 +147,8 @@ class Comparison:
 
     @functools.cached_property
     def mode_coverage(self) -> metrics.ModeCoverage:
+        if self.count_modes is None:
+            raise InputError("the data have no known modes to count.")
         return self.count_modes()
 
 
@@ -156,7 +160,7 @@ class Measure:
         title: what it is called in a report.
         better: "lower" or "higher"; None for what only says how exact another is.
         meaning: what it tells, in a sentence.
-        compute: function of a `Comparison`.
+        compute: function of a `Comparison` for which it is available.
         available: function of a `Comparison` that says whether it can be taken.
         least: images that it needs on each side.
 
@@ -174,7 +178,8 @@ class Measure:
     title: str
     better: str | None
     meaning: str
-    compute: Callable[[Comparison], float]
+    # Any, as `available` has looked that what it needs is not None.
+    compute: Callable[[Any], float]
     available: Callable[[Comparison], bool] = lambda comparison: True
     least: int = 2
 
@@ -328,14 +333,14 @@ class RealImages:
 
     def __init__(
         self,
-        images,
-        extractor,
-        count=None,
-        seed=0,
-        source=None,
-        data_dir=None,
-        output=None,
-        inputs=None,
+        images: Images,
+        extractor: Extractor,
+        count: int | None = None,
+        seed: int = 0,
+        source: str | None = None,
+        data_dir: str | None = None,
+        output: str | None = None,
+        inputs: Mapping[str, np.ndarray] | None = None,
     ):
         half = len(images) // 2
         if half < 2:
@@ -374,7 +379,7 @@ class RealImages:
         return np.random.default_rng(self.seed).permutation(len(rows))
 
     @functools.cached_property
-    def extracted(self):
+    def extracted(self) -> Extracted:
         """`features.Extracted` of the first half."""
         return self.extractor(self.images.array[self._first])
 
@@ -412,14 +417,14 @@ class RealImages:
         found = []
         for split in range(SPLITS):
             order = np.random.default_rng([self.seed, split]).permutation(len(features))
-            parts = [
+            first, second = (
                 Extracted(
                     features[rows],
                     None if probabilities is None else probabilities[rows],
                 )
                 for rows in (order[: self.count], order[self.count :])
-            ]
-            comparison = Comparison(*parts, sees_blur=self.extractor.sees_blur)
+            )
+            comparison = Comparison(first, second, sees_blur=self.extractor.sees_blur)
             able = [n for n in names if MEASURES[n].better and n in comparison.names]
             found.append(comparison.measure(able))
         return {
@@ -437,7 +442,7 @@ class RealImages:
         """Names of the measures to take during training; the first one decides."""
         return [name for name in _QUICK if name in self.names]
 
-    def final(self, model) -> list[str]:
+    def final(self, model: keras.Model) -> list[str]:
         """Returns the names of the measures to take of a model that is trained."""
         wanted = [*_FINAL]
         if model.num_classes is not None:
@@ -448,7 +453,7 @@ class RealImages:
             if name in self.names and self.count >= MEASURES[name].least
         ]
 
-    def check(self, names: Iterable[str], model=None) -> None:
+    def check(self, names: Iterable[str], model: keras.Model | None = None) -> None:
         """Raises InputError for a measure that is not known or cannot be taken.
 
         Args:
@@ -517,7 +522,7 @@ class RealImages:
             class_accuracy=self.extractor.accuracy,
         )
 
-    def compare(self, model) -> Comparison:
+    def compare(self, model: keras.Model) -> Comparison:
         """Generates as many images as there are in a half, and takes their features.
 
         A conditional model is asked for the labels that the first half has.
@@ -532,11 +537,13 @@ class RealImages:
             comparison.class_accuracy = float(np.mean(said == labels))
         return comparison
 
-    def measure(self, model, names: Iterable[str] | None = None) -> dict[str, float]:
+    def measure(
+        self, model: keras.Model, names: Iterable[str] | None = None
+    ) -> dict[str, float]:
         """Returns the value of each measure, as `Comparison.measure`."""
         return self.compare(model).measure(names)
 
-    def protocol(self, model) -> str:
+    def protocol(self, model: keras.Model) -> str:
         """Returns in one sentence how the measures of a model come about."""
         origin = "real images" if self.source is None else f"images of {self.source}"
         parts = [
@@ -605,7 +612,7 @@ class RealImages:
         )
 
 
-def most_images(images, extractor) -> int:
+def most_images(images: Images, extractor: Extractor) -> int:
     """Returns how many images each half can have at a cost that is always bearable.
 
     These are 10,000, or as many as have 25 million features, or half the images,

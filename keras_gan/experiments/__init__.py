@@ -45,7 +45,7 @@ class Experiment:
     @classmethod
     def of(cls, module: ModuleType) -> Self:
         """Returns the experiment of a module, whose docstring describes it."""
-        return cls(inspect.getdoc(module), module.add_arguments, module.run)
+        return cls(inspect.getdoc(module) or "", module.add_arguments, module.run)
 
 
 EXPERIMENTS: dict[str, Experiment] = {

@@ -202,7 +202,9 @@ def nearest_kept(
         for columns in np.array_split(np.arange(codes.shape[1]), radius + 1)
     ]
     whole = [int.from_bytes(row.tobytes()) for row in np.packbits(codes, axis=1)]
-    tables = [collections.defaultdict(list) for _ in bands]
+    tables: list[dict[bytes, list[int]]] = [
+        collections.defaultdict(list) for _ in bands
+    ]
     nearest = np.arange(len(codes))
     for row, keys in enumerate(zip(*bands, strict=True)):
         met = {

@@ -12,6 +12,7 @@ Source: Radford et al. 2015, arXiv 1511.06434, section 5.1.
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -92,7 +93,7 @@ def run(options: argparse.Namespace) -> Outcome:
     models = {name: feature_model(network) for name, network in networks.items()}
     sets = labelled.read(trained, options.validation, options.seed)
     subsets = _subsets(sets, options.per_class, options.seed)
-    measured = {"unit": "percent"}
+    measured: dict[str, Any] = {"unit": "percent"}
     for name, model in models.items():
         averages = normalize(model, sets.teaching.array, gan.value_range, options.seed)
         features, others = (
@@ -274,7 +275,7 @@ def choose_c(
             fitted()
         if accuracies[c] < max(accuracies.values()):
             break
-    return max(accuracies, key=accuracies.get), accuracies
+    return max(accuracies, key=accuracies.__getitem__), accuracies
 
 
 def _accuracy(sets, features, others, subsets, seed, name):

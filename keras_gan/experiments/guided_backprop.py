@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> Outcome:
         return [values] if trained.gan.num_classes is None else [values, labels[chosen]]
 
     # A conditional discriminator is told the class: its features need not find it.
-    compare_classes = labels is not None and trained.gan.num_classes is None
+    compared = labels if trained.gan.num_classes is None else None
     measured, columns = {}, []
     for name, network in networks.items():
         set_statistics(network, inputs(slice(_STATISTICS_BATCH)))
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> Outcome:
         measured[name] = {
             "kurtosis": kurtosis(peaks),
             "between_classes": (
-                share_between_classes(peaks, labels) if compare_classes else None
+                None if compared is None else share_between_classes(peaks, compared)
             ),
         }
         fields = receptive_fields(network)
@@ -247,24 +247,24 @@ class Field(NamedTuple):
 
 def receptive_fields(network: keras.Model) -> tuple[Field, Field]:
     """Returns the receptive fields of a chain of convolutions, rows and columns."""
-    fields = []
-    for axis in (0, 1):
-        start, step, size = 0, 1, 1
-        for layer in network.layers:
-            wrapped = isinstance(layer, keras.layers.Wrapper)
-            convolution = layer.layer if wrapped else layer
-            if not isinstance(convolution, keras.layers.Conv2D):
-                continue
-            kernel = convolution.kernel_size[axis]
-            stride = convolution.strides[axis]
-            pixels, units = layer.input.shape[1 + axis], layer.output.shape[1 + axis]
-            # TensorFlow's "same" puts the smaller half of the padding first.
-            padding = max((units - 1) * stride + kernel - pixels, 0) // 2
-            start -= padding * step
-            size += (kernel - 1) * step
-            step *= stride
-        fields.append(Field(start, step, size))
-    return tuple(fields)
+    return _receptive_field(network, 0), _receptive_field(network, 1)
+
+
+def _receptive_field(network, axis):
+    start, step, size = 0, 1, 1
+    for layer in network.layers:
+        wrapped = isinstance(layer, keras.layers.Wrapper)
+        convolution = layer.layer if wrapped else layer
+        if not isinstance(convolution, keras.layers.Conv2D):
+            continue
+        kernel, stride = convolution.kernel_size[axis], convolution.strides[axis]
+        pixels, units = layer.input.shape[1 + axis], layer.output.shape[1 + axis]
+        # TensorFlow's "same" puts the smaller half of the padding first.
+        padding = max((units - 1) * stride + kernel - pixels, 0) // 2
+        start -= padding * step
+        size += (kernel - 1) * step
+        step *= stride
+    return Field(start, step, size)
 
 
 def crop(

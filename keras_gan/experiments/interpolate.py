@@ -9,6 +9,7 @@ arXiv 1406.2661, figure 3.
 
 import argparse
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,8 @@ def run(options: argparse.Namespace) -> Outcome:
     trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     gan = trained.gan
     points = np.asarray(gan.sample_latent(options.points, options.seed))
-    measured, blocks = {}, []
+    measured: dict[str, Any] = {}
+    blocks = []
     fraction = np.linspace(0, 1, options.steps, dtype="float32")
     for path in (linear, spherical):
         walks = [

@@ -40,7 +40,7 @@ class Labelled(NamedTuple):
     @property
     def names(self) -> list[str]:
         """Names of all classes."""
-        classes = max(self.teaching.num_classes, self.scored.num_classes)
+        classes = max(self.teaching.num_classes or 0, self.scored.num_classes or 0)
         return list(self.teaching.class_names or map(str, range(classes)))
 
 

@@ -10,6 +10,7 @@ Source: Radford et al. 2015, arXiv 1511.06434, appendix.
 import argparse
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -59,6 +60,7 @@ def run(options: argparse.Namespace) -> Outcome:
     teaching, scored, origin = sets = labelled.read(
         trained, options.validation, options.seed
     )
+    truth = scored.require_labels()
     nearest = nearest_images(
         scored.array, samples(gan, options.samples, options.seed), "samples"
     )
@@ -66,11 +68,11 @@ def run(options: argparse.Namespace) -> Outcome:
     nearest_real = nearest_images(
         scored.array, blocks(teaching.array), "training images"
     )
-    measured = {
+    measured: dict[str, Any] = {
         "unit": "percent",
-        "samples": labelled.scores(scored.labels, labels, sets.names),
+        "samples": labelled.scores(truth, labels, sets.names),
         "training_images": labelled.scores(
-            scored.labels, teaching.labels[nearest_real.rows], sets.names
+            truth, teaching.require_labels()[nearest_real.rows], sets.names
         ),
     }
     error, real_error = (measured[x]["error"] for x in ("samples", "training_images"))
@@ -127,7 +129,7 @@ def samples(gan: GAN, count: int, seed: int) -> Iterator[np.ndarray]:
     rng = seeding.generator(seed)
     size = min(_MOST_AT_ONCE, rows_in_memory(math.prod(gan.image_shape)))
     for start in range(0, count, size):
-        labels = np.arange(start, min(start + size, count)) % gan.num_classes
+        labels = np.arange(start, min(start + size, count)) % (gan.num_classes or 1)
         yield gan.generate(len(labels), seeding.draw(rng), labels)
 
 

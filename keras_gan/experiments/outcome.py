@@ -56,7 +56,8 @@ class Outcome:
         Raises:
             InputError: where the folder cannot be written.
         """
-        contents = {".png": pictures.encoded(self.picture, ".png")}
+        picture = pictures.encoded(self.picture, ".png")
+        contents: dict[str, bytes | str] = {".png": picture}
         if self.frames:
             first, *others = self.frames
             options = pictures.endless(others, _FRAME_MILLISECONDS)

@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from keras_gan import datasets, pictures, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
-from keras_gan.models import GAN
 from keras_gan.pixels import PixelRange
 
 
@@ -32,7 +32,7 @@ class TrainedRun:
     """
 
     run: runs.Run
-    gan: GAN
+    gan: keras.Model
 
     @classmethod
     def load(

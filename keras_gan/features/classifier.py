@@ -84,7 +84,7 @@ class Classifier(Extractor):
             _write(path, *found)
         self._model, self.accuracy = found
         self.class_names = images.class_names or tuple(
-            str(label) for label in range(images.num_classes)
+            str(label) for label in range(self._model.output_shape[1][-1])
         )
         self.name = (
             f"features of a classifier trained on these images "
@@ -115,7 +115,7 @@ def can_learn(images: Images) -> bool:
     """Returns whether at least two classes have two or more images each."""
     if images.array.ndim != 4 or images.labels is None:
         return False
-    return np.count_nonzero(np.bincount(images.labels) >= 2) >= 2
+    return bool(np.count_nonzero(np.bincount(images.labels) >= 2) >= 2)
 
 
 def _split(labels):

@@ -86,10 +86,11 @@ class Extractor(abc.ABC):
         features, probabilities = [], []
         for batch in map(self.extract, self.batches(images)):
             features.append(batch.features)
-            probabilities.append(batch.probabilities)
-        known = probabilities[0] is not None
+            if batch.probabilities is not None:
+                probabilities.append(batch.probabilities)
         return Extracted(
-            np.concatenate(features), np.concatenate(probabilities) if known else None
+            np.concatenate(features),
+            np.concatenate(probabilities) if probabilities else None,
         )
 
     def batches(self, images: np.ndarray) -> Iterator[np.ndarray]:

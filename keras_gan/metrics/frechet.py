@@ -29,7 +29,8 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     real = (real - real.mean(axis=0)) / np.sqrt(len(real) - 1)
     fake = (fake - fake.mean(axis=0)) / np.sqrt(len(fake) - 1)
     if real.shape[1] < min(len(real), len(fake)):
-        real, fake = (np.linalg.qr(part, mode="r") for part in (real, fake))
+        # NumPy's own types say that it returns Q too.
+        real, fake = (np.linalg.qr(part, mode="r") for part in (real, fake))  # type: ignore[assignment]
     cross = np.linalg.svd(real @ fake.T, compute_uv=False).sum()
     traces = np.square(real).sum() + np.square(fake).sum()
     # For equal sets, rounding may give a result below zero.

@@ -1,5 +1,7 @@
 """Likelihood of data under Gaussian windows placed on the samples of a model."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import logsumexp
 
@@ -42,7 +44,7 @@ def parzen_log_likelihood(
 def validate_sigma(
     samples: np.ndarray,
     validation: np.ndarray,
-    sigmas: np.ndarray = PAPER_SIGMAS,
+    sigmas: np.ndarray | Sequence[float] = PAPER_SIGMAS,
 ) -> float:
     """Returns the window under which the validation data are most likely.
 
@@ -63,12 +65,12 @@ def validate_sigma(
     published code for the ten values.
     """
     samples, validation = as_samples(samples=samples, validation=validation)
-    sigmas = np.ravel(sigmas).tolist()
-    check_count("number of sigmas", len(sigmas))
-    for sigma in sigmas:
+    tried = np.ravel(sigmas).tolist()
+    check_count("number of sigmas", len(tried))
+    for sigma in tried:
         check_positive("sigmas", sigma)
-    means = _log_likelihoods(samples, validation, sigmas).mean(axis=0)
-    return sigmas[means.argmax()]
+    means = _log_likelihoods(samples, validation, tried).mean(axis=0)
+    return tried[means.argmax()]
 
 
 def _log_likelihoods(samples, x, sigmas):

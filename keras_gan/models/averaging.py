@@ -15,7 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 
-def twin_of(network: keras.Model, inputs, kind: bool | str = True) -> keras.Model:
+def twin_of(
+    network: keras.Model,
+    inputs: tf.Tensor | list[tf.Tensor],
+    kind: bool | str = True,
+) -> keras.Model:
     """Returns a network that computes the same, with weights of its own.
 
     That is a copy if Keras can make one from the network's config. If it cannot, as for
@@ -58,7 +62,12 @@ def twin_of(network: keras.Model, inputs, kind: bool | str = True) -> keras.Mode
     return copy
 
 
-def update(average: keras.Model, network: keras.Model, decay: float, step) -> None:
+def update(
+    average: keras.Model,
+    network: keras.Model,
+    decay: float,
+    step: tf.Tensor | tf.Variable,
+) -> None:
     """Moves an average towards the weights of its network, by one step.
 
     Args:
@@ -110,7 +119,7 @@ def mismatch(file: str | os.PathLike, saved: bool, name: str) -> str:
     )
 
 
-def saved_in(path) -> bool | None:
+def saved_in(path: str | os.PathLike) -> bool | None:
     """Returns whether a file of weights holds an average.
 
     Args:
@@ -154,7 +163,7 @@ class Twin(keras.Model):
     ```
     """
 
-    def __init__(self, network):
+    def __init__(self, network: keras.Model):
         super().__init__(name=network.name, trainable=False)
         # In a tuple Keras would find the network, and count its weights as ours too.
         self._network = lambda: network
@@ -165,7 +174,9 @@ class Twin(keras.Model):
             own.assign(weight)
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(
+        self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False
+    ) -> tf.Tensor:
         network = self._network()
         pairs = zip(network.weights, self.weights, strict=True)
         own = {id(theirs): ours for theirs, ours in pairs}

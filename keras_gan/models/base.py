@@ -2,8 +2,9 @@
 
 import contextlib
 import inspect
-from collections.abc import Mapping
-from typing import ClassVar
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -130,7 +131,7 @@ class GenerativeModel(keras.Model):
         """Returns all networks by their names, in the order of the saved state."""
         raise NotImplementedError
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Takes one step; `fit` calls it in a graph, on each replica.
 
         It takes the batch from `seen`, seeds from `step_seed`, multiplies losses by
@@ -191,7 +192,7 @@ class GenerativeModel(keras.Model):
 
     # Construction --------------------------------------------------------------
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if seed is not None:
             seed = checks.whole_number("seed", seed, 0)
@@ -207,7 +208,7 @@ class GenerativeModel(keras.Model):
         self._evaluating = False
         self.built = True
 
-    def compile(self, **kwargs):
+    def compile(self, **kwargs: Any) -> None:
         """Prepares the model to train; a family's own `compile` calls it.
 
         Args:
@@ -231,10 +232,10 @@ class GenerativeModel(keras.Model):
         self._watch = BatchWatch(self.distribute_strategy, self.elements)
         self._finite_parts = tf.function(self._which_are_finite, autograph=False)
         self._stacked_sums = tf.function(self._stack_sums, autograph=False)
-        self._sums_at_step = None
+        self._sums_at_step: tuple[int, np.ndarray] | None = None
         self._compile_kwargs = kwargs
 
-    def set_optimizers(self, **optimizers) -> None:
+    def set_optimizers(self, **optimizers: tuple[Any, Sequence[keras.Model]]) -> None:
         """Makes optimizers attributes of the model, ready for a checkpoint.
 
         Args:
@@ -326,7 +327,9 @@ class GenerativeModel(keras.Model):
         index = tf.cast(self.step, "int64") * self.draws_per_step + draw
         return tf.stack([tf.constant(self.seed, "int64"), index])
 
-    def scaled(self, loss: tf.Tensor, optimizer) -> tf.Tensor:
+    def scaled(
+        self, loss: tf.Tensor, optimizer: keras.optimizers.Optimizer
+    ) -> tf.Tensor:
         """Returns the loss whose gradients the optimizer is to apply."""
         # Keras optimizers add up the gradients of all replicas.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -419,13 +422,15 @@ class GenerativeModel(keras.Model):
     def _stack_sums(self):
         return tf.stack(self.training_state()["metrics"])
 
-    def reset_metrics(self):
+    def reset_metrics(self) -> None:
         super().reset_metrics()
         self._sums_at_step = None
 
     # Data ----------------------------------------------------------------------
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does, after a look at the data.
 
         It looks at all of an array, and at the first batch of anything else. Later
@@ -487,7 +492,7 @@ class GenerativeModel(keras.Model):
         given["callbacks"] = [*callbacks, _ReportFaultyData()]
         return super().fit(**given)
 
-    def train_on_batch(self, x, y=None, *args, **kwargs):
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Trains one step as `keras.Model.train_on_batch` does.
 
         Raises:
@@ -508,7 +513,7 @@ class GenerativeModel(keras.Model):
         return {
             name: (element.pixels.low, element.pixels.high)
             for name, element in self.elements.items()
-            if getattr(element, "pixels", None) is not None
+            if isinstance(element, ImageElement) and element.pixels is not None
         }
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -707,7 +712,7 @@ class GenerativeModel(keras.Model):
 
     # Files ---------------------------------------------------------------------
 
-    def save(self, filepath, *args, **kwargs):
+    def save(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """Writes the model as `keras.Model.save` does, to a file `NAME.keras`.
 
         Raises:
@@ -721,7 +726,9 @@ class GenerativeModel(keras.Model):
             )
         return super().save(filepath, *args, **kwargs)
 
-    def load_weights(self, filepath, *args, **kwargs):
+    def load_weights(
+        self, filepath: str | os.PathLike, *args: Any, **kwargs: Any
+    ) -> None:
         """Reads weights as `keras.Model.load_weights` does.
 
         Raises:
@@ -738,18 +745,18 @@ class GenerativeModel(keras.Model):
             )
         super().load_weights(filepath, *args, **kwargs)
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: dict) -> None:
         super().save_own_variables(store)
         for i, state in enumerate(self._seed_states()):
             store[f"seed_{i}"] = state
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: dict) -> None:
         for i, variable in enumerate(self._own_variables()):
             variable.assign(store[str(i)])
         for i, state in enumerate(self._seed_states()):
             state.assign(store[f"seed_{i}"])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         networks = {
             name: keras.saving.serialize_keras_object(network)
             for name, network in self.networks().items()
@@ -758,10 +765,10 @@ class GenerativeModel(keras.Model):
         return {**networks, "seed": self.seed, "name": self.name}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**keras.saving.deserialize_keras_object(dict(config)))
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:
             return {}
         return {
@@ -777,7 +784,7 @@ class GenerativeModel(keras.Model):
         parameters = inspect.signature(self.compile).parameters.values()
         return [p.name for p in parameters if p.kind != p.VAR_KEYWORD]
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         config = keras.saving.deserialize_keras_object(config)
         # Older files may hold arguments that had no effect.
         for name in inherited.COMPILE_WITHOUT_EFFECT & config.keys():

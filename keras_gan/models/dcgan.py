@@ -1,5 +1,7 @@
 """The deep convolutional GAN of Radford et al. 2015."""
 
+from typing import Any, Self
+
 import keras
 
 from keras_gan import checks, seeding
@@ -50,18 +52,18 @@ class DCGAN(GAN):
 
     def __init__(
         self,
-        image_shape=(64, 64, 3),
-        latent_dim=100,
-        base_filters=128,
-        num_classes=None,
-        latent_distribution="uniform",
-        latent_bounds=(-1.0, 1.0),
-        batch_normalization=True,
-        spectral_normalization=False,
-        hidden_units=None,
-        translation=0.0,
-        seed=None,
-        **kwargs,
+        image_shape: tuple[int, int, int] = (64, 64, 3),
+        latent_dim: int = 100,
+        base_filters: int = 128,
+        num_classes: int | None = None,
+        latent_distribution: str = "uniform",
+        latent_bounds: tuple[float, float] = (-1.0, 1.0),
+        batch_normalization: bool = True,
+        spectral_normalization: bool = False,
+        hidden_units: int | None = None,
+        translation: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         image_shape = _checked_shape(image_shape)
         latent_dim = checks.whole_number("latent_dim", latent_dim, 1, MOST_LATENT)
@@ -112,7 +114,7 @@ class DCGAN(GAN):
             **kwargs,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), **self._architecture}
         config["policy"] = self.dtype_policy.name
         # The constructor makes the networks, and a tanh output has one range.
@@ -121,7 +123,7 @@ class DCGAN(GAN):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         with keras_defaults(config.pop("policy")):
             return super().from_config(config)

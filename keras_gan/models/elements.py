@@ -3,12 +3,17 @@
 import dataclasses
 import math
 import reprlib
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gan.errors import InputError
 from keras_gan.pixels import PixelRange
+
+# One integer for all rows or one for each row; None takes the classes in turn.
+Labels: TypeAlias = int | Sequence[int] | np.ndarray | None
 
 # Later than any step.
 _NEVER = 2**62
@@ -38,7 +43,7 @@ class ImageElement:
     pixels: PixelRange | None = None
     dtype = "float32"
 
-    def check_kind(self, name: str, part) -> None:
+    def check_kind(self, name: str, part: tf.Tensor | np.ndarray) -> None:
         """Raises InputError if a part of a batch has another dtype or shape."""
         shape = tuple(part.shape[1:])
         if not (self.fits(shape) and _dtype(part).is_floating):
@@ -53,7 +58,12 @@ class ImageElement:
             side in (None, given) for side, given in zip(self.shape, shape, strict=True)
         )
 
-    def check(self, name: str, values, scaled_to=None) -> None:
+    def check(
+        self,
+        name: str,
+        values: tf.Tensor | np.ndarray,
+        scaled_to: tuple[float, float] | None = None,
+    ) -> None:
         """Raises InputError for values that the networks do not take.
 
         Args:
@@ -131,7 +141,7 @@ class LabelElement:
     num_classes: int
     dtype = "int64"
 
-    def check_kind(self, name: str, part) -> None:
+    def check_kind(self, name: str, part: tf.Tensor | np.ndarray) -> None:
         """Raises InputError if a part of a batch has another dtype or shape."""
         if not _dtype(part).is_integer or len(part.shape) != 1:
             raise InputError(
@@ -139,11 +149,16 @@ class LabelElement:
                 f"{tuple(part.shape)}; labels are integers, one for each image."
             )
 
-    def check(self, name: str, values, scaled_to=None) -> None:
+    def check(
+        self,
+        name: str,
+        values: tf.Tensor | np.ndarray,
+        scaled_to: tuple[float, float] | None = None,
+    ) -> None:
         """Raises InputError for labels outside the classes."""
         self.checked(values, len(values))
 
-    def checked(self, labels, count: int) -> np.ndarray:
+    def checked(self, labels: Labels, count: int) -> np.ndarray:
         """Returns labels, int64 [count].
 
         Args:
@@ -201,7 +216,11 @@ class BatchWatch:
     ```
     """
 
-    def __init__(self, strategy, elements):
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        elements: Mapping[str, ImageElement | LabelElement],
+    ):
         self._strategy = strategy
         self._elements = dict(elements)
         # The step of the first fault of each element, and the smallest batch.
@@ -215,7 +234,7 @@ class BatchWatch:
                 aggregation=tf.VariableAggregation.NONE,
             )
 
-    def see(self, batch, step) -> None:
+    def see(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> None:
         """Looks at one batch, in the graph of a training step.
 
         Args:

@@ -4,6 +4,7 @@ import itertools
 import math
 import numbers
 import types
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +13,12 @@ import tensorflow as tf
 from keras_gan.errors import InputError
 
 
-def look(x, y=None, batch_size=None, steps_per_epoch=None):
+def look(
+    x: Any,
+    y: Any = None,
+    batch_size: int | None = None,
+    steps_per_epoch: int | None = None,
+) -> tuple[Any, list, list[int | None]]:
     """Returns the data with nothing missing, and what was seen of it.
 
     Args:
@@ -191,7 +197,7 @@ def is_array(data) -> bool:
     return tf.is_tensor(data) or hasattr(data, "__array__")
 
 
-def ends_unforeseen(data) -> bool:
+def ends_unforeseen(data: Any) -> bool:
     """Whether nobody knows how many batches data has before it has given all."""
     if isinstance(data, tf.data.Dataset | tf.distribute.DistributedDataset):
         count = data.cardinality

@@ -2,7 +2,8 @@
 
 import functools
 import math
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from keras_gan.latents import Prior
 from keras_gan.models import averaging
 from keras_gan.models.base import GenerativeModel
 from keras_gan.models.chart import Chart
-from keras_gan.models.elements import ImageElement, LabelElement
+from keras_gan.models.elements import ImageElement, LabelElement, Labels
 from keras_gan.models.rendering import Renderer, images_of, inputs_of
 from keras_gan.pixels import PixelRange
 from keras_gan.symptoms import (
@@ -23,6 +24,7 @@ from keras_gan.symptoms import (
     GeneratorBehind,
     ModeCollapse,
     Oscillation,
+    Symptom,
 )
 
 UPDATES = ("alternating", "simultaneous")
@@ -91,15 +93,15 @@ class GAN(GenerativeModel):
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        latent_dim,
-        latent_distribution="normal",
-        latent_bounds=(-1.0, 1.0),
-        value_range=(-1.0, 1.0),
-        num_classes=None,
-        seed=None,
-        **kwargs,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        latent_dim: int,
+        latent_distribution: str = "normal",
+        latent_bounds: tuple[float, float] = (-1.0, 1.0),
+        value_range: tuple[float, float] | None = (-1.0, 1.0),
+        num_classes: int | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(seed=seed, **kwargs)
         latent_dim = checks.whole_number("latent_dim", latent_dim, 1, MOST_LATENT)
@@ -135,14 +137,14 @@ class GAN(GenerativeModel):
         return tuple(image.shape[1:])
 
     @property
-    def elements(self):
+    def elements(self) -> dict[str, ImageElement | LabelElement]:
         """What a batch of `fit` holds: images, and labels of a conditional model."""
-        elements = {"image": ImageElement(self.image_shape, self.pixels)}
-        if self.num_classes is not None:
-            elements["label"] = LabelElement(self.num_classes)
-        return elements
+        image = ImageElement(self.image_shape, self.pixels)
+        if self.num_classes is None:
+            return {"image": image}
+        return {"image": image, "label": LabelElement(self.num_classes)}
 
-    def networks(self):
+    def networks(self) -> dict[str, keras.Model]:
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         if self.averaged_generator is not None:
             networks["averaged_generator"] = self.averaged_generator
@@ -150,7 +152,7 @@ class GAN(GenerativeModel):
 
     # The game ------------------------------------------------------------------
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Plays one iteration of algorithm 1: k discriminator updates, one generator's.
 
         The generator's update goes back through the samples that the last
@@ -296,25 +298,25 @@ class GAN(GenerativeModel):
         return tf.cast(logits, "float32")
 
     @property
-    def updates_per_step(self):
+    def updates_per_step(self) -> int:
         return self.discriminator_steps
 
     @property
-    def draws_per_step(self):
+    def draws_per_step(self) -> int:
         return 2 * self.discriminator_steps  # latent vectors and penalty of each update
 
     def compile(
         self,
-        generator_optimizer,
-        discriminator_optimizer,
-        objective="non_saturating",
-        penalty=None,
-        penalty_interval=1,
-        discriminator_steps=1,
-        update="alternating",
-        generator_average=None,
-        **kwargs,
-    ):
+        generator_optimizer: keras.optimizers.Optimizer | str,
+        discriminator_optimizer: keras.optimizers.Optimizer | str,
+        objective: losses.Objective | str = "non_saturating",
+        penalty: losses.Penalty | str | None = None,
+        penalty_interval: int = 1,
+        discriminator_steps: int = 1,
+        update: str = "alternating",
+        generator_average: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Sets how the game is played.
 
         Args:
@@ -378,7 +380,7 @@ class GAN(GenerativeModel):
     # What it makes -------------------------------------------------------------
 
     @property
-    def inference_generator(self):
+    def inference_generator(self) -> keras.Model:
         """The network that images come from: the averaged generator if there is one."""
         if self.averaged_generator is not None:
             return self.averaged_generator
@@ -394,7 +396,7 @@ class GAN(GenerativeModel):
         return "moving averages" if "moving_mean" in names else None
 
     @property
-    def sampling_note(self):
+    def sampling_note(self) -> str:
         averaged = self.averaged_generator is not None
         statistics = self.batch_norm_statistics
         return (
@@ -402,7 +404,9 @@ class GAN(GenerativeModel):
             f"{f'{statistics} in batch norm' if statistics else 'no batch norm'}"
         )
 
-    def call(self, inputs, training=False):
+    def call(
+        self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False
+    ) -> tf.Tensor:
         """Returns images, float32 [batch, *image_shape] in `value_range`.
 
         Args:
@@ -413,7 +417,7 @@ class GAN(GenerativeModel):
         network = self.generator if training else self.inference_generator
         return network(inputs, training=training)
 
-    def sample_latent(self, count, seed=None):
+    def sample_latent(self, count: int, seed: int | None = None) -> tf.Tensor:
         """Returns latent vectors, float32 [count, latent_dim].
 
         Args:
@@ -426,7 +430,9 @@ class GAN(GenerativeModel):
         """
         return self._renderer.draw(count, seed)
 
-    def generate(self, count, seed=None, labels=None):
+    def generate(
+        self, count: int, seed: int | None = None, labels: Labels = None
+    ) -> np.ndarray:
         """Returns generated images.
 
         Args:
@@ -444,7 +450,9 @@ class GAN(GenerativeModel):
         """
         return self.render(self.sample_latent(count, seed), labels)
 
-    def render(self, latent, labels=None):
+    def render(
+        self, latent: tf.Tensor | np.ndarray | Sequence, labels: Labels = None
+    ) -> np.ndarray:
         """Returns the images of given latent vectors.
 
         Args:
@@ -461,13 +469,15 @@ class GAN(GenerativeModel):
         """
         return self._renderer.render(self.inference_generator, latent, labels)
 
-    def samples(self, count, seed=0, examples=None):
+    def samples(
+        self, count: int, seed: int = 0, examples: Mapping | None = None
+    ) -> dict[str, np.ndarray]:
         """Returns generated images under the title "sample"; see `GenerativeModel`."""
         labels = None if examples is None else examples.get("label")
         return {"sample": self.generate(count, seed, labels)}
 
     @property
-    def symptoms(self):
+    def symptoms(self) -> tuple[Symptom, ...]:
         """What `callbacks.Diagnosis` looks for, as far as the objective can show it."""
         found = []
         if self.objective.logit_is_log_odds:
@@ -483,7 +493,7 @@ class GAN(GenerativeModel):
         return tuple(found)
 
     @property
-    def charts(self):
+    def charts(self) -> tuple[Chart, ...]:
         """The losses, D(x) and D(G(z)), and V; dashed where D says 1/2 of all."""
         of_losses, of_probabilities, of_value = {}, {}, {}
         if self.objective.logit_is_log_odds:
@@ -509,7 +519,7 @@ class GAN(GenerativeModel):
         )
 
     @property
-    def charts_note(self):
+    def charts_note(self) -> str:
         note = (
             "Losses of a GAN tell whether the game is balanced, not whether the images "
             "are good."
@@ -521,19 +531,21 @@ class GAN(GenerativeModel):
             "equilibrium."
         )
 
-    def signatures(self, networks):
+    def signatures(
+        self, networks: Mapping[str, keras.Model]
+    ) -> dict[str, serving.Signature]:
         image = serving.image(self.image_shape, self.value_range)
         return serving.latent_to_image(
             networks["generator"], self.prior, image, self.num_classes
         )
 
-    def export_facts(self):
+    def export_facts(self) -> dict:
         averaged = self.averaged_generator is not None
         # A model that was read from a file without its optimizers has no decay.
         decay = getattr(self, "generator_average", None)
         return {"average_decay": decay if averaged else None}
 
-    def predict(self, x, *args, **kwargs):
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
         """Returns the generator's output as `keras.Model.predict` does.
 
         Args:
@@ -545,14 +557,14 @@ class GAN(GenerativeModel):
         self._renderer.require_latent(x)
         return super().predict(x, *args, **kwargs)
 
-    def predict_on_batch(self, x):
+    def predict_on_batch(self, x: Any) -> np.ndarray:
         """Returns the generator's output for one batch; see `predict`."""
         self._renderer.require_latent(x)
         return super().predict_on_batch(x)
 
     # State and files -----------------------------------------------------------
 
-    def training_state(self):
+    def training_state(self) -> dict[str, list[tf.Variable]]:
         # Checkpoints have this entry without an average too.
         names = ("generator", "discriminator", "averaged_generator")
         return {**{name: [] for name in names}, **super().training_state()}
@@ -564,7 +576,7 @@ class GAN(GenerativeModel):
             self.generator, inputs_of(tf.constant(latent), label), kind
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "latent_dim": self.latent_dim,
@@ -576,7 +588,7 @@ class GAN(GenerativeModel):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         averaged = config.pop("averaged", False)
         gan = super().from_config(config)

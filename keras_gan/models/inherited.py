@@ -1,5 +1,8 @@
 """What a model inherits from `keras.Model` and cannot mean: one sentence for each."""
 
+from collections.abc import Callable
+from typing import Any, NoReturn
+
 import keras
 
 from keras_gan.errors import InputError
@@ -35,7 +38,7 @@ _OTHER_CALLBACKS = {
 }
 
 
-def refusing(method: str, instead: str):
+def refusing(method: str, instead: str) -> Callable[..., NoReturn]:
     """Returns a method that raises InputError and says what to use instead."""
 
     def refuse(self, *args, **kwargs):

@@ -1,5 +1,8 @@
 """From latent vectors to images: the same for every model that has a prior."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,7 +10,7 @@ import tensorflow as tf
 from keras_gan import checks, seeding
 from keras_gan.errors import Diverged, InputError
 from keras_gan.latents import Prior
-from keras_gan.models.elements import LabelElement
+from keras_gan.models.elements import LabelElement, Labels
 from keras_gan.pixels import PixelRange
 
 _ROWS = 256  # images that a network makes at a time
@@ -62,7 +65,12 @@ class Renderer:
         # Training counts its draws from 0 up, so -1 is never one of them.
         return self.prior.draw(count, tf.constant([seed, -1], "int64"))
 
-    def render(self, network: keras.Model, latent, labels=None) -> np.ndarray:
+    def render(
+        self,
+        network: keras.Model,
+        latent: tf.Tensor | np.ndarray | Sequence,
+        labels: Labels = None,
+    ) -> np.ndarray:
         """Returns the images of latent vectors that a network makes; see `GAN.render`.
 
         Args:
@@ -93,7 +101,7 @@ class Renderer:
             )
         return np.concatenate(parts)
 
-    def require_latent(self, x) -> None:
+    def require_latent(self, x: Any) -> None:
         """Raises InputError if `predict` gets anything but latent vectors."""
         parts = list(x) if isinstance(x, list | tuple) else [x]
         shape = getattr(parts[0], "shape", None)
@@ -105,11 +113,15 @@ class Renderer:
             )
 
 
-def images_of(network: keras.Model, latent, label, training: bool) -> tf.Tensor:
+def images_of(
+    network: keras.Model, latent: tf.Tensor, label: tf.Tensor | None, training: bool
+) -> tf.Tensor:
     """Returns what a network makes of latent vectors, float32 in any precision."""
     return tf.cast(network(inputs_of(latent, label), training=training), "float32")
 
 
-def inputs_of(tensor, label):
+def inputs_of(
+    tensor: tf.Tensor, label: tf.Tensor | None
+) -> tf.Tensor | list[tf.Tensor]:
     """Returns what a network takes: the tensor alone, or with the label."""
     return tensor if label is None else [tensor, label]

@@ -1,6 +1,7 @@
 """Layers that Keras does not have."""
 
 import numbers
+from typing import Any
 
 import keras
 from keras import ops
@@ -36,7 +37,7 @@ class Maxout(keras.layers.Dense):
     Source: Goodfellow et al. 2013, arXiv 1302.4389, section 3.
     """
 
-    def __init__(self, units: int, pieces: int, **kwargs):
+    def __init__(self, units: int, pieces: int, **kwargs: Any):
         for name, value in (("units", units), ("pieces", pieces)):
             if not isinstance(value, numbers.Integral) or value < 1:
                 raise ValueError(f"{name} is {value!r}. Expected a positive integer.")
@@ -127,7 +128,7 @@ class RandomTranslation(keras.layers.Layer):
     Source: Zhao et al. 2020, arXiv 2006.10738, figure 4.
     """
 
-    def __init__(self, fraction: float, seed: int | None = None, **kwargs):
+    def __init__(self, fraction: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.fraction = fraction
         self.seed = seed
@@ -191,7 +192,7 @@ class ConcatenateLabel(keras.layers.Layer):
     Radford et al. 2015.
     """
 
-    def __init__(self, num_classes: int, **kwargs):
+    def __init__(self, num_classes: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_classes = num_classes
 

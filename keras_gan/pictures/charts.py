@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from collections.abc import Iterator
 
 import matplotlib.style
 import numpy as np
@@ -43,7 +44,8 @@ _SVG_STYLE = {
 }
 
 
-def plain_style(changes: dict | None = None) -> contextlib.AbstractContextManager:
+@contextlib.contextmanager
+def plain_style(changes: dict | None = None) -> Iterator[None]:
     """Draws with Matplotlib's defaults, whatever matplotlibrc or the program has set.
 
     Figures must be made and saved within it. It also decorates functions.
@@ -51,7 +53,8 @@ def plain_style(changes: dict | None = None) -> contextlib.AbstractContextManage
     Args:
         changes: settings (`rcParams`) that differ from the defaults.
     """
-    return matplotlib.style.context(["default", changes or {}])
+    with matplotlib.style.context(["default", changes or {}]):
+        yield
 
 
 class Scatter:
@@ -136,15 +139,22 @@ def histogram(values: np.ndarray, real: np.ndarray | None = None) -> Image.Image
     shown = values if real is None else np.reshape(real[:_REAL_POINTS], -1)
     low, high = float(shown.min()), float(shown.max())
     margin = (high - low) / 8 or 1.0
-    bins = np.linspace(low - margin, high + margin, 61)
+    bins = np.linspace(low - margin, high + margin, 61).tolist()
     figure = Figure(_SCATTER_INCHES, dpi=_SCATTER_DPI, layout="constrained")
     axes = figure.subplots()
     if real is not None:
         axes.hist(shown, bins, density=True, color="0.7", label="real")
     # The outer bins hold what lies beyond them.
     values = values.clip(bins[0], bins[-1])
-    style = {"histtype": "step", "linewidth": 1.5, "color": "tab:blue"}
-    axes.hist(values, bins, density=True, label="generated", **style)
+    axes.hist(
+        values,
+        bins,
+        density=True,
+        histtype="step",
+        color="tab:blue",
+        linewidth=1.5,
+        label="generated",
+    )
     axes.set(xlabel="value", ylabel="density")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return rendered(figure)

@@ -27,7 +27,7 @@ _MOST_CURVES = 12  # channels of a series that are drawn as lines
 _CURVE_SIZE = (120, 80)  # pixels of the picture of one series
 _CURVE_COLORS = [
     tuple(round(255 * part) for part in color)
-    for color in matplotlib.colormaps["tab10"].colors
+    for color in matplotlib.colormaps["tab10"](range(10))[:, :3]
 ]
 
 

@@ -4,6 +4,7 @@ import io
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -49,7 +50,7 @@ def endless(others: Sequence[Image.Image], milliseconds: int) -> dict:
     }
 
 
-def save(picture: Image.Image, path: str | os.PathLike, **options) -> None:
+def save(picture: Image.Image, path: str | os.PathLike, **options: Any) -> None:
     """Saves a picture, whole or not at all, as what the path's ending says.
 
     Args:
@@ -61,7 +62,7 @@ def save(picture: Image.Image, path: str | os.PathLike, **options) -> None:
     write_whole(path, encoded(picture, path.suffix, **options))
 
 
-def encoded(picture: Image.Image, ending: str, **options) -> bytes:
+def encoded(picture: Image.Image, ending: str, **options: Any) -> bytes:
     """Returns a picture as the content of a file.
 
     Args:

@@ -65,7 +65,7 @@ def grid(
         columns = columns or near_square(count, height + 1, width + 1)
         blocks, across = {"": _tiles(images, columns)}, 1
     else:
-        groups = {caption: [] for caption in captions}
+        groups: dict[str, list[int]] = {caption: [] for caption in captions}
         for i, caption in enumerate(captions):
             groups[caption].append(i)
         inner, across = _columns_of_groups(groups, height + 1, width + 1)

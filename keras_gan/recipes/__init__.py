@@ -8,6 +8,7 @@ subclass of `Recipe` with a name of its own in `family`.
 import dataclasses
 import importlib
 import json
+import os
 import pathlib
 import pkgutil
 import tomllib
@@ -24,8 +25,8 @@ FORMAT = 2  # of config.json; 1 had neither a format nor a family
 
 RECIPES: dict[str, Recipe] = {}
 for _module in pkgutil.iter_modules(__path__):
-    _family = importlib.import_module(f"{__name__}.{_module.name}")
-    RECIPES.update(getattr(_family, "RECIPES", {}))
+    _imported = importlib.import_module(f"{__name__}.{_module.name}")
+    RECIPES.update(getattr(_imported, "RECIPES", {}))
 
 __all__ = [
     "FAMILIES",
@@ -69,7 +70,7 @@ def is_file(word: str) -> bool:
     return pathlib.Path(word).suffix.lower() in (".toml", ".json")
 
 
-def load(path) -> tuple[str, Recipe, dict[str, Any]]:
+def load(path: str | os.PathLike) -> tuple[str, Recipe, dict[str, Any]]:
     """Returns a name for the settings of a file, all of them, and those that it gives.
 
     Args:
@@ -136,7 +137,7 @@ def _family(name):
     return FAMILIES[name]
 
 
-def class_of(config: Mapping[str, Any], file) -> type[Recipe]:
+def class_of(config: Mapping[str, Any], file: pathlib.Path) -> type[Recipe]:
     """Returns the class of the recipe that a run's `config.json` holds.
 
     Args:
@@ -159,7 +160,7 @@ def class_of(config: Mapping[str, Any], file) -> type[Recipe]:
         return _family(config["family"])
 
 
-def from_config(config: Mapping[str, Any], file) -> Recipe:
+def from_config(config: Mapping[str, Any], file: pathlib.Path) -> Recipe:
     """Returns the settings that a run's `config.json` holds.
 
     Settings that are younger than the file have their defaults.

@@ -4,14 +4,14 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_gan import datasets, distribution
-from keras_gan.datasets import conversion, storage
+from keras_gan.datasets import Images, conversion, storage
 from keras_gan.errors import InputError, did_you_mean
 from keras_gan.recipes.options import setting, settings_of
 
@@ -274,7 +274,7 @@ class Recipe:
                     f"{did_you_mean(name, fields)}"
                 )
 
-    def override(self, changes: Mapping[str, Any]) -> "Recipe":
+    def override(self, changes: Mapping[str, Any]) -> Self:
         """Returns this recipe with other values for some settings.
 
         Another length or interval of measures replaces the recipe's.
@@ -305,7 +305,9 @@ class Recipe:
         common = math.gcd(*(length for length in lengths if length))
         return max(n for n in range(1, self.steps_per_execution + 1) if common % n == 0)
 
-    def read(self, source: str | None = None, levels=None) -> datasets.Images:
+    def read(
+        self, source: str | None = None, levels: tuple[float, float] | None = None
+    ) -> Images:
         """Returns the data.
 
         Args:
@@ -371,7 +373,7 @@ class Recipe:
                 f"there are {replicas}; a multiple of their number is accepted."
             )
 
-    def facts(self, images) -> dict[str, Any]:
+    def facts(self, images: Images) -> dict[str, Any]:
         """Returns the facts of the data that a run depends on, for `config.json`."""
         facts = {
             "images": len(images),
@@ -382,10 +384,10 @@ class Recipe:
         }
         # Reading a set that does not fit into memory once more would take minutes.
         if not isinstance(images.array, np.memmap):
-            facts["sha256"] = hashlib.sha256(images.array).hexdigest()
+            facts["sha256"] = hashlib.sha256(images.array.data).hexdigest()
         return facts
 
-    def examples(self, images) -> dict[str, np.ndarray]:
+    def examples(self, images: Images) -> dict[str, np.ndarray]:
         """Returns name of an element of the model -> all its rows in the data.
 
         Args:
@@ -393,7 +395,13 @@ class Recipe:
         """
         return {"image": images.array}
 
-    def batches(self, images, model, first_step: int, context) -> tf.data.Dataset:
+    def batches(
+        self,
+        images: Images,
+        model: keras.Model,
+        first_step: int,
+        context: tf.distribute.InputContext | None,
+    ) -> tf.data.Dataset:
         """Returns what `fit` trains on, from a step on.
 
         Args:
@@ -434,10 +442,10 @@ class Recipe:
         """
         raise NotImplementedError
 
-    def initialize(self, model, images) -> None:
+    def initialize(self, model: keras.Model, images: Images) -> None:
         """Sets what the networks take from the data before the first step."""
 
-    def evaluators(self, images) -> dict[str, Any]:
+    def evaluators(self, images: Images) -> dict[str, Any]:
         """Returns what measures the model, by name; the first one during training too.
 
         Args:

@@ -1,12 +1,14 @@
 """Generative adversarial networks: their settings, and the recipes with a name."""
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
 
 from keras_gan import features, losses, networks, seeding
+from keras_gan.datasets import Images
 from keras_gan.errors import InputError
 from keras_gan.evaluators import RealImages, coverage_of, most_images
 from keras_gan.models import DCGAN, GAN
@@ -80,20 +82,20 @@ class GANRecipe(Recipe):
     spectral_normalization: bool = setting(False, "in the discriminator")
 
     @property
-    def examples_per_step(self):
+    def examples_per_step(self) -> int:
         return self.batch_size * self.discriminator_steps
 
     @property
-    def labelled(self):
+    def labelled(self) -> bool:
         return self.conditional
 
-    def override(self, changes):
+    def override(self, changes: Mapping[str, Any]) -> Self:
         """Another penalty comes with its own weight and at each step."""
         if "penalty" in changes:
             changes = {"penalty_weight": None, "penalty_interval": 1, **changes}
         return super().override(changes)
 
-    def evaluators(self, images):
+    def evaluators(self, images: Images) -> dict[str, Any]:
         if len(images) < 4:
             return {}  # two halves of one image each have no covariance
         coverage = coverage_of(self.data)
@@ -108,7 +110,7 @@ class GANRecipe(Recipe):
         )
         return {"samples": samples}
 
-    def build(self, facts):
+    def build(self, facts: Mapping[str, Any]) -> GAN:
         image_shape, num_classes = tuple(facts["image_shape"]), facts.get("num_classes")
         if len(image_shape) != self.rank:
             raise InputError(
@@ -154,11 +156,11 @@ class GANRecipe(Recipe):
             )
         return gan
 
-    def build_model(self, image_shape, num_classes):
+    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
         """Returns the `GAN`, not yet compiled."""
         raise NotImplementedError
 
-    def build_optimizers(self):
+    def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
         """Returns new optimizers of the generator and of the discriminator."""
         raise NotImplementedError
 
@@ -201,7 +203,7 @@ class AdamRecipe(GANRecipe):
         None, "steps in which both learning rates halve, over and over", at_least=1
     )
 
-    def build_optimizers(self):
+    def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
         return tuple(
             Adam(self._schedule(rate, updates), beta_1=self.beta_1)
             for rate, updates in self.learning_rates()
@@ -253,9 +255,10 @@ class DCGANRecipe(AdamRecipe):
         if self.image_size is not None:
             networks.dcgan_stages(*self.image_shape_asked_for())
 
-    def build_model(self, image_shape, num_classes):
+    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
+        height, width, channels = image_shape
         return DCGAN(
-            image_shape,
+            (height, width, channels),
             self.latent_dim,
             self.base_filters,
             num_classes,
@@ -299,7 +302,7 @@ class PointsRecipe(AdamRecipe):
     beta_1: float = 0.0
     generator_average: float | None = 0.999
 
-    def build_model(self, image_shape, num_classes):
+    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
         rng = seeding.generator(self.seed)
         (dimensions,) = image_shape
         return GAN(
@@ -366,7 +369,7 @@ class MLPRecipe(AdamRecipe):
 
     steps_per_execution: int = 10
 
-    def build_model(self, image_shape, num_classes):
+    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
         return _build_mlp(self, image_shape, num_classes)
 
 
@@ -402,10 +405,10 @@ class PaperMLPRecipe(GANRecipe):
     )
     steps_per_execution: int = 10
 
-    def build_model(self, image_shape, num_classes):
+    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
         return _build_mlp(self, image_shape, num_classes)
 
-    def build_optimizers(self):
+    def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
         return tuple(
             RisingMomentumSGD(
                 # The authors' floor of 1e-6 is reached after 2.9 million steps.
@@ -419,7 +422,7 @@ class PaperMLPRecipe(GANRecipe):
             for rate, updates in self.learning_rates()
         )
 
-    def initialize(self, gan, images):
+    def initialize(self, gan: GAN, images: Images) -> None:
         if self.marginal_bias:
             mean_image = images.array.mean(axis=0) / 255
             networks.set_output_bias(gan.generator, mean_image)

@@ -162,12 +162,16 @@ def _is(value, kind):
     )
 
 
-@functools.cache
 def settings_of(recipe_class: type) -> dict[str, Setting]:
     """Returns the settings of a class of recipes by name, in the order of its fields.
 
     A field that was not made by `setting`, here or in a parent class, is none.
     """
+    return _settings_of(recipe_class)
+
+
+@functools.cache
+def _settings_of(recipe_class):
     hints = typing.get_type_hints(recipe_class)
     found = {}
     for field in dataclasses.fields(recipe_class):
@@ -208,7 +212,7 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def add_options(parser: argparse.ArgumentParser, recipe) -> None:
+def add_options(parser: argparse.ArgumentParser, recipe: Any) -> None:
     """Adds an option for each setting of a recipe.
 
     What is not given does not appear in the parsed options.
@@ -224,7 +228,7 @@ def add_options(parser: argparse.ArgumentParser, recipe) -> None:
         text = "; ".join(_notes(one, getattr(recipe, name)))
         help = f"{one.meaning} ({text})".replace("%", "%%")
         if one.kinds == (bool,):
-            kind = {"action": argparse.BooleanOptionalAction}
+            kind: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
         else:
             metavar = "|".join(k.__name__.upper() for k in one.kinds)
             kind = {"type": one.parse, "metavar": metavar}
