@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np

@@ -2,7 +2,6 @@
 
 import dataclasses
 import reprlib
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf

@@ -4,7 +4,6 @@ import pathlib
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import tensorflow as tf

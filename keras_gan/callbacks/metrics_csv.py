@@ -1,7 +1,5 @@
 """Rows of numbers through training."""
 
-import os
-
 import numpy as np
 
 from keras_gan.callbacks.step_callback import (

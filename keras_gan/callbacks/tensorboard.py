@@ -1,6 +1,5 @@
 """Curves for TensorBoard."""
 
-import os
 import pathlib
 
 import numpy as np

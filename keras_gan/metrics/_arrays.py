@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from numbers import Integral, Real
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.metrics import pairwise_distances_chunked
 
 from keras_gan.errors import InputError

@@ -1,7 +1,7 @@
 """What a model inherits from `keras.Model` and cannot mean: one sentence for each."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import keras
 
