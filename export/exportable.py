@@ -139,7 +139,7 @@ class Exportable:
         }
 
 
-def describe(model_or_run, name: str) -> Exportable:
+def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
     """Returns what a model can be asked for, and its description.
 
     Args:

@@ -19,7 +19,7 @@ from keras_gan.ownership import mark_restored
 
 # For each model and folder: the steps of checkpoints that the model saved or that were
 # there when it was restored, and whether each can be read.
-_known = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def steps_taken(model: keras.Model) -> int:

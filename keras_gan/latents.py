@@ -2,6 +2,7 @@
 
 import dataclasses
 import reprlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -62,7 +63,7 @@ class Prior:
         low, high = self.bounds
         return low + (high - low) * seeding.uniform(shape, seed)
 
-    def checked(self, latent) -> np.ndarray:
+    def checked(self, latent: Any) -> np.ndarray:
         """Returns the given vectors as float32 [count, dim].
 
         Args:

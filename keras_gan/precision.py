@@ -4,6 +4,7 @@ import pathlib
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -29,7 +30,7 @@ def has_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
     )
 
 
-def worth_measuring(recipe, image_shape: tuple[int, ...]) -> bool:
+def worth_measuring(recipe: Any, image_shape: tuple[int, ...]) -> bool:
     """Returns whether bfloat16 could save more time than the measurement takes.
 
     Args:

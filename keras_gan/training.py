@@ -266,7 +266,16 @@ def rounded(seconds: float) -> str:
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
-def fit(run, model, images, held_out, real, workers, resume, follows) -> int | None:
+def fit(
+    run: runs.Run,
+    model: keras.Model,
+    images: Images,
+    held_out: Images | None,
+    real: RealImages | None,
+    workers: distribution.Workers,
+    resume: bool,
+    follows: str,
+) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it.
 
     Args:
@@ -322,11 +331,12 @@ def fit(run, model, images, held_out, real, workers, resume, follows) -> int | N
         recipe.divergence_retries,
         path=run.path / "divergences.json" if workers.chief else None,
     )
+    measured = None
     if held_out is not None:
-        held_out = callbacks.HeldOut(recipe.held_out_batches(held_out, model))
+        measured = callbacks.HeldOut(recipe.held_out_batches(held_out, model))
     failsafe = callbacks.Failsafe(
         run_callbacks(
-            run, images, held_out, real, workers, signals, stop, guard, checkpoint
+            run, images, measured, real, workers, signals, stop, guard, checkpoint
         )
     )
     batches = model.distribute_strategy.distribute_datasets_from_function(
@@ -353,7 +363,15 @@ def fit(run, model, images, held_out, real, workers, resume, follows) -> int | N
 
 
 def run_callbacks(
-    run, images, held_out, real, workers, signals, stop, guard, checkpoint
+    run: runs.Run,
+    images: Images,
+    held_out: callbacks.HeldOut | None,
+    real: RealImages | None,
+    workers: distribution.Workers,
+    signals: callbacks.StopOnSignal,
+    stop: callbacks.StopAfter,
+    guard: callbacks.DivergenceGuard,
+    checkpoint: callbacks.Checkpoint,
 ) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of a run, in the one order in which they can work.
 

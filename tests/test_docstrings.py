@@ -24,8 +24,6 @@ SHARED = {
 }
 # What cannot run here: Triton's server alone can import its class.
 ELSEWHERE = {"export.triton_model.TritonPythonModel"}
-# Window and the symptoms move to a module of their own, which has their examples.
-MOVING = "keras_gan.callbacks.diagnosis"
 
 
 class Documented(NamedTuple):
@@ -124,7 +122,6 @@ def test_an_example_runs(example, given):
 def test_each_public_class_has_an_example():
     classes = {name for name, each in DOCUMENTED.items() if each.is_class}
     without = {name for name in classes if not DOCUMENTED[name].examples}
-    without = {name for name in without if not name.startswith(MOVING)}
     assert without == {*SHARED, *ELSEWHERE}
     for name, function in SHARED.items():
         assert DOCUMENTED[function].examples

@@ -24,7 +24,7 @@ class HeldOut:
 
     def __init__(self, batches: Iterable):
         self._batches = batches
-        self._step = None
+        self._step: int | None = None
         self._values: dict[str, float] = {}
 
     def at(self, model: keras.Model, step: int) -> dict[str, float]:

@@ -1,7 +1,10 @@
 """Rows of numbers through training."""
 
+import os
+
 import numpy as np
 
+from keras_gan.callbacks.held_out import HeldOut
 from keras_gan.callbacks.step_callback import (
     LogCallback,
     RecentMeans,
@@ -45,7 +48,12 @@ class MetricsCSV(LogCallback):
     ```
     """
 
-    def __init__(self, path, every_steps=None, held_out=None):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        every_steps: int | None = None,
+        held_out: HeldOut | None = None,
+    ):
         super().__init__(every_steps, held_out)
         self._table = EpochTable(path)
 

@@ -4,6 +4,7 @@ import time
 
 import tqdm
 
+from keras_gan.callbacks.held_out import HeldOut
 from keras_gan.callbacks.step_callback import LogCallback
 from keras_gan.checkpoints import steps_taken
 from keras_gan.evaluators import MEASURES
@@ -34,11 +35,11 @@ class Progress(LogCallback):
 
     def __init__(
         self,
-        images_per_step,
-        total_steps=None,
-        minutes=None,
-        measure=None,
-        held_out=None,
+        images_per_step: int,
+        total_steps: int | None = None,
+        minutes: float | None = None,
+        measure: str | None = None,
+        held_out: HeldOut | None = None,
     ):
         super().__init__(held_out=held_out)
         self.images_per_step = images_per_step
@@ -79,7 +80,7 @@ class Progress(LogCallback):
         super().on_epoch_end(epoch, logs)
         self._show_measure(logs)
 
-    def on_point(self, epoch, step, means):
+    def on_point(self, epoch: int, step: int, means: dict[str, float]) -> None:
         shown = {}
         for label, name in self.model.headline.items():
             shown[label] = f"{means[name]:.3g}"

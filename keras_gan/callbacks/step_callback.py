@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_gan.callbacks.held_out import HeldOut
 from keras_gan.checkpoints import steps_taken
 from keras_gan.errors import InputError
 
@@ -185,7 +186,7 @@ class LogCallback(StepCallback):
     ```
     """
 
-    def __init__(self, every_steps=None, held_out=None):
+    def __init__(self, every_steps: int | None = None, held_out: HeldOut | None = None):
         super().__init__()
         require_interval("every_steps", every_steps)
         self.every_steps = every_steps

@@ -1,10 +1,12 @@
 """Curves for TensorBoard."""
 
+import os
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
+from keras_gan.callbacks.held_out import HeldOut
 from keras_gan.callbacks.step_callback import LogCallback
 from keras_gan.checkpoints import steps_taken
 from keras_gan.files import set_aside
@@ -32,7 +34,12 @@ class TensorBoardPoints(LogCallback):
     ```
     """
 
-    def __init__(self, directory, every_steps=None, held_out=None):
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        every_steps: int | None = None,
+        held_out: HeldOut | None = None,
+    ):
         super().__init__(every_steps, held_out)
         self._folder = pathlib.Path(directory, "train")
 

@@ -90,7 +90,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             decoders=tfds.decode.PartialDecoding(keys),
             read_config=tfds.ReadConfig(try_autocache=False),
         )
-    array = storage.allocate((count, *form.size, form.channels))
+    array = storage.allocate((count, *size, channels))
     raw = []  # images that wait until the range of all of them is known
     labels = np.zeros(count, np.int64) if label_key else None
     done = 0
@@ -101,7 +101,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
                 raw.append(block[image_key])
             else:
                 array[rows] = conversion.resize_arrays(block[image_key], form)
-            if label_key:
+            if labels is not None:
                 labels[rows] = block[label_key]
             done = rows.stop
             bar.update(rows.stop - rows.start)

@@ -132,7 +132,7 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
                 metrics,
                 run.path,
                 _samples(model, rows, images.class_names, options.seed),
-                neighbours and neighbours.picture,
+                None if neighbours is None else neighbours.picture,
                 model.charts,
                 model.charts_note,
             )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import pairwise_distances_chunked
 
 from keras_gan.errors import InputError
@@ -11,7 +12,7 @@ from keras_gan.errors import InputError
 _BLOCK_MIB = 64
 
 
-def as_samples(rows: int = 1, **sets) -> list[np.ndarray]:
+def as_samples(rows: int = 1, **sets: ArrayLike) -> list[np.ndarray]:
     """Returns the named sets as float64 [N, D] with one common D.
 
     Args:

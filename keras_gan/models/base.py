@@ -139,7 +139,7 @@ class GenerativeModel(keras.Model):
         """
         raise NotImplementedError
 
-    def test_step(self, data) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Measures a batch of held-out data; `evaluate` calls it in a graph.
 
         It takes the batch from `elements_of`, seeds from `held_out_seed`, changes no
@@ -204,7 +204,7 @@ class GenerativeModel(keras.Model):
         self._trackers = {
             name: _MeanOverEpoch(name=name, dtype="float32") for name in self.reported
         }
-        self._optimizer_names = ()
+        self._optimizer_names: tuple[str, ...] = ()
         self._evaluating = False
         self.built = True
 
@@ -276,7 +276,7 @@ class GenerativeModel(keras.Model):
 
     # For train_step ------------------------------------------------------------
 
-    def seen(self, data) -> dict[str, tf.Tensor]:
+    def seen(self, data: Any) -> dict[str, tf.Tensor]:
         """Returns the elements of a batch as `elements_of`, and watches their values.
 
         It notes on the device whether the model takes them; `require_finite` and the
@@ -286,7 +286,7 @@ class GenerativeModel(keras.Model):
         self._watch.see(batch, self.step)
         return batch
 
-    def elements_of(self, data) -> dict[str, tf.Tensor]:
+    def elements_of(self, data: Any) -> dict[str, tf.Tensor]:
         """Returns the elements of a batch by their names, float32 or int64.
 
         Args:
@@ -362,7 +362,7 @@ class GenerativeModel(keras.Model):
         index = -3 - (rows * self.draws_per_step + draw)
         return tf.stack([tf.constant(self.seed, "int64"), index])
 
-    def report_held_out(self, values: dict[str, tf.Tensor], rows) -> dict:
+    def report_held_out(self, values: dict[str, tf.Tensor], rows: tf.Tensor) -> dict:
         """Returns the means of numbers over all held-out rows, as `test_step` has to.
 
         Args:
@@ -389,7 +389,7 @@ class GenerativeModel(keras.Model):
         return results
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         """Means of the numbers in `reported`: of an epoch, or of `evaluate` in it."""
         trackers = self._held_out.trackers if self._evaluating else self._trackers
         return list(trackers.values())
@@ -516,7 +516,7 @@ class GenerativeModel(keras.Model):
             if isinstance(element, ImageElement) and element.pixels is not None
         }
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Measures held-out data as `keras.Model.evaluate` does; no weight changes.
 
         Args:
@@ -545,7 +545,7 @@ class GenerativeModel(keras.Model):
         with self._evaluation():
             return super().evaluate(**given)
 
-    def test_on_batch(self, x, y=None, *args, **kwargs):
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Measures one batch as `keras.Model.test_on_batch` does; see `evaluate`."""
         self._assert_compile_called("test_on_batch")
         signature = inspect.signature(keras.Model.test_on_batch)
@@ -568,7 +568,7 @@ class GenerativeModel(keras.Model):
             self.check_batch(*parts, scaled_to=self._stated_ranges(x))
         return data, batches, sizes
 
-    def check_batch(self, *parts, scaled_to=None) -> None:
+    def check_batch(self, *parts: Any, scaled_to: Mapping | None = None) -> None:
         """Raises InputError if the model does not take the values of a batch.
 
         Args:

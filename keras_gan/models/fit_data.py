@@ -71,7 +71,7 @@ def _look_at_arrays(images, labels, batch_size, steps):
     return [(images, labels)], sizes
 
 
-def in_own_memory(data):
+def in_own_memory(data: Any) -> Any:
     """Returns data whose batches share no memory with arrays of the user.
 
     With several replicas TensorFlow computes in the memory of an array that Python code
@@ -114,7 +114,7 @@ def _copied(batch):
     )
 
 
-def known_range(data) -> tuple[float, float] | dict | None:
+def known_range(data: Any) -> tuple[float, float] | dict | None:
     """Returns the range that data says its images were scaled to, or None.
 
     Args:
@@ -144,14 +144,16 @@ def split_validation(given: dict) -> None:
         InputError: for a share that cannot be, data that is no array, or arguments of
             a validation without data for it.
     """
-    share, x, y = given.pop("validation_split", 0), given.get("x"), given.get("y")
+    share: Any = given.pop("validation_split", 0)
+    x: Any = given.get("x")
+    y: Any = given.get("y")
     if share and given.get("validation_data") is None:
         if not is_array(x):
             raise InputError(
                 f"the data is a {type(x).__name__}, which validation_split cannot "
                 "split. Give arrays, or validation_data."
             )
-        known = isinstance(share, numbers.Real) and 0 < share < 1
+        known = isinstance(share, numbers.Real) and 0 < float(share) < 1
         first = math.floor(len(x) * (1 - share)) if known else 0
         if not 0 < first < len(x):
             raise InputError(
@@ -171,7 +173,7 @@ def split_validation(given: dict) -> None:
             )
 
 
-def unpacked(validation_data) -> tuple:
+def unpacked(validation_data: Any) -> tuple:
     """Returns x and y of held-out data, as `fit` takes it.
 
     Raises:
@@ -192,7 +194,7 @@ def unpacked(validation_data) -> tuple:
     return (*validation_data, None)[:2]
 
 
-def is_array(data) -> bool:
+def is_array(data: Any) -> bool:
     """Whether data is all images at once, not batches of them."""
     return tf.is_tensor(data) or hasattr(data, "__array__")
 

@@ -200,7 +200,7 @@ class GAN(GenerativeModel):
             }
         )
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Measures held-out images; no weight changes.
 
         Generator and discriminator as trained, not the average, both in inference mode:

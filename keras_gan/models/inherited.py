@@ -1,7 +1,7 @@
 """What a model inherits from `keras.Model` and cannot mean: one sentence for each."""
 
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import keras
 
@@ -73,7 +73,9 @@ def _single(callbacks):
             yield from _single(held)
 
 
-def checked_callbacks(callbacks, model, validated: bool = False) -> list:
+def checked_callbacks(
+    callbacks: Any, model: keras.Model, validated: bool = False
+) -> list:
     """Returns the callbacks of `fit` as a list.
 
     Args:

@@ -18,6 +18,6 @@ def with_label(
     num_classes: int | None,
 ) -> keras.KerasTensor:
     """Returns `features`, with the one-hot label appended if there is a label."""
-    if label is None:
+    if label is None or num_classes is None:
         return features
     return ConcatenateLabel(num_classes)([features, label])

@@ -238,7 +238,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
     Source: Miyato et al. 2018, arXiv 1802.05957, section 2.1.
     """
 
-    def __init__(self, layer: keras.layers.Layer, **kwargs):
+    def __init__(self, layer: keras.layers.Layer, **kwargs: Any):
         # In half precision Keras would store the kernel after dividing a rounded copy.
         super().__init__(layer, **{**kwargs, "dtype": "float32"})
 

@@ -48,7 +48,8 @@ class Drawing:
 
     drawing = pictures.drawing_of(gan)
     labels = drawing.labels(16)  # None: this model has no classes
-    drawing.draw(gan.generate(16, labels=labels), labels).save("samples.png")
+    samples = {"sample": gan.generate(16, labels=labels)}
+    drawing.draw(samples, labels).save("samples.png")
     ```
     """
 

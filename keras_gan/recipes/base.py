@@ -327,7 +327,9 @@ class Recipe:
             levels,
         )
 
-    def divided(self, images) -> tuple[datasets.Images, datasets.Images | None]:
+    def divided(
+        self, images: datasets.Images
+    ) -> tuple[datasets.Images, datasets.Images | None]:
         """Returns what to train on, and what `validation` holds out or None.
 
         Args:
@@ -354,7 +356,7 @@ class Recipe:
             held_out.require_labels("--validation of a conditional recipe")
         return images, held_out
 
-    def check_data(self, images, replicas: int) -> None:
+    def check_data(self, images: datasets.Images, replicas: int) -> None:
         """Checks that there are labels if need be, and examples for one step.
 
         Args:
@@ -420,7 +422,7 @@ class Recipe:
             context=context,
         )
 
-    def held_out_batches(self, images, model) -> tf.data.Dataset:
+    def held_out_batches(self, images: datasets.Images, model: Any) -> tf.data.Dataset:
         """Returns what `evaluate` measures: each image once, up to 2,000.
 
         Args:
