@@ -54,7 +54,7 @@ def mlp():
 
 
 def averaged():
-    gan = dcgan()
+    gan = dcgan(num_classes=3)
     gan.compile("adam", "sgd", generator_average=0.9)
     randomize(gan.averaged_generator, seed=5)
     return gan
@@ -69,8 +69,6 @@ def bfloat16():
 
 
 KINDS = {
-    "dcgan": dcgan,
-    "conditional": lambda: dcgan(num_classes=3),
     "mlp": mlp,
     "averaged": averaged,
     "bfloat16": bfloat16,

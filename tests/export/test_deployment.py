@@ -24,7 +24,7 @@ def requests(folder):
     return [log.predict_log.request for log in logs]
 
 
-@pytest.mark.parametrize("exported", ["conditional"], indirect=True)
+@pytest.mark.parametrize("exported", ["averaged"], indirect=True)
 def test_warm_up_requests_are_those_that_the_server_takes(exported):
     _, gan, folder, rows = exported
     expected = describe(gan, "model").signatures

@@ -57,11 +57,10 @@ def killed_and_resumed(start, exact, wait_for_step, tmp_path):
     return killed_and_resumed
 
 
-def test_killed_at_random_steps_and_resumed_ends_bit_identical(
+def test_killed_at_a_random_step_and_resumed_ends_bit_identical(
     uninterrupted, killed_and_resumed, assert_same_end
 ):
-    steps = [random.randrange(low, low + 300) for low in (25, 400)]
-    path, _ = killed_and_resumed(steps)
+    path, _ = killed_and_resumed([random.randrange(25, 700)])
     assert_same_end(path, uninterrupted)
 
 

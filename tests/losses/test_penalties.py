@@ -213,3 +213,8 @@ def test_unknown_penalty_is_refused_with_the_accepted_names(unknown):
     message = str(error.value)
     assert repr(unknown) in message
     assert all(name in message for name in NAMES)
+
+
+def test_a_penalty_of_no_name_cannot_come_from_a_file():
+    with pytest.raises(InputError):
+        losses.get_penalty(keras.saving.serialize_keras_object(losses.Hinge()))

@@ -1,0 +1,200 @@
+"""The families that every contract test runs over, and how they train there.
+
+A line in `FAMILIES` is all that a family needs: a function that returns a tiny compiled
+model with weights of its own seed, and passes its options on to `compile`. Batches are
+drawn as the model's `elements` say.
+
+Optimizers here are not Adam with its own epsilon: it makes whole steps of the roundings
+of a gradient near zero, and hides a loss that is scaled wrongly.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+import toy
+
+from keras_gan import DCGAN, GAN, losses
+from keras_gan.models.elements import LabelElement
+from keras_gan.networks import maxout_discriminator, mlp_generator
+from keras_gan.optimizers import Adam
+
+# Two epochs of three steps.
+BATCH, STEPS_PER_EPOCH, STEPS = 8, 3, 6
+
+
+def adam(rate=3e-3, beta_1=0.5):
+    return Adam(rate, beta_1=beta_1, epsilon=1e-3)
+
+
+def gan(**compiling):
+    """Labels, another range, dropout, an average, momentum and a schedule."""
+    model = GAN(
+        mlp_generator((8, 8, 1), 4, (8,), num_classes=3, seed=1),
+        maxout_discriminator((8, 8, 1), (6,), 2, num_classes=3, seed=2),
+        latent_dim=4,
+        latent_distribution="uniform",
+        latent_bounds=(-2, 2),
+        value_range=(0, 1),
+        num_classes=3,
+        seed=7,
+    )
+    schedule = keras.optimizers.schedules.ExponentialDecay(20.0, 2, 0.5)
+    model.compile(
+        keras.optimizers.SGD(schedule, momentum=0.5),
+        adam(),
+        objective=losses.Minimax(label_smoothing=0.1),
+        penalty=losses.GradientPenalty(2.0),
+        generator_average=0.9,
+        **compiling,
+    )
+    return model
+
+
+def dcgan(**compiling):
+    """Spectral normalisation, translation, a lazy penalty and an average."""
+    model = DCGAN(
+        *((8, 8, 1), 4, 2),
+        hidden_units=6,
+        batch_normalization=False,
+        spectral_normalization=True,
+        translation=0.25,
+        seed=5,
+    )
+    model.compile(
+        adam(),
+        adam(beta_1=0.4),
+        penalty="r1",
+        penalty_interval=2,
+        generator_average=0.9,
+        **compiling,
+    )
+    return model
+
+
+def conditional_dcgan(**compiling):
+    """Labels and batch normalisation in both networks."""
+    model = DCGAN((8, 8, 1), 4, 2, num_classes=3, latent_distribution="normal", seed=5)
+    model.compile(adam(), adam(), **compiling)
+    return model
+
+
+def points(**compiling):
+    """Layers of a user's own, regularizers, no range, and players that move at once."""
+
+    def dense(units, activation=None):
+        return keras.layers.Dense(
+            *(units, activation),
+            kernel_initializer=keras.initializers.GlorotUniform(seed=units),
+            kernel_regularizer=keras.regularizers.L2(0.01),
+        )
+
+    model = GAN(
+        keras.Sequential([keras.Input((4,)), dense(8, "tanh"), dense(2)]),
+        keras.Sequential([keras.Input((2,)), dense(9, "tanh"), dense(1)]),
+        latent_dim=4,
+        value_range=None,
+        seed=1,
+    )
+    model.compile(
+        adam(),
+        adam(),
+        objective="relativistic",
+        penalty=losses.R1R2(0.5),
+        penalty_interval=3,
+        discriminator_steps=2,
+        update="simultaneous",
+        **compiling,
+    )
+    return model
+
+
+def mean_image(**compiling):
+    """No player, no discriminator."""
+    model = toy.MeanImage(toy.painter((8, 8, 1), seed=1), seed=7)
+    model.compile(adam(), **compiling)
+    return model
+
+
+FAMILIES = {
+    "gan": gan,
+    "dcgan": dcgan,
+    "conditional dcgan": conditional_dcgan,
+    "points": points,
+    "mean image": mean_image,
+}
+
+
+def rows(model):
+    """Returns the elements of an epoch, arrays in the order of a batch."""
+    rng, count, drawn = np.random.default_rng(0), BATCH * STEPS_PER_EPOCH, []
+    for element in model.elements.values():
+        shape = (count, *(getattr(element, "shape", ())))
+        if isinstance(element, LabelElement):
+            drawn.append(np.arange(count) % element.num_classes)
+        elif element.pixels is None:
+            drawn.append(rng.normal(1, 2, shape).astype("float32"))
+        else:
+            levels = rng.integers(0, 256, shape, "uint8")
+            drawn.append(element.pixels.to_float(levels))
+    return drawn
+
+
+def train(model, steps=STEPS, elements=None, callbacks=()):
+    """Trains from the model's step up to another one; returns the last epoch's means.
+
+    Args:
+        model: compiled.
+        steps: at which training ends.
+        elements: other rows than `rows` gives.
+        callbacks: of `fit`.
+    """
+    first = int(keras.ops.convert_to_numpy(model.step))
+    elements = tuple(rows(model) if elements is None else elements)
+    data = (
+        tf.data.Dataset.from_tensor_slices(elements)
+        .batch(BATCH, drop_remainder=True)
+        .repeat()
+    )
+    history = model.fit(
+        data.skip(first),
+        steps_per_epoch=STEPS_PER_EPOCH,
+        initial_epoch=first // STEPS_PER_EPOCH,
+        epochs=-(-steps // STEPS_PER_EPOCH),
+        callbacks=list(callbacks),
+        verbose=0,
+    )
+    return {name: values[-1] for name, values in history.history.items()}
+
+
+def state(model):
+    """Returns all that training depends on: name/number -> array."""
+    return {
+        f"{name}/{i}": keras.ops.convert_to_numpy(variable)
+        for name, variables in model.training_state().items()
+        for i, variable in enumerate(variables)
+    }
+
+
+def set_state(model, values):
+    """Gives a model the state of another one of its kind."""
+    for name, variables in model.training_state().items():
+        for i, variable in enumerate(variables):
+            variable.assign(values[f"{name}/{i}"])
+
+
+def inference(model):
+    """Returns name -> network, or the average of its weights if there is one."""
+    networks = model.networks()
+    return {name: networks.get(f"averaged_{name}", networks[name]) for name in networks}
+
+
+def results(model, count=5):
+    """Returns what the functions of a model make: function/output -> array."""
+    return {
+        f"{name}/{output}": values.numpy()
+        for name, signature in model.signatures(inference(model)).items()
+        if signature.kind is not None
+        for output, values in signature.function(
+            *map(tf.constant, signature.examples(count).values())
+        ).items()
+    }
