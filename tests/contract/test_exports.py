@@ -124,12 +124,3 @@ def test_the_saved_model_computes_what_the_model_does(exported):
         rows, made = expected(signature)
         found = signatures[name](**{n: tf.constant(x) for n, x in rows.items()})
         assert_close(found, made)
-
-
-def test_a_row_alone_is_the_row_in_a_batch(exported):
-    _, functions, _ = exported
-    for signature in functions.values():
-        rows, made = expected(signature)
-        last = [tf.constant(values[-1:]) for values in rows.values()]
-        for output, values in signature.function(*last).items():
-            np.testing.assert_allclose(values[0], made[output][-1], rtol=0, atol=1e-5)
