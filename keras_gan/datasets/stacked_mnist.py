@@ -35,8 +35,8 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     Raises:
         InputError: if the form has other channels, or MNIST cannot be read.
 
-    Source: Metz et al. 2017, arXiv 1611.02163, section 3.3.1; as many images as Lin et
-    al. 2018 (PacGAN), arXiv 1712.04086, section 4.2.
+    Source: Metz et al. 2017, arXiv 1611.02163, section 3.3.1; the number of images is
+    from Lin et al. 2018 (PacGAN), arXiv 1712.04086, section 4.2.
     """
     if form.channels not in (None, 3):
         raise InputError(

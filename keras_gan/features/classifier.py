@@ -93,7 +93,7 @@ class Classifier(Extractor):
 
     @classmethod
     def make(cls, argument: str, images: Images) -> "Extractor":
-        """Returns the extractor for `images`; there is no argument."""
+        """Returns the extractor for `images`; `argument` is not used."""
         return cls(images)
 
     def extract(self, images: np.ndarray) -> Extracted:

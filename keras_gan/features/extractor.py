@@ -16,8 +16,8 @@ class Extracted(NamedTuple):
 
     Args:
         features: float32 [N, D].
-        probabilities: float32 [N, num_classes], rows that sum to 1; None where the
-            extractor knows no classes.
+        probabilities: float32 [N, num_classes], rows that sum to 1; None if the
+            extractor has no classes.
 
     Example:
 

@@ -44,5 +44,5 @@ class Pixels(Extractor):
 
     @classmethod
     def make(cls, argument: str, images: Images) -> "Extractor":
-        """Returns the extractor for `images`; there is no argument."""
+        """Returns the extractor for `images`; `argument` is not used."""
         return cls(points=images.array.ndim == 2)

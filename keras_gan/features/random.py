@@ -56,7 +56,7 @@ class RandomNetwork(Extractor):
 
     @classmethod
     def make(cls, argument: str, images: Images) -> "Extractor":
-        """Returns the extractor for `images`; there is no argument."""
+        """Returns the extractor for `images`; `argument` is not used."""
         return cls(images)
 
     def form(self, images: Images) -> Extracted:

@@ -140,7 +140,7 @@ def test_an_average_is_neither_dropped_nor_made_up(ours, theirs, words, tmp_path
 def test_the_state_of_another_optimizer_is_not_dropped(ours, theirs, tmp_path):
     CheckpointFolder(make_gan(optimizer=ours), tmp_path).save(0)
     with pytest.raises(
-        InputError, match=r"belongs to another model.* of generator_optimizer, and"
+        InputError, match=r"belongs to another model.* of generator_optimizer, but"
     ):
         restore_newest(make_gan(optimizer=theirs), tmp_path)
 
