@@ -160,7 +160,7 @@ def test_symptoms_watch_each_part_by_name(model, real):
         "the discriminator is far ahead (b) since step 1: D(x) is 0.999, D(G(z)) 0.001."
     )
     model.to_b.set_weights([np.zeros((1, 1)), np.zeros(1)])
-    diagnosis = Diagnosis(real, count=16, every_steps=1)
+    diagnosis = Diagnosis(real, count=8, every_steps=1)
     model.to_b_optimizer.learning_rate = 0.0
     fit(model, real, 6, [diagnosis])
     titles = {f.message.partition(" since")[0] for f in diagnosis.findings}

@@ -35,7 +35,7 @@ def check(exportable: Exportable) -> None:
         )
     if not image.is_picture:
         raise InputError(
-            "the format web shows grey and colour images, and the generator makes "
+            "the format web shows grey and colour images, and the model makes "
             f"values of shape {image.shape}. Choose another format, such as onnx."
         )
     if exportable.options.runtime is None:

@@ -140,10 +140,12 @@ class Diagnosis(StepCallback):
         self._windows: collections.deque = collections.deque(
             maxlen=max((s.length for s in self._symptoms), default=1)
         )
-        self._examples = examples.spread(self.model, self.real, self.count)
-        self._real = {
-            title: _Real(rows, self.count) for title, rows in self._compared().items()
-        }
+        if self._symptoms:
+            self._examples = examples.spread(self.model, self.real, self.count)
+            self._real = {
+                title: _Real(rows, self.count)
+                for title, rows in self._compared().items()
+            }
         self._recent: RecentMeans | None = None
         self._looked = steps_taken(self.model)
         self._since: dict[str, int] = {}

@@ -84,10 +84,7 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
             trained = TrainedRun.load(options.run, options.best, points=True)
             run, model, images = trained.run, trained.gan, trained.training_set
             rows = run.recipe.examples(images)
-            # What the model's first samples resemble.
-            images = dataclasses.replace(
-                images, array=rows[next(iter(model.outputs.values()))]
-            )
+            images = dataclasses.replace(images, array=rows[_measured(run, model)])
             _check_count(len(images), options.samples, run.recipe.data)
         with _part(bar, "features"):
             extractor = features.get(options.features, images)
@@ -171,6 +168,16 @@ def _check_count(count, samples, data):
             f"--samples is {samples}, and {data} has {count} images. Give a number "
             f"from {LEAST_IMAGES} to {half}, half of them."
         )
+
+
+def _measured(run, model):
+    """Returns the name of the element that the model's first samples resemble."""
+    for name in model.outputs.values():
+        return name
+    raise InputError(
+        f"the run in {run.path} is of family {run.recipe.family}, whose samples "
+        "resemble no element of its data. Name a run with samples that can be measured."
+    )
 
 
 def _samples(model, rows, class_names, seed):

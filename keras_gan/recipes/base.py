@@ -412,10 +412,9 @@ class Recipe:
             first_step: steps that the model has taken.
             context: `tf.distribute.InputContext` of the worker.
         """
-        pixels = next(iter(model.elements.values())).pixels
         return images.batches(
             self.examples_per_step,
-            None if pixels is None else (pixels.low, pixels.high),
+            model.value_ranges().get("image"),
             self.labelled,
             self.seed,
             first_step=first_step,
@@ -430,7 +429,10 @@ class Recipe:
             model: what `build` gave.
         """
         return images.in_order(
-            self.batch_size, model.value_range, self.labelled, most=_MEASURED
+            self.batch_size,
+            model.value_ranges().get("image"),
+            self.labelled,
+            most=_MEASURED,
         )
 
     def build(self, facts: Mapping[str, Any]) -> keras.Model:
