@@ -104,7 +104,7 @@ def test_the_order_of_the_callbacks(trained, recipe):
     ours = (signals, stop, guard, checkpoint)
     names = [
         type(one).__name__
-        for one in training.run_callbacks(run, images, real, workers, *ours)
+        for one in training.run_callbacks(run, images, None, real, workers, *ours)
     ]
     everywhere = ["StopOnSignal", "StopAfter", "DivergenceGuard"]
     assert names == [

@@ -17,8 +17,12 @@ class HeldOut:
     Example:
 
     ```python
-    held_out = HeldOut(images.batches(64))
-    gan.fit(training, epochs=5, callbacks=[MetricsCSV("log.csv", held_out=held_out)])
+    from keras_gan.callbacks import HeldOut, MetricsCSV
+
+    training, others = images.split(0.25, seed=0)
+    held_out = HeldOut(others.in_order(32))
+    log = MetricsCSV("log.csv", held_out=held_out)
+    gan.fit(training.batches(32), epochs=2, callbacks=[log])
     ```
     """
 

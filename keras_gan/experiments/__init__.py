@@ -36,6 +36,15 @@ class Experiment:
         add_arguments: function of the parser, to which it adds what the experiment
             takes (most take `arguments.run`) beside `--seed` and `--out`.
         run: function `(options) -> Outcome`.
+
+    Example:
+
+    ```python
+    from keras_gan.experiments import EXPERIMENTS
+
+    for name, experiment in EXPERIMENTS.items():
+        print(f"{name:16} {experiment.description.splitlines()[0]}")
+    ```
     """
 
     description: str

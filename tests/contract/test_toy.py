@@ -27,11 +27,6 @@ RECIPE = toy.MeanImageRecipe(
     evaluate_steps=10,
     deterministic=True,
 )
-pytestmark = pytest.mark.xfail(
-    strict=True,
-    reason="training, SampleGrid, Diagnosis, Progress and RealImages ask for a GAN's "
-    "value_range, sample_latent, render, losses, image_shape and num_classes",
-)
 
 
 @pytest.fixture(scope="module")

@@ -223,7 +223,7 @@ def test_too_few_labels(labels):
     sets = types.SimpleNamespace(
         teaching=types.SimpleNamespace(labels=np.array(labels)), names=["a", "b"]
     )
-    with pytest.raises(InputError, match="at least 2 classes with 5"):
+    with pytest.raises(InputError, match="At least 2 classes with 5"):
         features_svm._subsets(sets, None, seed=0)
 
 

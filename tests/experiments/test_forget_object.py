@@ -248,7 +248,7 @@ def test_boxes_of_a_file(tmp_path):
     ("text", "message"),
     [
         ("", "header"),
-        ("sample,left\n1,2\n", "header"),
+        ("sample,left\n1,2\n", "first line must be sample"),
         (HEADER + "1,2,3,4\n", "line 2"),
         (HEADER + "1,0,0,2,2\n1,2,x,4,5\n", "line 3"),
         (HEADER + "1,0,0,9,2\n", "0 to 8"),
@@ -301,7 +301,7 @@ def test_test_samples_that_there_are_not(run_folder, tmp_path, capsys):
     file.write_text(HEADER + "9500,0,0,4,4\n")
     argv = ["forget-object", str(run_folder), "--boxes", str(file), "--out"]
     assert command.main([*argv, str(tmp_path / "out")]) == 2
-    assert "--test is 1000 and 499 of" in capsys.readouterr().err
+    assert "--test is 1000, and only 499 of" in capsys.readouterr().err
     file.write_text(HEADER + "9990,0,0,4,4\n")
     assert command.main([*argv, str(tmp_path / "out"), "--test", "9"]) == 0
 

@@ -55,9 +55,7 @@ def test_a_run_without_a_checkpoint(run_folder, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     config = (run_folder / "config.json").read_text()
     (tmp_path / "run" / "config.json").write_text(config)
-    refused(
-        [tmp_path / "run", "--out", tmp_path / "out"], capsys, "has no checkpoint yet"
-    )
+    refused([tmp_path / "run", "--out", tmp_path / "out"], capsys, "has no checkpoint")
     assert not (tmp_path / "out").exists()
 
 
