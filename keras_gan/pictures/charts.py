@@ -205,7 +205,7 @@ def curves(
         axes.set_xlabel(over)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(series) > 1:
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         return _svg(axes.figure)
 
 
