@@ -79,12 +79,11 @@ class TrainedRun:
         """What the run was trained on, with labels where the data has them.
 
         Raises:
-            InputError: where it cannot be read or is no longer the same.
+            InputError: if it cannot be read or is no longer the same.
         """
         images = self._read(self.run.recipe.data)
         self.run.check_data(images)
-        training, _ = self.run.recipe.divided(images)
-        return training
+        return self.run.recipe.trained_on(images)
 
     @property
     def training_images(self) -> np.ndarray:

@@ -50,8 +50,8 @@ def get(name: str) -> Recipe:
     """
     if name not in RECIPES:
         raise InputError(
-            f"recipe {name!r} is not known; accepted are {', '.join(RECIPES)}, a "
-            "settings file that ends in .toml, and the config.json of a run."
+            f"recipe {name!r} is not known. Use one of {', '.join(RECIPES)}, a "
+            "settings file that ends in .toml, or the config.json of a run."
             f"{did_you_mean(name, RECIPES)}"
         )
     return RECIPES[name]
@@ -130,8 +130,8 @@ def _from_toml(path, content):
 def _family(name):
     if name not in FAMILIES:
         raise InputError(
-            f"family {name!r} is not known; accepted are {', '.join(FAMILIES)}, and "
-            "the families of recipes of your own after the import of their module."
+            f"family {name!r} is not known. Use one of {', '.join(FAMILIES)}, or "
+            "import the module of your own family first."
             f"{did_you_mean(name, FAMILIES)}"
         )
     return FAMILIES[name]

@@ -27,8 +27,8 @@ def _height_and_width(image_size):
     sides = str(image_size).lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
         raise InputError(
-            f"image_size is {image_size!r}; accepted are one number of "
-            "pixels, such as 64, or HEIGHTxWIDTH, such as 48x64."
+            f"image_size is {image_size!r}. Use one number of pixels, such as 64, or "
+            "HEIGHTxWIDTH, such as 48x64."
         )
     # Text of thousands of digits is no number to Python.
     if max(map(len, sides)) > 5 or not all(1 <= int(s) <= _MOST_PIXELS for s in sides):
@@ -340,10 +340,8 @@ class Recipe:
         """
         if self.validation is None:
             return images, None
-        share = _share_of(self.validation)
-        if share is not None:
-            with storage.within(self.memory_budget):
-                return images.split(share, self.seed)
+        if _share_of(self.validation) is not None:
+            return self._split(images)
         held_out = self.read(self.validation)
         if held_out.shape != images.shape:
             raise InputError(
@@ -355,6 +353,16 @@ class Recipe:
         if self.labelled:
             held_out.require_labels("--validation of a conditional recipe")
         return images, held_out
+
+    def trained_on(self, images: datasets.Images) -> datasets.Images:
+        """Returns the first part of `divided`, without reading another source."""
+        if self.validation is None or _share_of(self.validation) is None:
+            return images
+        return self._split(images)[0]
+
+    def _split(self, images):
+        with storage.within(self.memory_budget):
+            return images.split(_share_of(self.validation), self.seed)
 
     def check_data(self, images: datasets.Images, replicas: int) -> None:
         """Checks that there are labels if need be, and examples for one step.
