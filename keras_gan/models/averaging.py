@@ -8,11 +8,114 @@ import json
 import os
 import pathlib
 import zipfile
+from typing import Any, ClassVar, Self
 
 import h5py
 import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_gan.errors import InputError
+
+
+class Averaged(keras.Model):
+    """What a model has that may keep the moving average of one of its networks.
+
+    A family has it before its other base, and names the network in `averages`. It has
+    the attributes `averaged_NAME` and `NAME_average`, the decay, None at first. It
+    calls `set_average` in `compile`, `with_average` in `networks` and `update_average`
+    in `train_step`. Checkpoints, files and exports then have the average.
+
+    Example:
+
+    ```python
+    gan.compile("adam", "adam", generator_average=0.99)
+    assert gan.networks()["averaged_generator"] is gan.average()
+    ```
+    """
+
+    averages: ClassVar[str]
+
+    def average_inputs(self) -> tf.Tensor | list[tf.Tensor]:
+        """Returns a batch that the network takes."""
+        raise NotImplementedError
+
+    def average(self) -> keras.Model | None:
+        """Returns the averaged network, or None without one."""
+        return getattr(self, f"averaged_{self.averages}")
+
+    def set_average(self, decay: float | None) -> None:
+        """Begins an average with the weights of the network, or ends it.
+
+        Args:
+            decay: in (0, 1), of the exponential moving average; None keeps none. With a
+                decay, an average that there is goes on.
+        """
+        setattr(self, f"{self.averages}_average", decay)
+        if decay is None:
+            setattr(self, f"averaged_{self.averages}", None)
+        elif self.average() is None:
+            self._add_average()
+
+    def with_average(self, networks: dict[str, keras.Model]) -> dict[str, keras.Model]:
+        """Returns the networks of the model, and their average if there is one."""
+        if self.average() is None:
+            return networks
+        return {**networks, f"averaged_{self.averages}": self.average()}
+
+    def update_average(self) -> None:
+        """Moves the average, if there is one, after the update of its network."""
+        if self.average() is not None:
+            update(
+                self.average(),
+                getattr(self, self.averages),
+                decay=getattr(self, f"{self.averages}_average"),
+                step=self.step,
+            )
+
+    def training_state(self) -> dict[str, list[tf.Variable]]:
+        # Checkpoints have the entry of the average without one too.
+        names = [*self.networks(), f"averaged_{self.averages}"]
+        return {**{name: [] for name in names}, **super().training_state()}
+
+    def export_facts(self) -> dict:
+        # A model that was read from a file without its optimizers has no decay.
+        decay = getattr(self, f"{self.averages}_average")
+        return {
+            **super().export_facts(),
+            "average_decay": None if self.average() is None else decay,
+        }
+
+    def load_weights(
+        self, filepath: str | os.PathLike, *args: Any, **kwargs: Any
+    ) -> None:
+        """Reads weights as `keras.Model.load_weights` does.
+
+        Raises:
+            InputError: if the file has an average and the model has none, or the other
+                way round.
+        """
+        saved = saved_in(filepath)
+        if saved is not None and saved != (self.average() is not None):
+            raise InputError(mismatch(filepath, saved, f"averaged_{self.averages}"))
+        super().load_weights(filepath, *args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "averaged": kind_of(self.average())}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        config = dict(config)
+        kind = config.pop("averaged", False)
+        model = super().from_config(config)
+        # Here, not in compile, so that a model loaded without compiling has it too.
+        if kind:
+            model._add_average(kind)
+        return model
+
+    def _add_average(self, kind=True):
+        average = twin_of(getattr(self, self.averages), self.average_inputs(), kind)
+        setattr(self, f"averaged_{self.averages}", average)
 
 
 def twin_of(
@@ -131,13 +234,13 @@ def saved_in(path: str | os.PathLike) -> bool | None:
     try:
         if str(path).endswith(".json"):
             names = json.loads(pathlib.Path(path).read_bytes())["weight_map"]
-            return any(name.strip("/").startswith("averaged_") for name in names)
+            return any(is_average(name.strip("/")) for name in names)
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(archive.read("config.json"))["config"]
                 return bool(config["averaged"])
         with h5py.File(path) as file:
-            return any(name.startswith("averaged_") for name in file)
+            return any(is_average(name) for name in file)
     except (OSError, KeyError, TypeError, ValueError):
         return None
 

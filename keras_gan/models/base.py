@@ -726,25 +726,6 @@ class GenerativeModel(keras.Model):
             )
         return super().save(filepath, *args, **kwargs)
 
-    def load_weights(
-        self, filepath: str | os.PathLike, *args: Any, **kwargs: Any
-    ) -> None:
-        """Reads weights as `keras.Model.load_weights` does.
-
-        Raises:
-            InputError: if the file has an average of weights and the model has none, or
-                the other way round.
-        """
-        saved = averaging.saved_in(filepath)
-        has = any(name.startswith("averaged_") for name in self.networks())
-        if saved is not None and saved != has:
-            raise InputError(
-                f"{filepath} holds {'an' if saved else 'no'} average of the weights, "
-                f"and the model has {'none' if saved else 'one'}; compile it "
-                f"{'with' if saved else 'without'} the average to read the file."
-            )
-        super().load_weights(filepath, *args, **kwargs)
-
     def save_own_variables(self, store: dict) -> None:
         super().save_own_variables(store)
         for i, state in enumerate(self._seed_states()):
@@ -760,7 +741,7 @@ class GenerativeModel(keras.Model):
         networks = {
             name: keras.saving.serialize_keras_object(network)
             for name, network in self.networks().items()
-            if not name.startswith("averaged_")
+            if not averaging.is_average(name)
         }
         return {**networks, "seed": self.seed, "name": self.name}
 

@@ -6,7 +6,8 @@ import keras
 
 from keras_gan import checks, seeding
 from keras_gan.errors import InputError
-from keras_gan.models.gan import GAN, MOST_LATENT
+from keras_gan.models.gan import GAN
+from keras_gan.models.latent_model import MOST_LATENT
 from keras_gan.networks import dcgan_discriminator, dcgan_generator
 from keras_gan.settings import keras_defaults
 

@@ -1,38 +1,24 @@
 """The adversarial game of Goodfellow et al. 2014 as a Keras model."""
 
 import functools
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from keras_gan import checks, losses, serving
+from keras_gan import checks, losses
 from keras_gan.errors import InputError
-from keras_gan.latents import Prior
-from keras_gan.models import averaging
-from keras_gan.models.base import GenerativeModel
+from keras_gan.models import game
+from keras_gan.models.averaging import Averaged
 from keras_gan.models.chart import Chart
-from keras_gan.models.elements import ImageElement, LabelElement, Labels
-from keras_gan.models.rendering import Renderer, images_of, inputs_of
-from keras_gan.pixels import PixelRange
-from keras_gan.symptoms import (
-    DiscriminatorAhead,
-    DiscriminatorBehind,
-    GeneratorBehind,
-    ModeCollapse,
-    Oscillation,
-    Symptom,
-)
+from keras_gan.models.latent_model import LatentModel, images_of, inputs_of
+from keras_gan.symptoms import Symptom
 
 UPDATES = ("alternating", "simultaneous")
-MOST_LATENT = 2**16  # dimensions; more are a slip of the pen
 
 
 @keras.saving.register_keras_serializable("keras_gan")
-class GAN(GenerativeModel):
+class GAN(Averaged, LatentModel):
     """Two networks that play the minimax game; `fit` trains both on images alone.
 
     The data of `fit` is float32 images [batch, *image_shape] in `value_range`, or with
@@ -88,7 +74,9 @@ class GAN(GenerativeModel):
         "D(x)": "d_real",
         "D(G(z))": "d_fake",
     }
-    outputs: ClassVar[dict[str, str]] = {"sample": "image"}
+    images_from = averages = "generator"
+    averaged_generator: keras.Model | None = None
+    generator_average: float | None = None
     elements_hint = "A GAN takes (image, label) if it was built with num_classes."
 
     def __init__(
@@ -103,30 +91,15 @@ class GAN(GenerativeModel):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(seed=seed, **kwargs)
-        latent_dim = checks.whole_number("latent_dim", latent_dim, 1, MOST_LATENT)
-        if num_classes is not None:
-            num_classes = checks.whole_number("num_classes", num_classes, 1)
+        super().__init__(
+            *(latent_dim, latent_distribution, latent_bounds, value_range),
+            *(num_classes, seed),
+            **kwargs,
+        )
         self.generator = checks.network("generator", generator)
         self.discriminator = checks.network("discriminator", discriminator)
-        self.averaged_generator = None
-        self.latent_dim = latent_dim
-        self.latent_distribution = latent_distribution
-        self.latent_bounds = checks.interval("latent_bounds", latent_bounds)
-        self.prior = Prior(latent_dim, latent_distribution, self.latent_bounds)
-        self.value_range = self.pixels = None
-        if value_range is not None:
-            self.value_range = checks.interval("value_range", value_range)
-            self.pixels = PixelRange(*self.value_range)
-        self.num_classes = num_classes
-        labels = None if num_classes is None else LabelElement(num_classes)
-        self._renderer = Renderer(self.prior, self.pixels, labels, self._rng)
-        self.image_shape = self._build_networks()
-
-    def _build_networks(self):
-        """Makes all weights by running both networks; returns the shape of an image."""
-        label = None if self.num_classes is None else tf.zeros([1], "int64")
-        latent = tf.zeros([1, self.latent_dim])
+        # Running both makes all weights.
+        latent, label = self.example_inputs()
         image = images_of(self.generator, latent, label, training=False)
         logit = self.discriminator(inputs_of(image, label), training=False)
         if tuple(logit.shape) != (1, 1):
@@ -134,21 +107,20 @@ class GAN(GenerativeModel):
                 f"the discriminator gives shape {tuple(logit.shape)} for one image; it "
                 "must give one logit, (1, 1)."
             )
-        return tuple(image.shape[1:])
-
-    @property
-    def elements(self) -> dict[str, ImageElement | LabelElement]:
-        """What a batch of `fit` holds: images, and labels of a conditional model."""
-        image = ImageElement(self.image_shape, self.pixels)
-        if self.num_classes is None:
-            return {"image": image}
-        return {"image": image, "label": LabelElement(self.num_classes)}
+        self.image_shape = tuple(image.shape[1:])
 
     def networks(self) -> dict[str, keras.Model]:
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
-        if self.averaged_generator is not None:
-            networks["averaged_generator"] = self.averaged_generator
-        return networks
+        return self.with_average(
+            {"generator": self.generator, "discriminator": self.discriminator}
+        )
+
+    @property
+    def inference_generator(self) -> keras.Model:
+        """The network that images come from: the averaged generator if there is one."""
+        return self.inference_network()
+
+    def average_inputs(self) -> tf.Tensor | list[tf.Tensor]:
+        return inputs_of(*self.example_inputs())
 
     # The game ------------------------------------------------------------------
 
@@ -184,13 +156,7 @@ class GAN(GenerativeModel):
             )
         generator_loss, gradients = generators
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
-        if self.averaged_generator is not None:
-            averaging.update(
-                self.averaged_generator,
-                self.generator,
-                decay=self.generator_average,
-                step=self.step,
-            )
+        self.update_average()
         self.step.assign_add(1)
         return self.report(
             {
@@ -359,11 +325,7 @@ class GAN(GenerativeModel):
         self.penalty_interval = penalty_interval
         self.discriminator_steps = discriminator_steps
         self.update = update
-        self.generator_average = generator_average
-        if generator_average is None:
-            self.averaged_generator = None
-        elif self.averaged_generator is None:
-            self._add_average()
+        self.set_average(generator_average)
 
     def _check_lazy_penalty(self, interval):
         replicas = self.distribute_strategy.num_replicas_in_sync
@@ -377,225 +339,20 @@ class GAN(GenerativeModel):
                 "norm in the discriminator it must be 1."
             )
 
-    # What it makes -------------------------------------------------------------
-
-    @property
-    def inference_generator(self) -> keras.Model:
-        """The network that images come from: the averaged generator if there is one."""
-        if self.averaged_generator is not None:
-            return self.averaged_generator
-        return self.generator
-
-    @property
-    def batch_norm_statistics(self) -> str | None:
-        """What batch norm normalizes by when images are made; None without any.
-
-        Moving averages: an image must not depend on its neighbours in the batch.
-        """
-        names = {weight.name for weight in self.inference_generator.weights}
-        return "moving averages" if "moving_mean" in names else None
-
-    @property
-    def sampling_note(self) -> str:
-        averaged = self.averaged_generator is not None
-        statistics = self.batch_norm_statistics
-        return (
-            f"{'averaged generator' if averaged else 'generator as trained'}, "
-            f"{f'{statistics} in batch norm' if statistics else 'no batch norm'}"
-        )
-
-    def call(
-        self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False
-    ) -> tf.Tensor:
-        """Returns images, float32 [batch, *image_shape] in `value_range`.
-
-        Args:
-            inputs: latent, float32 [batch, latent_dim]; or `[latent, label]`.
-            training: True runs the generator being trained, with batch statistics;
-                False the `inference_generator`.
-        """
-        network = self.generator if training else self.inference_generator
-        return network(inputs, training=training)
-
-    def sample_latent(self, count: int, seed: int | None = None) -> tf.Tensor:
-        """Returns latent vectors, float32 [count, latent_dim].
-
-        Args:
-            count: how many, at least 1.
-            seed: int; the same seed gives the same vectors. Without one each call
-                gives others, in a sequence that the model's own seed decides.
-
-        Raises:
-            InputError: for a count below 1 or a seed that is no 64-bit integer.
-        """
-        return self._renderer.draw(count, seed)
-
-    def generate(
-        self, count: int, seed: int | None = None, labels: Labels = None
-    ) -> np.ndarray:
-        """Returns generated images.
-
-        Args:
-            count: how many images, at least 1.
-            seed: int; the same seed gives the same images. None gives others each call.
-            labels: of a conditional model, one integer for all or one for each image;
-                None takes the classes in turn.
-
-        Returns:
-            uint8 [count, *image_shape], 0 to 255; float32 if `value_range` is None.
-
-        Raises:
-            InputError: for a count below 1 or labels that the model does not have.
-            Diverged: if a value is NaN or infinite.
-        """
-        return self.render(self.sample_latent(count, seed), labels)
-
-    def render(
-        self, latent: tf.Tensor | np.ndarray | Sequence, labels: Labels = None
-    ) -> np.ndarray:
-        """Returns the images of given latent vectors.
-
-        Args:
-            latent: finite numbers [count, latent_dim]: a tensor, an array or lists.
-            labels: as in `generate`.
-
-        Returns:
-            As `generate`.
-
-        Raises:
-            InputError: for other latent vectors, or labels that the model does not
-                have.
-            Diverged: if a value is NaN or infinite.
-        """
-        return self._renderer.render(self.inference_generator, latent, labels)
-
-    def samples(
-        self, count: int, seed: int = 0, examples: Mapping | None = None
-    ) -> dict[str, np.ndarray]:
-        """Returns generated images under the title "sample"; see `GenerativeModel`."""
-        labels = None if examples is None else examples.get("label")
-        return {"sample": self.generate(count, seed, labels)}
+    # What its numbers show -----------------------------------------------------
 
     @property
     def symptoms(self) -> tuple[Symptom, ...]:
         """What `callbacks.Diagnosis` looks for, as far as the objective can show it."""
-        found = []
-        if self.objective.logit_is_log_odds:
-            players = {"real": "d_real", "fake": "d_fake"}
-            found += [
-                DiscriminatorAhead(**players, value="value"),
-                DiscriminatorBehind(**players, value="value"),
-                GeneratorBehind(**players, output="sample"),
-            ]
-        if self.objective.losses_have_scale:
-            found.append(Oscillation(losses=("discriminator_loss", "generator_loss")))
-        found.append(ModeCollapse(output="sample"))
-        return tuple(found)
+        return game.symptoms(self.objective)
 
     @property
     def charts(self) -> tuple[Chart, ...]:
-        """The losses, D(x) and D(G(z)), and V; dashed where D says 1/2 of all."""
-        of_losses, of_probabilities, of_value = {}, {}, {}
-        if self.objective.logit_is_log_odds:
-            coin = np.zeros(1, "float32")
-            players = self.objective.discriminator_loss, self.objective.generator_loss
-            values = [float(player(coin, coin)) for player in players]
-            of_losses = {_log(value): value for value in values}
-            of_probabilities = {"1/2": 0.5}
-            of_value = {_log(-math.log(4)): -math.log(4)}
-        return (
-            Chart(
-                "Losses",
-                {"discriminator": "discriminator_loss", "generator": "generator_loss"},
-                of_losses,
-            ),
-            Chart(
-                "Probability of being real",
-                {"D(x)": "d_real", "D(G(z))": "d_fake"},
-                of_probabilities,
-                (-0.02, 1.02),
-            ),
-            Chart("Value V of the game, in nats", {"V": "value"}, of_value),
-        )
+        return game.charts(self.objective)
 
     @property
     def charts_note(self) -> str:
-        note = (
-            "Losses of a GAN tell whether the game is balanced, not whether the images "
-            "are good."
-        )
-        if not self.objective.logit_is_log_odds:
-            return note
-        return (
-            f"{note} Dashed: the discriminator says 1/2 of every image, as at the "
-            "equilibrium."
-        )
-
-    def signatures(
-        self, networks: Mapping[str, keras.Model]
-    ) -> dict[str, serving.Signature]:
-        image = serving.image(self.image_shape, self.value_range)
-        return serving.latent_to_image(
-            networks["generator"], self.prior, image, self.num_classes
-        )
-
-    def export_facts(self) -> dict:
-        averaged = self.averaged_generator is not None
-        # A model that was read from a file without its optimizers has no decay.
-        decay = getattr(self, "generator_average", None)
-        return {"average_decay": decay if averaged else None}
-
-    def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
-        """Returns the generator's output as `keras.Model.predict` does.
-
-        Args:
-            x: latent vectors [count, latent_dim], or `[latent, label]`.
-
-        Raises:
-            InputError: for an array of anything else, such as images.
-        """
-        self._renderer.require_latent(x)
-        return super().predict(x, *args, **kwargs)
-
-    def predict_on_batch(self, x: Any) -> np.ndarray:
-        """Returns the generator's output for one batch; see `predict`."""
-        self._renderer.require_latent(x)
-        return super().predict_on_batch(x)
-
-    # State and files -----------------------------------------------------------
-
-    def training_state(self) -> dict[str, list[tf.Variable]]:
-        # Checkpoints have this entry without an average too.
-        names = ("generator", "discriminator", "averaged_generator")
-        return {**{name: [] for name in names}, **super().training_state()}
-
-    def _add_average(self, kind=True):
-        label = None if self.num_classes is None else tf.zeros([1], "int64")
-        latent = np.linspace(-1, 1, self.latent_dim, dtype="float32")[np.newaxis]
-        self.averaged_generator = averaging.twin_of(
-            self.generator, inputs_of(tf.constant(latent), label), kind
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "latent_dim": self.latent_dim,
-            "latent_distribution": self.latent_distribution,
-            "latent_bounds": self.latent_bounds,
-            "value_range": self.value_range,
-            "num_classes": self.num_classes,
-            "averaged": averaging.kind_of(self.averaged_generator),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        config = dict(config)
-        averaged = config.pop("averaged", False)
-        gan = super().from_config(config)
-        # Here, not in compile, so that a model loaded without compiling has it too.
-        if averaged:
-            gan._add_average(averaged)
-        return gan
+        return game.charts_note(self.objective)
 
 
 def _judgements(real_logits, fake_logits):
@@ -607,8 +364,3 @@ def _judgements(real_logits, fake_logits):
         "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
         "value": tf.reduce_mean(log_d_real) + tf.reduce_mean(log_not_d_fake),
     }
-
-
-def _log(value):
-    """Returns "log 4" for 1.386."""
-    return f"{'−' if value < 0 else ''}log {math.exp(abs(value)):.0f}"

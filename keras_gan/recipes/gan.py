@@ -13,7 +13,8 @@ from keras_gan.errors import InputError
 from keras_gan.evaluators import RealImages, coverage_of, most_images
 from keras_gan.models import DCGAN, GAN
 from keras_gan.models.dcgan import MOST_UNITS
-from keras_gan.models.gan import MOST_LATENT, UPDATES
+from keras_gan.models.gan import UPDATES
+from keras_gan.models.latent_model import MOST_LATENT
 from keras_gan.optimizers import Adam, RisingMomentumSGD
 from keras_gan.recipes.base import Recipe
 from keras_gan.recipes.options import setting

@@ -131,7 +131,7 @@ def test_more_images_than_are_made_at_once_are_the_same(gan, monkeypatch):
     images = Images(np.zeros((60, 8, 8, 1), "uint8"))
     extractor = Brightness()
     expected = gan.generate(30, seed=2)
-    monkeypatch.setattr("keras_gan.models.rendering._ROWS", 7)
+    monkeypatch.setattr("keras_gan.models.latent_model._ROWS", 7)
     RealImages(images, extractor, count=30, seed=2).compare(gan)
     assert np.array_equal(extractor.shown[1], expected)
 
