@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from keras_gan import GAN, datasets, evaluate, features, recipes
-from keras_gan.recipes.gan import DCGANRecipe
+from keras_gan.recipes.dcgan import DCGANRecipe
 
 MEASURES = ("frechet_distance", "precision", "recall")
 COMPILING_STEPS = 3

@@ -141,7 +141,7 @@ BAD = {
         r"sets PENALTIES\['mine'\].*a subclass of keras_gan\.losses\.Penalty",
     ),
     "class": (
-        "from keras_gan.recipes import RECIPES\nfrom keras_gan.recipes.gan import "
+        "from keras_gan.recipes import RECIPES\nfrom keras_gan.recipes.dcgan import "
         "DCGANRecipe\nRECIPES['mine'] = DCGANRecipe",
         r"sets RECIPES\['mine'\].*an instance of keras_gan\.recipes\.Recipe",
     ),

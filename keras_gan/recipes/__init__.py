@@ -1,8 +1,8 @@
 """Named settings that are known to work, and settings in a file.
 
-Each module here is a family: it has the class of its recipes and, in `RECIPES`, those
-with a name. A user adds a recipe by `RECIPES["mine"] = recipe`, and a family by a
-subclass of `Recipe` with a name of its own in `family`.
+A module here is a family, or what several share: it has the class of its recipes and,
+in `RECIPES`, those with a name. A user adds a recipe by `RECIPES["mine"] = recipe`, and
+a family by a subclass of `Recipe` with a name of its own in `family`.
 """
 
 import dataclasses

@@ -1,21 +1,20 @@
-"""Generative adversarial networks: their settings, and the recipes with a name."""
+"""What the recipes of all generative adversarial networks have."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
 
-from keras_gan import features, losses, networks, seeding
+from keras_gan import features, losses, seeding
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError
 from keras_gan.evaluators import RealImages, coverage_of, most_images
-from keras_gan.models import DCGAN, GAN
-from keras_gan.models.dcgan import MOST_UNITS
+from keras_gan.models import GAN
 from keras_gan.models.gan import UPDATES
 from keras_gan.models.latent_model import MOST_LATENT
-from keras_gan.optimizers import Adam, RisingMomentumSGD
+from keras_gan.optimizers import Adam
 from keras_gan.recipes.base import Recipe
 from keras_gan.recipes.options import setting
 from keras_gan.settings import keras_defaults
@@ -161,6 +160,42 @@ class GANRecipe(Recipe):
         """Returns the `GAN`, not yet compiled."""
         raise NotImplementedError
 
+    def build_between(
+        self,
+        generator: Callable[..., keras.Model],
+        discriminator: Callable[..., keras.Model],
+        shape: Any,
+        num_classes: int | None,
+        **options: Any,
+    ) -> GAN:
+        """Returns the `GAN` between two networks whose seeds come from the recipe's.
+
+        Args:
+            generator, discriminator: functions of `keras_gan.networks`.
+            shape: of one example, as both take it.
+            num_classes: of a conditional model, or None.
+            **options: of `GAN`, such as its `value_range`.
+        """
+        rng = seeding.generator(self.seed)
+        return GAN(
+            generator(
+                shape,
+                self.latent_dim,
+                num_classes=num_classes,
+                seed=seeding.draw(rng),
+            ),
+            discriminator(
+                shape,
+                num_classes=num_classes,
+                spectral_normalization=self.spectral_normalization,
+                seed=seeding.draw(rng),
+            ),
+            self.latent_dim,
+            num_classes=num_classes,
+            seed=self.seed,
+            **options,
+        )
+
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
         """Returns new optimizers of the generator and of the discriminator."""
         raise NotImplementedError
@@ -216,354 +251,3 @@ class AdamRecipe(GANRecipe):
         return keras.optimizers.schedules.ExponentialDecay(
             rate, updates * self.halving_steps, decay_rate=0.5
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class DCGANRecipe(AdamRecipe):
-    """Convolutional networks; the defaults are those of Radford et al. 2015.
-
-    Example:
-
-    ```python
-    from keras_gan.recipes.gan import DCGANRecipe
-
-    recipe = DCGANRecipe("small", image_size=8, base_filters=4, steps=1000)
-    gan = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
-    ```
-    """
-
-    family: ClassVar[str] = "gan"
-
-    base_filters: int = setting(
-        128, "channels next to the image", at_least=1, at_most=MOST_UNITS
-    )
-    batch_normalization: bool = setting(True, "in the discriminator")
-    hidden_units: int | None = setting(
-        None,
-        "units of a fully connected layer in both networks; 0 is none",
-        at_least=0,
-        at_most=MOST_UNITS,
-    )
-    translation: float = setting(
-        0.0,
-        "move what the discriminator sees by up to this share of its sides",
-        at_least=0,
-        at_most=0.5,
-    )
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.image_size is not None:
-            networks.dcgan_stages(*self.image_shape_asked_for())
-
-    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
-        height, width, channels = image_shape
-        return DCGAN(
-            (height, width, channels),
-            self.latent_dim,
-            self.base_filters,
-            num_classes,
-            batch_normalization=self.batch_normalization,
-            spectral_normalization=self.spectral_normalization,
-            hidden_units=self.hidden_units or None,
-            translation=self.translation,
-            seed=self.seed,
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class PointsRecipe(AdamRecipe):
-    """Small fully connected networks for points in a plane, trained with Adam.
-
-    The latent vector has as few dimensions as the points: the fewer it has, the less
-    latent space lies at the borders between modes, where samples fall between them.
-
-    Example:
-
-    ```python
-    from keras_gan.recipes.gan import PointsRecipe
-
-    recipe = PointsRecipe("points on a circle", data="ring", epochs=10)
-    gan = recipe.build({"image_shape": (2,), "num_classes": None})
-    assert gan.generate(5).shape == (5, 2)
-    ```
-    """
-
-    family: ClassVar[str] = "gan-points"
-    rank: ClassVar[int] = 1
-
-    features: str = "pixels"
-    latent_dim: int = 2
-    batch_size: int = 256
-    sample_steps: int | None = 250
-    steps_per_execution: int = 25
-    penalty: str | None = "r1"
-    generator_learning_rate: float = 4e-3
-    discriminator_learning_rate: float = 4e-3
-    beta_1: float = 0.0
-    generator_average: float | None = 0.999
-
-    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
-        rng = seeding.generator(self.seed)
-        (dimensions,) = image_shape
-        return GAN(
-            networks.points_generator(
-                dimensions,
-                self.latent_dim,
-                num_classes=num_classes,
-                seed=seeding.draw(rng),
-            ),
-            networks.points_discriminator(
-                dimensions,
-                num_classes=num_classes,
-                spectral_normalization=self.spectral_normalization,
-                seed=seeding.draw(rng),
-            ),
-            self.latent_dim,
-            value_range=None,
-            num_classes=num_classes,
-            seed=self.seed,
-        )
-
-
-def _build_mlp(recipe, image_shape, num_classes):
-    """Returns the `GAN` of Goodfellow et al. 2014 for MNIST."""
-    rng = seeding.generator(recipe.seed)
-    bound = 3**0.5
-    return GAN(
-        networks.mlp_generator(
-            image_shape,
-            recipe.latent_dim,
-            num_classes=num_classes,
-            seed=seeding.draw(rng),
-        ),
-        networks.maxout_discriminator(
-            image_shape,
-            num_classes=num_classes,
-            spectral_normalization=recipe.spectral_normalization,
-            seed=seeding.draw(rng),
-        ),
-        recipe.latent_dim,
-        latent_distribution="uniform",
-        latent_bounds=(-bound, bound),
-        value_range=(0.0, 1.0),
-        num_classes=num_classes,
-        seed=recipe.seed,
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class MLPRecipe(AdamRecipe):
-    """Networks of Goodfellow et al. 2014 for MNIST, trained with Adam.
-
-    Example:
-
-    ```python
-    from keras_gan.recipes.gan import MLPRecipe
-
-    recipe = MLPRecipe("fully connected", batch_size=64, steps=1000)
-    gan = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
-    ```
-    """
-
-    family: ClassVar[str] = "gan-mlp"
-
-    steps_per_execution: int = 10
-
-    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
-        return _build_mlp(self, image_shape, num_classes)
-
-
-@dataclasses.dataclass(frozen=True)
-class PaperMLPRecipe(GANRecipe):
-    """Networks and settings of Goodfellow et al. 2014 for MNIST.
-
-    Learning rates decay by 1 / 1.000004 each step.
-
-    Example:
-
-    ```python
-    from keras_gan.recipes.gan import PaperMLPRecipe
-
-    recipe = PaperMLPRecipe("as in 2014", final_momentum=0.6, steps=1000)
-    gan = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
-    ```
-    """
-
-    family: ClassVar[str] = "gan-mlp-paper"
-
-    initial_momentum: float = setting(
-        0.5, "of gradient descent at the start", at_least=0, below=1
-    )
-    final_momentum: float = setting(0.7, "after its rise", above=0, below=1)
-    momentum_steps: int = setting(
-        125_000, "steps of its linear rise; this is 250 epochs of MNIST", at_least=1
-    )
-    # As the authors did. Within minutes it led to a generator of ones only; from 0 all
-    # digits appear.
-    marginal_bias: bool = setting(
-        False, "start the generator's output at the mean image"
-    )
-    steps_per_execution: int = 10
-
-    def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
-        return _build_mlp(self, image_shape, num_classes)
-
-    def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
-        return tuple(
-            RisingMomentumSGD(
-                # The authors' floor of 1e-6 is reached after 2.9 million steps.
-                keras.optimizers.schedules.ExponentialDecay(
-                    rate, decay_steps=updates, decay_rate=1 / 1.000004
-                ),
-                self.initial_momentum,
-                self.final_momentum,
-                updates * self.momentum_steps,
-            )
-            for rate, updates in self.learning_rates()
-        )
-
-    def initialize(self, gan: GAN, images: Images) -> None:
-        if self.marginal_bias:
-            mean_image = images.array.mean(axis=0) / 255
-            networks.set_output_bias(gan.generator, mean_image)
-
-
-RECIPES: dict[str, GANRecipe] = {
-    "digits": DCGANRecipe(
-        "small DCGAN on the 1,797 digits that come with scikit-learn",
-        data="digits",
-        image_size="16",
-        base_filters=32,
-        batch_size=64,
-        epochs=200,
-        # An epoch has 28 steps: grids and measures at its end, and seven steps at a
-        # time, keep all that is not training below a twentieth of the time.
-        sample_steps=140,
-        steps_per_execution=7,
-        evaluate_steps=700,
-        # So few images are soon learned by heart by a discriminator without a penalty.
-        penalty="r1",
-        penalty_weight=0.3,
-        batch_normalization=False,
-        generator_learning_rate=1e-3,
-        discriminator_learning_rate=1e-3,
-        generator_average=0.99,
-    ),
-    "gan-mnist": MLPRecipe(
-        "networks of Goodfellow et al. 2014 on MNIST, trained with Adam",
-        data="tfds:mnist",
-        batch_size=100,
-        epochs=240,
-        penalty="r1",
-        penalty_weight=0.1,
-        penalty_interval=4,
-        generator_learning_rate=1e-3,
-        discriminator_learning_rate=1e-3,
-        beta_1=0.0,
-        halving_steps=60_000,
-        generator_average=0.9998,
-    ),
-    "gan-mnist-paper": PaperMLPRecipe(
-        "networks and settings of Goodfellow et al. 2014 on MNIST",
-        data="tfds:mnist",
-        batch_size=100,
-        epochs=250,
-        update="simultaneous",
-        generator_learning_rate=0.1,
-        # The authors' code halves the discriminator's loss; ours is the paper's V.
-        discriminator_learning_rate=0.05,
-    ),
-    "dcgan-mnist": DCGANRecipe(
-        "DCGAN on MNIST at 28x28",
-        data="tfds:mnist",
-        image_size="28",
-        base_filters=32,
-        # The convolutions see 5x5 pixels at a time; this layer sees whole digits.
-        hidden_units=256,
-        batch_size=64,
-        epochs=20,
-        # At 2e-3 the discriminator ran away with some orders of the images.
-        generator_learning_rate=1e-3,
-        discriminator_learning_rate=1e-3,
-        beta_1=0.0,
-        halving_steps=5000,
-        generator_average=0.999,
-    ),
-    "dcgan-mnist-paper": DCGANRecipe(
-        "networks and settings of Radford et al. 2015 on MNIST",
-        data="tfds:mnist",
-        image_size="28",
-        base_filters=64,
-        hidden_units=1024,
-        epochs=100,
-    ),
-    "dcgan-cifar10": DCGANRecipe(
-        "DCGAN on CIFAR-10 at 32x32",
-        data="tfds:cifar10",
-        image_size="32",
-        base_filters=32,
-        batch_size=64,
-        epochs=100,
-        # Without these two the discriminator learns the images by heart.
-        penalty="r1",
-        penalty_weight=0.03,
-        penalty_interval=8,
-        translation=0.125,
-        # At 1e-3 and 64 filters the generator collapsed.
-        generator_learning_rate=5e-4,
-        discriminator_learning_rate=5e-4,
-        halving_steps=25_000,
-        generator_average=0.9995,
-    ),
-    "stacked-mnist": DCGANRecipe(
-        "DCGAN on three MNIST digits in three channels, whose 1,000 modes it finds",
-        data="stacked-mnist",
-        base_filters=32,
-        hidden_units=512,
-        latent_dim=64,
-        batch_size=64,
-        epochs=10,
-        penalty="r1",
-        penalty_weight=0.3,
-        penalty_interval=4,
-        generator_learning_rate=1e-3,
-        discriminator_learning_rate=1e-3,
-        beta_1=0.0,
-        halving_steps=8000,
-        generator_average=0.999,
-        sample_steps=500,
-    ),
-    "ring": PointsRecipe(
-        "points of 8 Gaussians on a circle, all of which it finds",
-        data="ring",
-        steps=15_000,
-        penalty_weight=0.1,
-        halving_steps=2500,
-    ),
-    "grid": PointsRecipe(
-        "points of 25 Gaussians on a square, all of which it finds",
-        data="grid",
-        steps=20_000,
-        penalty_weight=0.2,
-        halving_steps=3500,
-    ),
-    "dcgan-64": DCGANRecipe(
-        "DCGAN with a quarter of the paper's channels at 64x64, for a folder of images",
-        data="folder:images",
-        image_size="64",
-        base_filters=32,
-        batch_size=64,
-        epochs=100,
-        generator_learning_rate=5e-4,
-        discriminator_learning_rate=5e-4,
-        halving_steps=10_000,
-        generator_average=0.999,
-    ),
-    "dcgan-64-paper": DCGANRecipe(
-        "networks and settings of Radford et al. 2015 at 64x64; best on a GPU",
-        data="folder:images",
-        image_size="64",
-        epochs=100,
-    ),
-}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from keras_gan import InputError, datasets, recipes, runs
-from keras_gan.recipes.gan import DCGANRecipe, MLPRecipe
+from keras_gan.recipes.dcgan import DCGANRecipe
+from keras_gan.recipes.mlp import MLPRecipe
 from keras_gan.recipes.options import setting
 
 TINY = {"image_size": "8", "base_filters": 2, "latent_dim": 4, "steps": 1}
