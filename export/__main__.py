@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 
+import keras_gan_options
 from export.formats import (
     DEFAULT_FORMATS,
     DEFAULT_OPTIONS,
@@ -107,20 +108,8 @@ def _verify_parser(prog):
     )
     parser.add_argument("path", metavar="PATH", help="the export")
     parser.add_argument("--against", required=True, metavar="RUN", help=_RUN)
-    _add_plugin_option(parser)
+    keras_gan_options.add_plugin(parser)
     return parser
-
-
-def _add_plugin_option(parser):
-    """Does what `keras_gan.plugins.add_option` does, whose import takes seconds."""
-    parser.add_argument(
-        "--plugin",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="import a module of yours first, by its name or the path of its .py file; "
-        "it adds formats and what the run needs (docs/extending.md); may be repeated",
-    )
 
 
 def _parser(prog):
@@ -148,7 +137,7 @@ def _parser(prog):
         metavar="DIR",
         help="npm package onnxruntime-web, to copy into a web page",
     )
-    _add_plugin_option(parser)
+    keras_gan_options.add_plugin(parser)
     group = parser.add_argument_group("of the ONNX file")
     for field, choices in OPTION_CHOICES.items():
         group.add_argument(

@@ -12,7 +12,6 @@ datasets.SOURCES["mine"] = datasets.Source("mine", "my own images", read)
 `docs/extending.md` has an example of each kind.
 """
 
-import argparse
 import contextlib
 import importlib
 import importlib.util
@@ -46,18 +45,6 @@ _CLASSES = {
 
 # What `load` was last given: the plugins of this command.
 loaded: tuple[str, ...] = ()
-
-
-def add_option(parser: argparse.ArgumentParser) -> None:
-    """Adds `--plugin MODULE`, whose values `load` takes."""
-    parser.add_argument(
-        "--plugin",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="import a module of yours first, by its name or the path of its .py file; "
-        "it adds sources, recipes and more (docs/extending.md); may be repeated",
-    )
 
 
 def load(names: Iterable[str]) -> None:

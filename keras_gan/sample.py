@@ -4,6 +4,7 @@ import argparse
 import pathlib
 import sys
 
+import keras_gan_options
 from keras_gan import plugins
 from keras_gan.errors import InputError, KerasGANError, sentence
 
@@ -29,7 +30,7 @@ def main(
         "--best", action="store_true", help="of the best model, not of the newest"
     )
     parser.add_argument("--out", default="samples.png", help="picture to write")
-    plugins.add_option(parser)
+    keras_gan_options.add_plugin(parser)
     options = parser.parse_args(arguments)
     try:
         plugins.load(options.plugin)

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import keras_gan_options
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -89,14 +91,7 @@ def parser_of_every_recipe(prog: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--run-dir", help="where to write (default runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="go on with a run")
     parser.add_argument("--no-export", action="store_true", help="only train")
-    parser.add_argument(  # as keras_gan.plugins.add_option, which takes seconds
-        "--plugin",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="import a module of yours first, by its name or the path of its .py file; "
-        "it adds sources, recipes and more (docs/extending.md); may be repeated",
-    )
+    keras_gan_options.add_plugin(parser)
     return parser
 
 

@@ -9,7 +9,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 # Rooms of keras_gan and the folders beside it, from the ground up. The rooms of one
 # floor do not know each other.
 FLOORS = [
-    "errors first_safe ownership precision process seeding settings symptoms version",
+    "errors first_safe keras_gan_options ownership precision process seeding settings "
+    "symptoms version",
     "checks distribution examples files latents losses metrics networks optimizers "
     "transparency",
     "pixels plugins",

@@ -9,6 +9,7 @@ import sys
 
 from tqdm import tqdm
 
+import keras_gan_options
 from keras_gan import examples, features, pictures, plugins
 from keras_gan.errors import InputError, KerasGANError, sentence
 from keras_gan.evaluate import report
@@ -49,7 +50,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
     command = argparse.ArgumentParser(prog=prog, description=__doc__)
     arguments.run(command)
-    plugins.add_option(command)
+    keras_gan_options.add_plugin(command)
     command.add_argument(
         "--features",
         help=f"{', '.join(kind.usage for kind in features.EXTRACTORS.values())} "

@@ -5,6 +5,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+import keras_gan_options
 from keras_gan import plugins
 from keras_gan.errors import KerasGANError, sentence
 from keras_gan.experiments import EXPERIMENTS, arguments
@@ -17,7 +18,7 @@ def main(
     """Runs the command line; returns its exit code."""
     # Plugins may have experiments, which decide how the other arguments are read.
     early = argparse.ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
-    plugins.add_option(early)
+    keras_gan_options.add_plugin(early)
     first, rest = early.parse_known_args(argv)
     try:
         plugins.load(first.plugin)
@@ -48,7 +49,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
         description=__doc__,
         epilog="NAME --help shows the options of an experiment.",
     )
-    plugins.add_option(everything)
+    keras_gan_options.add_plugin(everything)
     commands = everything.add_subparsers(dest="name", metavar="NAME", required=True)
     for name, experiment in EXPERIMENTS.items():
         description = experiment.description
