@@ -16,8 +16,9 @@ import numpy as np
 from keras_gan import pictures
 from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import TrainedRun, pixels
+from keras_gan.experiments.trained_run import TrainedRun
 from keras_gan.latents import linear, spherical
+from keras_gan.metrics.neighbours import pixels
 
 NEEDS = ("sample_latent", "render")  # of the model
 

@@ -13,9 +13,9 @@ import numpy as np
 from keras_gan import pictures
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments
-from keras_gan.experiments.neighbours import blocks, nearest_images
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
+from keras_gan.metrics.neighbours import blocks, nearest_images
 
 NEEDS = ("generate",)  # of the model
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)

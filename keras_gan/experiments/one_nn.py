@@ -18,9 +18,9 @@ import numpy as np
 from keras_gan import pictures, seeding
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, labelled
-from keras_gan.experiments.neighbours import blocks, nearest_images, rows_in_memory
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
+from keras_gan.metrics.neighbours import blocks, nearest_images, rows_in_memory
 from keras_gan.models import GAN
 
 NEEDS = ("generate",)  # of the model

@@ -15,8 +15,9 @@ from keras_gan import pictures
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
-from keras_gan.experiments.trained_run import TrainedRun, pixels
+from keras_gan.experiments.trained_run import TrainedRun
 from keras_gan.metrics import parzen_log_likelihood, validate_sigma
+from keras_gan.metrics.neighbours import pixels
 
 NEEDS = ("generate",)  # of the model
 PAPER = {"data": "MNIST", "mean": 225, "standard_error": 2}

@@ -195,11 +195,6 @@ class TrainedRun:
             return None
 
 
-def pixels(images: np.ndarray) -> np.ndarray:
-    """Returns uint8 images [N, ...] as rows of values in [0, 1], float64 [N, D]."""
-    return images.reshape(len(images), -1) / 255
-
-
 def scaled(images: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
     """Returns uint8 images as float32 with (low, high) in place of 0 and 255."""
     return PixelRange(*value_range).to_float(images)

@@ -7,7 +7,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from keras_gan import DCGAN, GAN, datasets, networks, runs
 from keras_gan.experiments import __main__ as command
-from keras_gan.experiments import neighbours, one_nn
+from keras_gan.experiments import one_nn
+from keras_gan.metrics import neighbours
 
 
 def rows(images):
