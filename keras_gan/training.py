@@ -407,10 +407,12 @@ def run_callbacks(
         batches = recipe.held_out_batches(parts.held_out, model)
         batches.value_range = model.value_ranges()  # as of those that it trains on
         held_out = callbacks.HeldOut(batches)
-    quick = [] if evaluator is None else evaluator.quick(model)
-    shown = {evaluator.measures[name].title: name for name in quick[:1]}
+    quick, shown = [], {}
+    if evaluator is not None:
+        quick = evaluator.quick(model)
+        shown = {evaluator.measures[name].title: name for name in quick[:1]}
     measuring = []  # before those that show the measures
-    if quick and (recipe.evaluate_epochs or recipe.evaluate_steps):
+    if evaluator and quick and (recipe.evaluate_epochs or recipe.evaluate_steps):
         evaluate = callbacks.Evaluate(
             evaluator,
             quick,

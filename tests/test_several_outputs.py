@@ -14,7 +14,16 @@ from PIL import Image
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
 import keras_gan_command
-from keras_gan import datasets, features, pictures, recipes, runs, sample, training
+from keras_gan import (
+    datasets,
+    examples,
+    features,
+    pictures,
+    recipes,
+    runs,
+    sample,
+    training,
+)
 from keras_gan.callbacks import (
     Checkpoint,
     Diagnosis,
@@ -169,6 +178,14 @@ def test_examples_that_are_missing_are_named(model, real, tmp_path):
         for callback in (SampleGrid(tmp_path, real=rows), Diagnosis(rows)):
             with pytest.raises(InputError, match=said):
                 fit(model, real, 1, [callback])
+
+
+def test_rows_are_given_to_a_model_that_can_do_without_them(model, real, monkeypatch):
+    monkeypatch.setattr(TwoWays, "inputs", ())
+    given = examples.spread(model, real, 4)
+    np.testing.assert_array_equal(given["b"], real["b"][[0, 13, 26, 39]])
+    assert given.keys() == {"a", "b"}
+    assert examples.spread(model, None, 4) == {}
 
 
 def test_symptoms_watch_each_part_by_name(model, real):

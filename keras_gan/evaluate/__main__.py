@@ -15,6 +15,7 @@ from keras_gan.evaluate import report
 from keras_gan.evaluators import LEAST_IMAGES, MEASURES, Quantity, together
 from keras_gan.experiments import TrainedRun, arguments, nearest
 from keras_gan.files import json_text, require_folder, write_all
+from keras_gan.recipes.options import settings_of
 
 _NEIGHBOURS = {"count": 1000, "shown": 24}
 _PARTS = 5  # of the work, for its progress bar
@@ -86,12 +87,13 @@ def evaluate(
             trained = TrainedRun.load(options.run, options.best, points=True)
             run, model, data = trained.run, trained.model, trained.training_set
         with _part(bar, "features"):
-            evaluator = _evaluator(trained, options)
+            evaluator = _evaluator(trained, data, options)
         with _part(bar, "measures"):
             evaluated = evaluator.evaluate(model)
         neighbours = None
         with _part(bar, "nearest images"):
-            if not trained.lacks(*nearest.NEEDS) and data.array.ndim == 4:
+            of_images = len(run.data.get("image_shape", ())) == 3
+            if of_images and not trained.lacks(*nearest.NEEDS):
                 neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
         protocol = evaluated.pop("protocol")
         metrics = {
@@ -119,10 +121,11 @@ def evaluate(
     return metrics, page, evaluator.measures
 
 
-def _evaluator(trained, options):
+def _evaluator(trained, data, options):
     """Returns what measures a run as thoroughly as the options ask for."""
-    recipe = trained.run.recipe.override({"features": options.features})
-    data = trained.training_set
+    recipe = trained.run.recipe
+    if options.features is not None or settings_of(type(recipe))["features"].optional:
+        recipe = recipe.override({"features": options.features})
     evaluator = together(recipe.evaluators(data, trained.held_out))
     if evaluator is None:
         raise InputError(

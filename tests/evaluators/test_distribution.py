@@ -1,5 +1,7 @@
 """Measures of a GAN against the same functions called by hand."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,12 @@ from scipy import linalg, ndimage
 from keras_gan import DCGAN, GAN, InputError, datasets, features, metrics, recipes
 from keras_gan.datasets import Images
 from keras_gan.errors import Diverged
-from keras_gan.evaluators import MEASURES, Comparison, DistributionEvaluator
+from keras_gan.evaluators import (
+    MEASURES,
+    Comparison,
+    DistributionEvaluator,
+    Measure,
+)
 from keras_gan.features import Extracted, Extractor, Pixels
 
 
@@ -166,6 +173,23 @@ def test_measures_that_the_features_do_not_allow_are_refused(images):
         real.check(["class_score"])
     with pytest.raises(InputError, match=r"'fid' is not known.*frechet_distance"):
         real.check(["fid"])
+
+
+@pytest.mark.parametrize("when", ["evaluate", "end", "training"])
+def test_a_measure_says_when_it_is_taken(when, images, gan, monkeypatch):
+    one = Measure("One", "lower", "It is 1.", lambda comparison: 1.0, when=when)
+    rare = Measure("Rare", "lower", "Of many.", lambda comparison: 2.0, least=1000)
+    monkeypatch.setitem(MEASURES, "one", one)
+    monkeypatch.setitem(MEASURES, "rare", rare)
+    real = DistributionEvaluator(images, Pixels())
+    assert ("one" in real.quick(gan)) == (when == "training")
+    assert ("one" in real.final(gan)) == (when != "evaluate")
+    assert real.quick(gan)[0] == "frechet_distance"
+    found = real.evaluate(gan)
+    assert found["measures"]["one"] == found["between_halves"]["one"] == 1.0
+    assert "rare" not in found["measures"]  # needs more images than there are
+    with pytest.raises(InputError, match=r"'now' for 'One'\. Use one of"):
+        dataclasses.replace(one, when="now")
 
 
 @pytest.mark.parametrize("count", [0, 1, 31])
