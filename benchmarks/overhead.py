@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from benchmarks import timing
 from keras_gan import distribution, recipes, runs, training
+from keras_gan.evaluators import together
 
 # Recipes without a penalty and an average, because the loop does not have them.
 CASES = {
@@ -118,8 +119,9 @@ def compare(name, changes, epochs):
             *args, callbacks=[*callbacks, turns], **kwargs
         )
         workers = distribution.workers_of(gan.distribute_strategy)
-        real = recipe.evaluators(images)["samples"]
-        training.fit(run, gan, images, None, real, workers, False, "no more")
+        evaluator = together(recipe.evaluators(images, None))
+        parts = training.Parts(run, gan, images, None, workers, evaluator)
+        training.fit(parts, False, "no more")
     steps = images.steps_per_epoch(recipe.batch_size)
     wall, processor = turns.seconds()
     timing.report(f"{name}, batch {recipe.batch_size}", wall, steps, base="loop")

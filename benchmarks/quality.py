@@ -17,7 +17,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_gan import GAN, datasets, evaluate, features, recipes
+from keras_gan import GAN, datasets, evaluators, features, recipes
 from keras_gan.recipes.dcgan import DCGANRecipe
 
 MEASURES = ("frechet_distance", "precision", "recall")
@@ -179,7 +179,7 @@ def main():
     if options.other:
         extractors["other"] = features.get("classifier", read(options.other))
     judges = {
-        name: evaluate.RealImages(images, extractor, options.samples)
+        name: evaluators.DistributionEvaluator(images, extractor, options.samples)
         for name, extractor in extractors.items()
     }
     for name, real in judges.items():

@@ -10,7 +10,7 @@ import time
 import keras
 
 from benchmarks import timing
-from keras_gan import datasets, evaluate, features, recipes
+from keras_gan import datasets, evaluators, features, recipes
 
 SMALL = {
     "base_filters": 16,
@@ -44,7 +44,7 @@ def main():
     print(timing.describe_machine())
     images = datasets.read("tfds:mnist", data_dir=options.data_dir)
     classifier = features.get("classifier", images)
-    real = evaluate.RealImages(images, classifier, count=IMAGES)
+    real = evaluators.DistributionEvaluator(images, classifier, count=IMAGES)
     print(f"DCGAN with 16 filters after {options.steps} steps, {classifier.name}")
     for seed in range(options.seeds):
         for name in options.variants:

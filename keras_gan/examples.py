@@ -17,18 +17,32 @@ def by_element(model: keras.Model, real: Rows) -> Mapping[str, np.ndarray]:
 
     Args:
         model: a `GenerativeModel`.
-        real: name of an element -> rows as data sets hold them; or rows of what the
-            first of `model.outputs` is compared with; or None.
+        real: name of an element -> rows as data sets hold them; or rows of the only
+            element in `model.outputs`; or None.
+
+    Raises:
+        InputError: for rows without a name of a model whose outputs are compared with
+            several elements.
     """
     if real is None or isinstance(real, Mapping):
         return real or {}
-    return {element: real for element in list(model.outputs.values())[:1]}
+    compared = [*dict.fromkeys(model.outputs.values())]
+    if len(compared) > 1:
+        named = ", ".join(f"{name!r}: ..." for name in compared)
+        raise InputError(
+            f"{type(model).__name__} has outputs that are compared with "
+            f"{' and '.join(compared)}, and the real rows have no names. Give them by "
+            f"name: real={{{named}}}."
+        )
+    return {element: real for element in compared}
 
 
 def spread(
     model: keras.Model, real: Rows, count: int, labels: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Returns what `model.samples` makes pictures from: rows evenly spaced in the data.
+
+    These are rows of all elements that are known: a model may use more than it needs.
 
     Args:
         model: a `GenerativeModel`.
@@ -40,15 +54,16 @@ def spread(
         InputError: if there are no rows of an element in `model.inputs`.
     """
     rows = by_element(model, real)
-    found = {}
     for name in model.inputs:
         if name not in rows:
             raise InputError(
                 f"{type(model).__name__} makes pictures from {name}, and no rows of it "
                 f"were given. Give them by name: real={{{name!r}: images.array}}."
             )
-        part = rows[name]
-        found[name] = part[np.linspace(0, len(part) - 1, count).astype(int)]
+    found = {
+        name: part[np.linspace(0, len(part) - 1, count).astype(int)]
+        for name, part in rows.items()
+    }
     if labels is not None:
         found["label"] = labels
     return found

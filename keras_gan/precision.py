@@ -30,32 +30,35 @@ def has_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
     )
 
 
-def worth_measuring(recipe: Any, image_shape: tuple[int, ...]) -> bool:
+def worth_measuring(recipe: Any, image_shape: tuple[int | None, ...]) -> bool:
     """Returns whether bfloat16 could save more time than the measurement takes.
 
     Args:
         recipe: settings of the run.
-        image_shape: height, width and channels, in pixels.
+        image_shape: height, width and channels, in pixels; other shapes are not worth
+            it. None is a side of any length.
     """
     return (
         recipe.mixed_precision is None
         and recipe.strategy == "one-device"
         and len(image_shape) == 3
-        and min(image_shape[:2]) >= _LEAST_SIDE
+        and min(side or _LEAST_SIDE for side in image_shape[:2]) >= _LEAST_SIDE
         and (recipe.minutes is None or 60 * recipe.minutes > _LEAST_SECONDS)
         and not tf.config.list_physical_devices("GPU")
         and has_bfloat16()
     )
 
 
-def advice(gan: keras.Model, measure: Callable | None = None) -> str | None:
+def advice(model: keras.Model, measure: Callable | None = None) -> str | None:
     """Returns a line about bfloat16 if it is faster, else None.
 
     Args:
-        gan: the model, built.
+        model: a `GenerativeModel`, whose averages of weights are left out.
         measure: function like `bfloat16_gain`; None uses that function.
     """
-    gain = (measure or bfloat16_gain)(gan.generator, gan.discriminator)
+    networks = model.networks().items()
+    trained = [one for name, one in networks if not name.startswith("averaged_")]
+    gain = (measure or bfloat16_gain)(*trained)
     if gain is None or gain < FASTER:
         return None
     return (

@@ -33,14 +33,14 @@ import platform
 import zlib
 from collections.abc import Iterable, Iterator
 from importlib import metadata
+from typing import Any
 
 import keras
 
 from keras_gan import plugins, recipes
-from keras_gan.datasets import Images
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON, json_text, write_whole
-from keras_gan.recipes.options import changeable, locations, settings_of
+from keras_gan.recipes.options import changeable, flag, locations, settings_of
 from keras_gan.version import __version__
 
 _LOCK = "lock"
@@ -78,7 +78,7 @@ class Run:
         path: str | os.PathLike,
         recipe_name: str,
         recipe: recipes.Recipe,
-        images: Images,
+        data: Any,
     ) -> "Run":
         """Returns a run that is not written yet.
 
@@ -86,7 +86,7 @@ class Run:
             path: folder that `require_free` accepts.
             recipe_name: name of the recipe that the settings began as.
             recipe: all settings.
-            images: `datasets.Images` to train on.
+            data: what `read` of the recipe gave.
 
         Raises:
             InputError: if the run could not be opened again by its family.
@@ -101,7 +101,7 @@ class Run:
         versions = {name: metadata.version(name) for name in _PACKAGES}
         versions["python"] = platform.python_version()
         versions["keras_gan"] = __version__
-        facts = recipe.facts(images)
+        facts = recipe.facts(data)
         return cls(path, recipe_name, recipe, facts, versions, plugins.loaded)
 
     @classmethod
@@ -246,55 +246,60 @@ class Run:
             del settings[name]
         return zlib.crc32(json.dumps([settings, self.data]).encode())
 
-    def read_data(self, source: str | None = None) -> Images:
-        """Returns `datasets.Images` of a source, read as the run's own data are.
+    def read_data(self, *source: str) -> Any:
+        """Returns the data, read as they were when the run began.
 
         Args:
-            source: as `datasets.read` takes it; None is the run's own.
+            *source: another source, of a recipe of `OneSource`.
 
         Raises:
             InputError: if it cannot be read.
         """
-        recipe = self.recipe
-        source = source or recipe.data
-        kind, _, place = source.partition(":")
-        levels = None
-        if kind == "folder" and "levels" not in self.data:
-            # An older run had three channels, and white was the greatest 16-bit number.
-            recipe = dataclasses.replace(recipe, channels=recipe.channels or 3)
-            levels = (0, 65535)
         try:
             with plugins.remembered(self.plugins):
-                return recipe.read(source, levels)
+                return self.recipe.read(*source, facts=self.data)
         except InputError as error:
-            if kind in ("folder", "npz") and not pathlib.Path(place).exists():
+            moved = [] if source else self._moved()
+            if moved:
                 raise InputError(
                     f"{error} If the data of the run in {self.path} moved, name their "
-                    f"new place: train.py --resume --run-dir {self.path} --data "
-                    f"{kind}:PATH."
+                    f"new place: train.py --resume --run-dir {self.path} "
+                    f"{' '.join(moved)}."
                 ) from error
             raise
 
-    def check_data(self, images: Images) -> None:
-        """Checks that the images are those that the run began with.
+    def _moved(self):
+        """Returns the options that name sources whose files are not there."""
+        found = []
+        for name in self.recipe.sources:
+            kind, _, place = getattr(self.recipe, name).partition(":")
+            if kind in ("folder", "npz") and not pathlib.Path(place).exists():
+                found.append(f"{flag(name)} {kind}:PATH")
+        return found
+
+    def check_data(self, data: Any) -> None:
+        """Checks that the data are those that the run began with.
+
+        Args:
+            data: what `read` of the recipe gave.
 
         Raises:
             InputError: where they are not.
         """
         files = self._files()
-        if files and images.digests and list(files.values()) != list(images.digests):
-            now = dict(zip(images.files or (), images.digests, strict=True))
+        if files and data.digests and list(files.values()) != list(data.digests):
+            now = dict(zip(data.files or (), data.digests, strict=True))
             raise InputError(
                 f"the pictures are not those that the run in {self.path} began with: "
                 f"{_difference(files, now)}. A run goes on with the same pictures: put "
                 "them back, or begin another run with --run-dir."
             )
-        now = self.recipe.facts(images)
+        facts = self.recipe.facts(data)
         for name, value in self.data.items():
             # Images in a file have no sum, those in memory have one.
-            if now.get(name, value) != value:
+            if facts.get(name, value) != value:
                 raise InputError(
-                    f"{name} of the data is {now[name]} and was {value} when the run "
+                    f"{name} of the data is {facts[name]} and was {value} when the run "
                     f"in {self.path} began. A run goes on with the same images: put "
                     "them back, or begin another run with --run-dir."
                 )
@@ -309,7 +314,8 @@ class Run:
         Raises:
             InputError: for a class that the run does not have.
         """
-        names, count = self.data["class_names"], self.data["num_classes"]
+        names = self.data.get("class_names", [])
+        count = self.data.get("num_classes")
         if count is None:
             raise InputError(
                 f"the run in {self.path} has no classes, as it was trained without "
@@ -361,10 +367,10 @@ class Run:
         """Writes a JSON file into the folder, whole or not at all."""
         write_whole(self.path / name, json_text(content))
 
-    def write_files(self, images: Images) -> None:
-        """Writes what tells later which file of a folder has changed."""
-        if images.digests is not None:
-            listed = dict(zip(images.files or (), images.digests, strict=True))
+    def write_files(self, data: Any) -> None:
+        """Writes what tells later which file of the data has changed."""
+        if data.digests is not None:
+            listed = dict(zip(data.files or (), data.digests, strict=True))
             self.write_json(_FILES, listed)
 
     def _files(self):

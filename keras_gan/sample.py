@@ -65,6 +65,7 @@ def sample(options: argparse.Namespace) -> int:
 
     run = runs.Run.open(options.run)
     model = run.load(options.best)
+    # What needs no rows is drawn without reading the data.
     rows = run.recipe.examples(run.read_data()) if model.inputs else None
     drawing = pictures.drawing_of(model, rows, run.data.get("class_names"))
     count = drawing.count if options.count is None else options.count

@@ -25,15 +25,13 @@ from tqdm import tqdm
 from keras_gan import (
     callbacks,
     distribution,
-    evaluators,
     plugins,
     precision,
     runs,
     seeding,
 )
-from keras_gan.datasets import Images
 from keras_gan.errors import InputError, RunError, first_line
-from keras_gan.evaluators import RealImages
+from keras_gan.evaluators import Evaluator, together
 from keras_gan.files import replacing
 from keras_gan.recipes import Recipe, name_of
 
@@ -112,6 +110,40 @@ class Trained:
     afterwards: Any = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What a run is made of.
+
+    Args:
+        run: its settings and its folder.
+        model: compiled.
+        data: what it trains on.
+        held_out: what it does not train on but is measured on, or None.
+        workers: of the model's strategy.
+        evaluator: what measures it, or None; the chief alone has one.
+
+    Example:
+
+    ```python
+    from keras_gan import distribution
+    from keras_gan.runs import Run
+    from keras_gan.training import Parts
+
+    run = Run.open("runs/digits")
+    workers = distribution.workers_of(distribution.create("one-device"))
+    parts = Parts(run, run.load(), run.read_data(), None, workers)
+    print(parts.run.recipe.steps_per_epoch(parts.data))
+    ```
+    """
+
+    run: runs.Run
+    model: keras.Model
+    data: Any
+    held_out: Any
+    workers: distribution.Workers
+    evaluator: Evaluator | None = None
+
+
 def train(
     recipe: Recipe | None,
     run_dir: str | pathlib.Path,
@@ -163,14 +195,14 @@ def train(
         if recipe.deterministic:
             seeding.make_deterministic()
         if run is not None:
-            images = run.read_data()
-            run.check_data(images)
+            data = run.read_data()
+            run.check_data(data)
         else:
-            images = recipe.read()
-            run = runs.Run.new(path, name or name_of(recipe), recipe, images)
-        require_readable(run, images)
-        whole, (images, held_out) = images, recipe.divided(images)
-        recipe.check_data(images, strategy.num_replicas_in_sync)
+            data = recipe.read()
+            run = runs.Run.new(path, name or name_of(recipe), recipe, data)
+        require_readable(run, data)
+        whole, (data, held_out) = data, recipe.divided(data)
+        recipe.check_data(data, strategy.num_replicas_in_sync)
         if held_out is not None and workers.count > 1:
             raise InputError(
                 f"validation is {recipe.validation} and there are {workers.count} "
@@ -180,19 +212,23 @@ def train(
     with strategy.scope():
         model = run.build()
 
-    real, trained = None, Trained(run, model)
+    parts = Parts(run, model, data, held_out, workers)
+    trained = Trained(run, model)
     with contextlib.ExitStack() as lock:
         with workers.all_or_none():
             if workers.chief:
                 with plugins.remembered(run.plugins):
-                    real = next(iter(recipe.evaluators(images).values()), None)
+                    evaluator = together(recipe.evaluators(data, held_out))
+                    if evaluator is not None:
+                        evaluator.check(evaluator.final(model), model)
+                parts = dataclasses.replace(parts, evaluator=evaluator)
                 lock.enter_context(run.locked())
                 if not resume:
                     runs.require_free(path)  # nobody else began there meanwhile
                 write_beginning(run, whole)
-        follows = what_follows(real, afterwards, imports)
+        follows = what_follows(parts.evaluator is not None, afterwards, imports)
         try:
-            signal = fit(run, model, images, held_out, real, workers, resume, follows)
+            signal = fit(parts, resume, follows)
             trained = dataclasses.replace(trained, signal=signal)
             # Wait for the chief to finish saving: a worker that exits early looks like
             # a crash to it.
@@ -201,7 +237,7 @@ def train(
                     step = callbacks.steps_taken(model)
                     print(f"stopped at step {step}; --resume goes on from there")
                 elif workers.chief:
-                    trained = close(trained, real, afterwards)
+                    trained = close(parts, trained, afterwards)
         except (OSError, tf.errors.OpError) as error:
             raise RunError(
                 f"{first_line(error)}. All checkpoints are whole; --resume goes on "
@@ -210,14 +246,14 @@ def train(
     return trained
 
 
-def require_readable(run: runs.Run, images: Images) -> None:
+def require_readable(run: runs.Run, data: Any) -> None:
     """Ends a run too many of whose files cannot be read, and leaves their list."""
-    bad, count = len(images.skipped), len(images.skipped) + len(images)
+    bad, count = len(data.skipped), len(data.skipped) + len(data)
     allowed = {"skip": MOST_BAD_IMAGES, "fail": 0}[run.recipe.on_bad_image]
     if bad > allowed * count:
-        reasons = Counter(reason for _, reason in images.skipped).most_common(3)
+        reasons = Counter(reason for _, reason in data.skipped).most_common(3)
         why = "; ".join(f"{number} of them: {reason}" for reason, number in reasons)
-        run.write_skipped(images.skipped)
+        run.write_skipped(data.skipped)
         raise InputError(
             f"{bad} of {count} files cannot be read, and up to {allowed:.0%} may be "
             f"left out (--on-bad-image {run.recipe.on_bad_image}); they are listed in "
@@ -225,31 +261,29 @@ def require_readable(run: runs.Run, images: Images) -> None:
         )
 
 
-def write_beginning(run: runs.Run, images: Images) -> None:
+def write_beginning(run: runs.Run, data: Any) -> None:
     """Writes and says what a run begins with."""
     run.write()
-    run.write_files(images)
-    if images.summary:
-        print(textwrap.fill(images.summary, 88), flush=True)
-    if images.skipped:
-        run.write_skipped(images.skipped)
+    run.write_files(data)
+    if data.summary:
+        print(textwrap.fill(data.summary, 88), flush=True)
+    if data.skipped:
+        run.write_skipped(data.skipped)
         listed = run.path / "bad_images.txt"
-        bad = len(images.skipped)
-        print(f"left out {bad} of {bad + len(images)} files: see {listed}")
+        bad = len(data.skipped)
+        print(f"left out {bad} of {bad + len(data)} files: see {listed}")
 
 
-def what_follows(
-    real: RealImages | None, afterwards: Afterwards | None, imports: float
-) -> str:
+def what_follows(measured: bool, afterwards: Afterwards | None, imports: float) -> str:
     """Returns what comes after training, and about how long it takes.
 
     Args:
-        real: images to measure with, or None.
+        measured: whether something measures the model.
         afterwards: `Afterwards` of the run, or None.
         imports: seconds that the imports of this process took.
     """
     parts, seconds = ["model.keras"], MODEL_IMPORTS * imports
-    if real is not None:
+    if measured:
         parts.append("measures")
         seconds += MEASURES_IMPORTS * imports
     if afterwards is not None:
@@ -266,30 +300,17 @@ def rounded(seconds: float) -> str:
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
-def fit(
-    run: runs.Run,
-    model: keras.Model,
-    images: Images,
-    held_out: Images | None,
-    real: RealImages | None,
-    workers: distribution.Workers,
-    resume: bool,
-    follows: str,
-) -> int | None:
+def fit(parts: Parts, resume: bool, follows: str) -> int | None:
     """Trains from the newest checkpoint on; returns the signal that ended it.
 
     Args:
-        run: the run.
-        model: compiled.
-        images: what it trains on.
-        held_out: what it does not train on but is measured on, or None.
-        real: images to measure with, or None.
-        workers: of the model's strategy.
+        parts: of the run.
         resume: whether the run goes on.
         follows: what comes after training, in words.
     """
-    recipe = run.recipe
-    epoch_steps = images.steps_per_epoch(recipe.examples_per_step)
+    run, model, data = parts.run, parts.model, parts.data
+    recipe, workers = run.recipe, parts.workers
+    epoch_steps = recipe.steps_per_epoch(data)
     total_steps = recipe.steps or (recipe.epochs and recipe.epochs * epoch_steps)
     stop = callbacks.StopAfter(total_steps, recipe.minutes)
     checkpoint = callbacks.Checkpoint(
@@ -298,7 +319,7 @@ def fit(
         also={"seconds": stop.seconds},
     )
     if not checkpoint.restore(model):
-        recipe.initialize(model, images)
+        recipe.initialize(model, data)
     step = callbacks.steps_taken(model)
     workers.check_same(f"the newest checkpoint in {run.path}", step)
     if stop.reached(step):
@@ -313,14 +334,14 @@ def fit(
     if workers.chief:
         print(f"after training follow {follows}", flush=True)
         # The precision of a resumed run cannot change.
-        if not resume and precision.worth_measuring(recipe, images.shape):
+        shapes = [getattr(one, "shape", ()) for one in model.elements.values()]
+        if not resume and any(precision.worth_measuring(recipe, s) for s in shapes):
             line = precision.advice(model)
             if line is not None:
                 print(line, flush=True)
         print(
-            f"{run.recipe_name}: {len(images)} images of "
-            f"{'x'.join(map(str, images.shape))}, {epoch_steps} steps an epoch, "
-            f"from step {step}, in {run.path}",
+            f"{run.recipe_name}: {recipe.words_of(data)}, {epoch_steps} steps an "
+            f"epoch, from step {step}, in {run.path}",
             flush=True,
         )
     model.steps_per_execution = recipe.steps_at_a_time(epoch_steps, total_steps, step)
@@ -331,16 +352,11 @@ def fit(
         recipe.divergence_retries,
         path=run.path / "divergences.json" if workers.chief else None,
     )
-    measured = None
-    if held_out is not None:
-        measured = callbacks.HeldOut(recipe.held_out_batches(held_out, model))
     failsafe = callbacks.Failsafe(
-        run_callbacks(
-            run, images, measured, real, workers, signals, stop, guard, checkpoint
-        )
+        run_callbacks(parts, signals, stop, guard, checkpoint)
     )
     batches = model.distribute_strategy.distribute_datasets_from_function(
-        lambda context: recipe.batches(images, model, step, context)
+        lambda context: recipe.batches(data, model, step, context)
     )
     # TensorFlow puts a data set of its own around those of replicas.
     batches.value_range = model.value_ranges()
@@ -363,11 +379,7 @@ def fit(
 
 
 def run_callbacks(
-    run: runs.Run,
-    images: Images,
-    held_out: callbacks.HeldOut | None,
-    real: RealImages | None,
-    workers: distribution.Workers,
+    parts: Parts,
     signals: callbacks.StopOnSignal,
     stop: callbacks.StopAfter,
     guard: callbacks.DivergenceGuard,
@@ -376,8 +388,7 @@ def run_callbacks(
     """Returns the callbacks of a run, in the one order in which they can work.
 
     Args:
-        run, images, real, workers: as in `fit`. The chief alone reports.
-        held_out: `HeldOut` of the log, or None.
+        parts: of the run. The chief alone reports.
         signals, stop, guard, checkpoint: callbacks that `fit` asks later.
     """
     # The guard comes before what uses the model: it takes back weights that are not
@@ -386,15 +397,25 @@ def run_callbacks(
     # The checkpoint comes after what it saves. Any of the others may end training,
     # which all workers then do together.
     saving = [checkpoint, callbacks.StopTogether(signals)]
-    if not workers.chief:
+    if not parts.workers.chief:
         return [*ending, *saving]
+    run, model, evaluator = parts.run, parts.model, parts.evaluator
     recipe = run.recipe
-    rows = recipe.examples(images)
+    rows = recipe.examples(parts.data)
+    held_out = None
+    if parts.held_out is not None:
+        batches = recipe.held_out_batches(parts.held_out, model)
+        batches.value_range = model.value_ranges()  # as of those that it trains on
+        held_out = callbacks.HeldOut(batches)
+    quick, shown = [], {}
+    if evaluator is not None:
+        quick = evaluator.quick(model)
+        shown = {evaluator.measures[name].title: name for name in quick[:1]}
     measuring = []  # before those that show the measures
-    if real is not None and (recipe.evaluate_epochs or recipe.evaluate_steps):
+    if evaluator and quick and (recipe.evaluate_epochs or recipe.evaluate_steps):
         evaluate = callbacks.Evaluate(
-            real,
-            real.quick,
+            evaluator,
+            quick,
             recipe.evaluate_epochs,
             path=run.path / "measures.csv",
             best_directory=run.path / "best",
@@ -408,7 +429,7 @@ def run_callbacks(
             recipe.examples_per_step,
             stop.steps,
             stop.minutes_left(),
-            real.quick[0] if real is not None else None,
+            shown,
             held_out,
         ),
         callbacks.Diagnosis(rows, path=run.path / "findings.json"),
@@ -417,7 +438,7 @@ def run_callbacks(
             recipe.sample_steps,
             animation=run.path / "training.gif",
             real=rows,
-            class_names=images.class_names,
+            class_names=run.data.get("class_names"),
         ),
         callbacks.MetricsCSV(run.path / "metrics.csv", held_out=held_out),
         callbacks.TensorBoardPoints(run.path / "tensorboard", held_out=held_out),
@@ -425,43 +446,40 @@ def run_callbacks(
     return [*ending, *measuring, *reporting, *saving]
 
 
-def close(
-    trained: Trained, real: RealImages | None, afterwards: Afterwards | None
-) -> Trained:
+def close(parts: Parts, trained: Trained, afterwards: Afterwards | None) -> Trained:
     """Saves, measures and does what follows, under a progress bar."""
-    parts = ["model.keras"]
-    if real is not None:
-        parts.append("measures")
+    names = ["model.keras"]
+    if parts.evaluator is not None:
+        names.append("measures")
     if afterwards is not None:
-        parts.extend(afterwards.parts)
-    with tqdm(total=len(parts), smoothing=0, unit=" parts", disable=None) as bar:
-        measures = finish(trained.run, trained.model, real, bar)
-        result = None if afterwards is None else afterwards.work(trained.run, bar)
+        names.extend(afterwards.parts)
+    with tqdm(total=len(names), smoothing=0, unit=" parts", disable=None) as bar:
+        measures = finish(parts, bar)
+        result = None if afterwards is None else afterwards.work(parts.run, bar)
     return dataclasses.replace(trained, measures=measures, afterwards=result)
 
 
-def finish(
-    run: runs.Run, model: keras.Model, real: RealImages | None, bar: tqdm
-) -> dict[str, Any] | None:
-    """Saves the model and measures its images; returns the measures."""
+def finish(parts: Parts, bar: tqdm) -> dict[str, Any] | None:
+    """Saves the model and measures it; returns the measures."""
+    run, model, evaluator = parts.run, parts.model, parts.evaluator
     bar.set_description("model.keras")
     with replacing(run.path / "model.keras") as part:
         model.save(part)
     bar.update()
-    if real is None:
+    if evaluator is None:
         return None
     bar.set_description("measures")
-    names = real.final(model)
-    ours, theirs = real.measure(model, names), real.baseline.measure(names)
-    protocol = real.protocol(model)
+    names = evaluator.final(model)
+    ours, theirs = evaluator.measure(model, names), evaluator.beside(names)
+    protocol = evaluator.protocol(model)
     evaluation = {"measures": ours, "between_halves": theirs, "protocol": protocol}
     run.write_json("evaluation.json", evaluation)
     bar.update()
     for name in names:
-        bar.write(
-            f"{evaluators.MEASURES[name].title} {ours[name]:.4g} "
-            f"(between halves of the real images {theirs[name]:.4g})"
-        )
+        line = f"{evaluator.measures[name].title} {ours[name]:.4g}"
+        if name in theirs:
+            line += f" (between halves of the real images {theirs[name]:.4g})"
+        bar.write(line)
     bar.write(f"on {protocol}")
     bar.write(f"more measures: python -m keras_gan.evaluate {run.path}")
     return evaluation

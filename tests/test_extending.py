@@ -84,6 +84,8 @@ def test_the_commands_of_the_page_use_the_plugin(folder, output):
     assert config["settings"]["steps"] == 30
     metrics = json.loads((folder / "runs" / "waves" / "metrics.json").read_text())
     assert metrics["measures"]["mean_difference"] > 0
+    evaluation = json.loads((folder / "runs" / "waves" / "evaluation.json").read_text())
+    assert evaluation["measures"]["mean_difference"] > 0  # at the end of training too
     (row,) = json.loads((folder / "serving" / "report.json").read_text())
     assert (row["format"], row["passed"]) == ("onnx-gz", True)
     assert output.count("serving/waves.gz") == 3  # its verification again, too
@@ -103,6 +105,9 @@ def test_the_family_of_the_page_trains_and_is_exported(folder, output):
     made = folder / "runs" / "mean-digits"
     assert (made / "export" / "mean-digits.onnx").exists()
     assert list((made / "samples").glob("*.png"))
+    evaluation = json.loads((made / "evaluation.json").read_text())
+    assert 0 < evaluation["measures"]["mean_error"] < 128
+    assert evaluation["between_halves"] == {}
 
 
 # In this process --------------------------------------------------------------

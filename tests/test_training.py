@@ -62,7 +62,7 @@ def test_what_follows_is_done_once_with_the_finished_run(trained, calls):
 
 def test_what_follows_is_announced_with_its_time():
     after = training.Afterwards("a letter", ["letter"], 120.0, None)
-    line = training.what_follows(None, after, imports=4.0)
+    line = training.what_follows(False, after, imports=4.0)
     assert line == "model.keras, a letter: about 2 minutes"
 
 
@@ -95,16 +95,16 @@ def test_a_new_run_needs_a_recipe(tmp_path):
 
 
 def test_the_order_of_the_callbacks(trained, recipe):
-    run, images = trained.run, recipe.read()
-    real = recipe.evaluators(images)["samples"]
+    data = recipe.read()
+    evaluator = recipe.evaluators(data, None)["samples"]
     signals, stop = callbacks.StopOnSignal(), callbacks.StopAfter(2)
-    checkpoint = callbacks.Checkpoint(run.path / "checkpoints")
+    checkpoint = callbacks.Checkpoint(trained.run.path / "checkpoints")
     guard = callbacks.DivergenceGuard(checkpoint)
     workers = distribution.workers_of(distribution.create("one-device"))
-    ours = (signals, stop, guard, checkpoint)
+    parts = training.Parts(trained.run, trained.model, data, None, workers, evaluator)
     names = [
         type(one).__name__
-        for one in training.run_callbacks(run, images, None, real, workers, *ours)
+        for one in training.run_callbacks(parts, signals, stop, guard, checkpoint)
     ]
     everywhere = ["StopOnSignal", "StopAfter", "DivergenceGuard"]
     assert names == [

@@ -1,4 +1,4 @@
-"""How good the images are while the model trains, and the best model so far."""
+"""How good the model is while it trains, and the best model so far."""
 
 import json
 import math
@@ -20,13 +20,13 @@ from keras_gan.callbacks.stop import StopOnSignal
 from keras_gan.checkpoints import CheckpointFolder, other_training, steps_taken
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import Diverged, InputError
-from keras_gan.evaluators import MEASURES, RealImages
+from keras_gan.evaluators import Evaluator
 from keras_gan.files import json_text, write_whole
 from keras_gan.ownership import is_own
 
 
 class Evaluate(StepCallback):
-    """Measures generated images every so many epochs or steps, and when training ends.
+    """Measures a model every so many epochs or steps, and when training ends.
 
     The values join the logs of the epoch or the step for the callbacks after this one,
     such as `TensorBoardPoints`. Put it before those, and before `Checkpoint`.
@@ -42,8 +42,9 @@ class Evaluate(StepCallback):
     Training is not touched, its random state included.
 
     Args:
-        real: `evaluate.RealImages`.
-        names: measures to take, keys of `evaluate.MEASURES`.
+        evaluator: what measures, such as a `DistributionEvaluator`; `together` makes
+            one of several.
+        names: measures to take, keys of the evaluator's `measures`.
         every_epochs: epochs from one measurement to the next; None is 1 where
             `every_steps` is None too.
         path: CSV file with a row for each measurement, or None: the epoch, counted from
@@ -68,10 +69,10 @@ class Evaluate(StepCallback):
     ```python
     from keras_gan import features
     from keras_gan.callbacks import Evaluate, restore_newest
-    from keras_gan.evaluators import RealImages
+    from keras_gan.evaluators import DistributionEvaluator
 
     evaluate = Evaluate(
-        RealImages(images, features.get("random", images)),
+        DistributionEvaluator(images, features.get("random", images)),
         ["frechet_distance", "precision", "recall"],
         path="measures.csv",
         best_directory="best",
@@ -83,7 +84,7 @@ class Evaluate(StepCallback):
 
     def __init__(
         self,
-        real: RealImages,
+        evaluator: Evaluator,
         names: Sequence[str] = ("frechet_distance",),
         every_epochs: int | None = None,
         path: str | os.PathLike | None = None,
@@ -101,7 +102,7 @@ class Evaluate(StepCallback):
                 f"every_epochs is {every_epochs} and every_steps {every_steps}; give "
                 "one of them."
             )
-        self.real = real
+        self.evaluator = evaluator
         self.names = [] if isinstance(names, str) else list(names)
         if not self.names:
             raise InputError(
@@ -111,7 +112,8 @@ class Evaluate(StepCallback):
         self.every_epochs = every_epochs or 1
         self.every_steps = every_steps
         self.best = self.names[0] if best is None else best
-        comparable = [n for n in self.names if n in MEASURES and MEASURES[n].better]
+        known = evaluator.measures
+        comparable = [n for n in self.names if n in known and known[n].better]
         if self.best not in comparable:
             raise InputError(
                 f"best is {self.best!r}; a measure that is taken is accepted: "
@@ -123,9 +125,9 @@ class Evaluate(StepCallback):
         self._table = path and EpochTable(path)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self.real.check(self.names, self.model)
+        self.evaluator.check(self.names, self.model)
         self._told = False
-        self._protocol = self.real.protocol(self.model)
+        self._protocol = self.evaluator.protocol(self.model)
         step, length = steps_taken(self.model), steps_of_epoch(self)
         self._measured = step
         self._values: dict[str, float] = {}
@@ -175,7 +177,7 @@ class Evaluate(StepCallback):
         self._measured = step
         try:
             self.model.require_finite()  # its average stays finite for longer
-            values = self.real.measure(self.model, self.names)
+            values = self.evaluator.measure(self.model, self.names)
         except Diverged as error:
             values = dict.fromkeys(self.names, math.nan)
             self._tell(step, error)
@@ -200,7 +202,7 @@ class Evaluate(StepCallback):
         self._told = True
 
     def _keep_if_best(self, epoch, value):
-        if not MEASURES[self.best].improves(value, self._best_value):
+        if not self.evaluator.measures[self.best].improves(value, self._best_value):
             return
         self._best_value = value
         step = steps_taken(self.model)

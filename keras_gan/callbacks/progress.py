@@ -1,13 +1,13 @@
 """One line that tells how fast training goes and how long it will take."""
 
 import time
+from collections.abc import Mapping
 
 import tqdm
 
 from keras_gan.callbacks.held_out import HeldOut
 from keras_gan.callbacks.step_callback import LogCallback
 from keras_gan.checkpoints import steps_taken
-from keras_gan.evaluators import MEASURES
 
 
 class Progress(LogCallback):
@@ -19,7 +19,8 @@ class Progress(LogCallback):
         images_per_step: images of the data that one step uses.
         total_steps: steps of the whole run, or None.
         minutes: minutes that are left for training; used where `total_steps` is None.
-        measure: measure of `Evaluate` whose newest value is shown too, or None.
+        measures: label -> measure of `Evaluate` whose newest value is shown too, or
+            None.
         held_out: `HeldOut` whose numbers are shown beside the others, or None.
 
     Example:
@@ -38,14 +39,14 @@ class Progress(LogCallback):
         images_per_step: int,
         total_steps: int | None = None,
         minutes: float | None = None,
-        measure: str | None = None,
+        measures: Mapping[str, str] | None = None,
         held_out: HeldOut | None = None,
     ):
         super().__init__(held_out=held_out)
         self.images_per_step = images_per_step
         self.total_steps = total_steps
         self.minutes = minutes
-        self.measure = measure
+        self.measures = measures or {}
         self._shown: dict[str, str] = {}
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -89,9 +90,10 @@ class Progress(LogCallback):
         self._show(shown)
 
     def _show_measure(self, logs):
-        if self.measure in (logs or {}):
-            title = MEASURES[self.measure].title
-            self._show({title: f"{logs[self.measure]:.4g}"})
+        logs, measures = logs or {}, self.measures.items()
+        found = {label: f"{logs[n]:.4g}" for label, n in measures if n in logs}
+        if found:
+            self._show(found)
 
     def _show(self, values):
         self._shown |= values

@@ -2,10 +2,10 @@
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import pathlib
 import sys
+from collections.abc import Mapping
 
 from tqdm import tqdm
 
@@ -13,12 +13,13 @@ import keras_gan_options
 from keras_gan import examples, features, pictures, plugins
 from keras_gan.errors import InputError, KerasGANError, sentence
 from keras_gan.evaluate import report
-from keras_gan.evaluators import LEAST_IMAGES, RealImages
+from keras_gan.evaluators import LEAST_IMAGES, MEASURES, Quantity, together
 from keras_gan.experiments import TrainedRun, arguments, nearest
 from keras_gan.files import json_text, require_folder, write_all
+from keras_gan.recipes.options import settings_of
 
 _NEIGHBOURS = {"count": 1000, "shown": 24}
-_PARTS = 6  # of the work, for its progress bar
+_PARTS = 5  # of the work, for its progress bar
 
 
 def main(
@@ -30,15 +31,15 @@ def main(
     try:
         plugins.load(options.plugin)
         require_folder(folder)
-        metrics, page = evaluate(options)
+        metrics, page, measures = evaluate(options)
         files = write_all(
             folder, {"report.html": page, "metrics.json": json_text(metrics)}
         )
     except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
-    print(table(metrics))
-    for remark in (report.noise(metrics), report.flattering(metrics)):
+    print(table(metrics, measures))
+    for remark in (report.noise(metrics), report.flattering(metrics, measures)):
         if remark is not None:
             print(remark)
     print(f"protocol: {metrics['protocol']}")
@@ -71,8 +72,10 @@ def parser(prog: str) -> argparse.ArgumentParser:
     return command
 
 
-def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
-    """Returns the content of `metrics.json`, and the page.
+def evaluate(
+    options: argparse.Namespace,
+) -> tuple[dict, str, Mapping[str, Quantity]]:
+    """Returns the content of `metrics.json`, the page, and what each measure is.
 
     Args:
         options: what `parser` gives.
@@ -81,47 +84,28 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
         InputError: where the run or its images cannot be used.
     """
     with tqdm(total=_PARTS, smoothing=0, unit=" parts", disable=None) as bar:
-        with _part(bar, "model and images"):
+        with _part(bar, "model and data"):
             trained = TrainedRun.load(options.run, options.best, points=True)
-            run, model, images = trained.run, trained.gan, trained.training_set
-            rows = run.recipe.examples(images)
-            images = dataclasses.replace(images, array=rows[_measured(run, model)])
-            _check_count(len(images), options.samples, run.recipe.data)
+            run, model, data = trained.run, trained.model, trained.training_set
         with _part(bar, "features"):
-            extractor = features.get(options.features, images)
-            real = RealImages(
-                images,
-                extractor,
-                options.samples,
-                options.seed,
-                source=run.recipe.data,
-                data_dir=run.recipe.data_dir,
-                inputs=rows,
-            )
-            comparison = real.compare(model)
+            evaluator = _evaluator(trained, data, options)
         with _part(bar, "measures"):
-            measures = comparison.measure()
-        with _part(bar, "measures between halves"):
-            between_halves = real.baseline.measure(measures)
-            spread = real.spread(measures)
+            evaluated = evaluator.evaluate(model)
         neighbours = None
         with _part(bar, "nearest images"):
-            if images.array.ndim == 4 and not trained.lacks(*nearest.NEEDS):
+            of_images = len(run.data.get("image_shape", ())) == 3
+            if of_images and not trained.lacks(*nearest.NEEDS):
                 neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
+        protocol = evaluated.pop("protocol")
         metrics = {
             "run": run.path.resolve().name,
             "recipe": run.recipe_name,
-            "data": run.recipe.data,
+            "data": run.recipe.data_words,
             "step": int(model.step),
             "seed": options.seed,
-            "samples": real.count,
-            "features": extractor.name,
-            "measures": measures,
-            "between_halves": between_halves,
-            "between_halves_spread": spread,
-            "classes": comparison.classes(),
+            **evaluated,
             "nearest": neighbours and neighbours.report,
-            "protocol": real.protocol(model),
+            "protocol": protocol,
         }
         # The page shows what a reader of the file will find.
         metrics = json.loads(json_text(metrics))
@@ -129,12 +113,30 @@ def evaluate(options: argparse.Namespace) -> tuple[dict, str]:
             page = report.render(
                 metrics,
                 run.path,
-                _samples(model, rows, images.class_names, options.seed),
+                _samples(trained, options.seed),
                 None if neighbours is None else neighbours.picture,
                 model.charts,
                 model.charts_note,
+                evaluator.measures,
             )
-    return metrics, page
+    return metrics, page, evaluator.measures
+
+
+def _evaluator(trained, data, options):
+    """Returns what measures a run as thoroughly as the options ask for."""
+    recipe = trained.run.recipe
+    if options.features is not None or settings_of(type(recipe))["features"].optional:
+        recipe = recipe.override({"features": options.features})
+    evaluator = together(recipe.evaluators(data, trained.held_out))
+    if evaluator is None:
+        raise InputError(
+            f"the run in {trained.run.path} is of family {recipe.family}, which has "
+            f"nothing to measure {recipe.words_of(data)} with. Name a run on more "
+            "data, or of another family."
+        )
+    evaluator = evaluator.thorough(options.samples, options.seed)
+    evaluator.check(evaluator.final(trained.model), trained.model)
+    return evaluator
 
 
 @contextlib.contextmanager
@@ -145,10 +147,10 @@ def _part(bar, name):
     bar.update()
 
 
-def table(metrics: dict) -> str:
+def table(metrics: dict, measures: Mapping[str, Quantity] = MEASURES) -> str:
     """Returns the measures as lines of text in columns."""
     lines = [("measure", "this run", "between halves of the real ones", "better")]
-    for row in report.rows(metrics):
+    for row in report.rows(metrics, measures):
         ours, real = report.number(row["ours"]), report.number(row["real"])
         if row["spread"]:
             real += f" ({row['spread']})"
@@ -157,32 +159,10 @@ def table(metrics: dict) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def _check_count(count, samples, data):
-    half = count // 2
-    if half < LEAST_IMAGES:
-        raise InputError(
-            f"{data} has {count} images, and at least {2 * LEAST_IMAGES} are needed, "
-            "half of them to compare with. Train a run on more images."
-        )
-    if samples is not None and samples > half:
-        raise InputError(
-            f"--samples is {samples}, and {data} has {count} images. Give a number "
-            f"from {LEAST_IMAGES} to {half}, half of them."
-        )
-
-
-def _measured(run, model):
-    """Returns the name of the element that the model's first samples resemble."""
-    for name in model.outputs.values():
-        return name
-    raise InputError(
-        f"the run in {run.path} is of family {run.recipe.family}, whose samples "
-        "resemble no element of its data. Name a run with samples that can be measured."
-    )
-
-
-def _samples(model, rows, class_names, seed):
-    drawing = pictures.drawing_of(model, rows, class_names)
+def _samples(trained, seed):
+    run, model = trained.run, trained.model
+    rows = run.recipe.examples(trained.training_set)
+    drawing = pictures.drawing_of(model, rows, run.data.get("class_names"))
     labels = drawing.labels(drawing.count)
     given = examples.spread(model, rows, drawing.count, labels)
     return drawing.draw(model.samples(drawing.count, seed, given), labels)

@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -13,7 +13,8 @@ from PIL import Image
 
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import InputError
-from keras_gan.evaluators.distribution import MEASURES, SPLITS
+from keras_gan.evaluators import MEASURES, Quantity
+from keras_gan.evaluators.distribution import SPLITS
 from keras_gan.files import NOT_JSON
 from keras_gan.models.chart import Chart
 from keras_gan.pictures.charts import curves
@@ -35,6 +36,7 @@ def render(
     nearest: Image.Image | None = None,
     charts: Sequence[Chart] = (),
     charts_note: str = "",
+    measures: Mapping[str, Quantity] = MEASURES,
 ) -> str:
     """Returns the page about a run.
 
@@ -48,6 +50,7 @@ def render(
         nearest: picture of samples, each with its nearest training image.
         charts: of the numbers of training, as `charts` of the model has them.
         charts_note: a sentence or two about them.
+        measures: what each measure is, as `measures` of the evaluator has it.
 
     Returns:
         HTML, the same for the same arguments.
@@ -73,16 +76,17 @@ def render(
     return environment.get_template("report.html.jinja").render(
         metrics=metrics,
         config=config,
-        kind="images" if len(config["data"]["image_shape"]) == 3 else "points",
+        kind="points" if len(config["data"].get("image_shape", ())) == 1 else "images",
         objective=config["settings"].get("objective"),
-        rows=rows(metrics),
-        flattering=flattering(metrics),
+        rows=rows(metrics, measures),
+        classes=_classes(metrics.get("classes")),
+        flattering=flattering(metrics, measures),
         noise=noise(metrics),
         samples=samples,
         nearest=nearest,
         curves=_training_curves(folder, charts),
         curves_note=charts_note,
-        measure_curves=_measure_curves(folder),
+        measure_curves=_measure_curves(folder, measures),
         grids=_grids(folder),
         small=_SMALL_WIDTH,
         findings=_read_json(folder / "findings.json") or [],
@@ -91,24 +95,25 @@ def render(
     )
 
 
-def rows(metrics: dict) -> list[dict]:
+def rows(metrics: dict, measures: Mapping[str, Quantity] = MEASURES) -> list[dict]:
     """Returns the rows of the table of measures.
 
     Args:
         metrics: what `metrics.json` holds.
+        measures: what each measure is.
 
     Returns:
         For each measure its `title`, `meaning`, `better` ("lower", "higher" or None),
-        its values `ours` and `real`, between halves of the real images, and the
-        `spread` of the latter over other splits in words, or None.
+        its values `ours` and `real`, between halves of the real images or None, and
+        the `spread` of the latter over other splits in words, or None.
     """
     return [
         {
-            "title": MEASURES[name].title,
-            "meaning": MEASURES[name].meaning,
-            "better": MEASURES[name].better,
+            "title": measures[name].title,
+            "meaning": measures[name].meaning,
+            "better": measures[name].better,
             "ours": value,
-            "real": metrics["between_halves"][name],
+            "real": metrics["between_halves"].get(name),
             "spread": _range(metrics.get("between_halves_spread", {}).get(name)),
         }
         for name, value in metrics["measures"].items()
@@ -132,28 +137,35 @@ def noise(metrics: dict) -> str | None:
     """
     if not metrics.get("between_halves_spread"):
         return None
+    samples = metrics["samples"]
+    counts = samples.values() if isinstance(samples, dict) else [samples]
+    real = " or ".join(f"{2 * count:,}" for count in dict.fromkeys(counts))
     return (
         f"In brackets: least and greatest over {SPLITS} other splits of the same real "
-        f"{2 * metrics['samples']:,}. With so few, a difference between two runs that "
-        "is smaller than that range is noise."
+        f"{real}. With so few, a difference between two runs that is smaller than that "
+        "range is noise."
     )
 
 
-def flattering(metrics: dict) -> str | None:
+def flattering(
+    metrics: dict, measures: Mapping[str, Quantity] = MEASURES
+) -> str | None:
     """Returns a sentence on measures that are better than between real halves.
 
     Args:
         metrics: what `metrics.json` holds.
+        measures: what each measure is.
 
     Returns:
         The sentence, None if there is no such measure.
     """
+    real = metrics["between_halves"]
     found = [
-        MEASURES[name].title
+        measures[name].title
         for name, value in metrics["measures"].items()
-        if MEASURES[name].better
-        and None not in (value, metrics["between_halves"][name])
-        and MEASURES[name].improves(value, metrics["between_halves"][name])
+        if measures[name].better
+        and None not in (value, real.get(name))
+        and measures[name].improves(value, real[name])
     ]
     if not found:
         return None
@@ -161,6 +173,13 @@ def flattering(metrics: dict) -> str | None:
         f"Better than between real halves: {', '.join(found)}. Samples that are too "
         "typical or copied can be."
     )
+
+
+def _classes(found):
+    """Returns title -> how often each class is, of each evaluator that knows it."""
+    if found is None or "names" in found:
+        found = {"": found}
+    return {title.replace("_", " "): c for title, c in found.items() if c is not None}
 
 
 def number(value: Any) -> str:
@@ -259,14 +278,14 @@ def _training_curves(folder, charts):
     return found
 
 
-def _measure_curves(folder):
+def _measure_curves(folder, measures):
     """Titles, charts and descriptions of the columns of `measures.csv`."""
     over, columns = EpochTable(folder / "measures.csv").columns()
     found = []
     for name, (counts, column) in columns.items():
         if len(column) < 2:
             continue  # one point is no curve
-        title = MEASURES[name].title if name in MEASURES else _words(name)
+        title = measures[name].title if name in measures else _words(name)
         last = f"at the end {number(column[-1])}"
         found.append((title, curves({title: (counts, column)}, over=over), last))
     return found

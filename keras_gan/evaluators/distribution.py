@@ -1,28 +1,23 @@
-"""Measures of a model: its images against real ones, all on the same features.
+"""Generated images as a set, compared with real ones.
 
 Features are taken once, of the real images for all models and of the generated ones for
 all measures.
 """
 
-import dataclasses
 import functools
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_gan import metrics
 from keras_gan.datasets import Images
-from keras_gan.errors import Diverged, InputError, did_you_mean
+from keras_gan.errors import Diverged, InputError, listed
+from keras_gan.evaluators.base import Evaluator
+from keras_gan.evaluators.measures import LEAST_IMAGES, MEASURES, Comparison
 from keras_gan.evaluators.modes import coverage_of
 from keras_gan.features.extractor import Extracted, Extractor
 
-_QUICK = ("frechet_distance", "modes", "high_quality")  # the last two of mixtures
-_FINAL = ("kernel_distance", *_QUICK)  # the first one takes seconds
-# On each side, for all measures: coverage looks at the fifth neighbour of each image.
-LEAST_IMAGES = 6
 # On each side, by default. All measures of MNIST then take about 15 s on two cores;
 # raw pixels of large images are compared for fewer, at the same cost.
 _MOST_IMAGES = 10_000
@@ -32,267 +27,8 @@ SPLITS = 5
 _MANY = 1000  # fewer images decide the Fréchet distance more than the model does
 
 
-class Comparison:
-    """Features of generated images beside those of real ones.
-
-    What several measures share is computed once, and nothing that none asks for.
-
-    Args:
-        real: `features.Extracted` of real images.
-        fake: `features.Extracted` of generated images, or of other real ones.
-        count_modes: function without arguments that returns the `metrics.ModeCoverage`
-            of the generated images; None where the data have no known modes.
-        class_names: one name per column of the probabilities, or None.
-        sees_blur: as in `features.Extractor`.
-        class_accuracy: share of the generated images that are of the class asked for;
-            None if no class was asked for or the features do not know it.
-
-    Example:
-
-    ```python
-    from keras_gan import features
-    from keras_gan.evaluators import Comparison
-
-    extractor = features.get("pixels", images)
-    comparison = Comparison(extractor(images.array), extractor(gan.generate(64)))
-    print(comparison.names)
-    print(comparison.measure(["frechet_distance", "recall"]))
-    ```
-    """
-
-    def __init__(
-        self,
-        real: Extracted,
-        fake: Extracted,
-        count_modes: Callable[[], metrics.ModeCoverage] | None = None,
-        class_names: Sequence[str] | None = None,
-        sees_blur: bool = True,
-        class_accuracy: float | None = None,
-    ):
-        self.real = real
-        self.fake = fake
-        self.count_modes = count_modes
-        self.class_names = class_names
-        self.sees_blur = sees_blur
-        self.class_accuracy = class_accuracy
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the measures that can be taken."""
-        return [name for name, m in MEASURES.items() if m.available(self)]
-
-    def check(self, names: Iterable[str]) -> None:
-        """Raises InputError for a measure that is not known or cannot be taken."""
-        for name in names:
-            if name not in MEASURES:
-                known = ", ".join(MEASURES)
-                raise InputError(
-                    f"measure {name!r} is not known. Expected some of: {known}."
-                    f"{did_you_mean(name, MEASURES)}"
-                )
-            if name not in self.names:
-                raise InputError(
-                    f"{name} cannot be measured with these features, data and model. "
-                    f"Choose from: {', '.join(self.names)}."
-                )
-
-    def measure(self, names: Iterable[str] | None = None) -> dict[str, float]:
-        """Returns the value of each measure.
-
-        Args:
-            names: keys of `MEASURES`; None takes all that these features allow.
-
-        Raises:
-            InputError: for a measure that is not known or cannot be taken, or too few
-                images for it.
-        """
-        names = self.names if names is None else list(names)
-        self.check(names)
-        return {name: MEASURES[name].compute(self) for name in names}
-
-    def classes(self) -> dict | None:
-        """Returns how often each class is the most probable one.
-
-        Returns:
-            `names`, and the shares `generated` and `real`, a list each; None where the
-            features know no classes.
-        """
-        if self.class_names is None or self.fake.probabilities is None:
-            return None
-
-        def shares(extracted):
-            said = extracted.probabilities.argmax(axis=1)
-            counts = np.bincount(said, minlength=len(self.class_names))
-            return (counts / len(said)).tolist()
-
-        return {
-            "names": list(self.class_names),
-            "generated": shares(self.fake),
-            "real": shares(self.real),
-        }
-
-    @functools.cached_property
-    def kernel_distance(self) -> metrics.KernelDistance:
-        return metrics.kernel_distance(self.real.features, self.fake.features)
-
-    @functools.cached_property
-    def precision_recall(self) -> metrics.PrecisionRecall:
-        return metrics.symmetric_precision_recall(
-            self.real.features, self.fake.features
-        )
-
-    @functools.cached_property
-    def density_coverage(self) -> metrics.DensityCoverage:
-        return metrics.density_coverage(self.real.features, self.fake.features)
-
-    @functools.cached_property
-    def mode_coverage(self) -> metrics.ModeCoverage:
-        if self.count_modes is None:
-            raise InputError("the data have no known modes to count.")
-        return self.count_modes()
-
-
-@dataclasses.dataclass(frozen=True)
-class Measure:
-    """One number about generated images.
-
-    Args:
-        title: what it is called in a report.
-        better: "lower" or "higher"; None for what only says how exact another is.
-        meaning: what it tells, in a sentence.
-        compute: function of a `Comparison` for which it is available.
-        available: function of a `Comparison` that says whether it can be taken.
-        least: images that it needs on each side.
-
-    Example:
-
-    ```python
-    from keras_gan.evaluators import MEASURES
-
-    recall = MEASURES["recall"]
-    print(recall.title, recall.meaning)
-    assert recall.improves(0.5, best=0.4)
-    ```
-    """
-
-    title: str
-    better: str | None
-    meaning: str
-    # Any, as `available` has looked that what it needs is not None.
-    compute: Callable[[Any], float]
-    available: Callable[[Comparison], bool] = lambda comparison: True
-    least: int = 2
-
-    def improves(self, value: float, best: float | None) -> bool:
-        """Returns whether `value` is better than `best`; a NaN never is."""
-        if math.isnan(value):
-            return False
-        if best is None:
-            return True
-        return value < best if self.better == "lower" else value > best
-
-
-def _knows_classes(comparison):
-    return comparison.fake.probabilities is not None
-
-
-def _compares_neighbours(comparison):
-    return comparison.sees_blur
-
-
-def _asked_for_classes(comparison):
-    return comparison.class_accuracy is not None
-
-
-def _knows_modes(comparison):
-    return comparison.count_modes is not None
-
-
-MEASURES: dict[str, Measure] = {
-    "frechet_distance": Measure(
-        "Fréchet distance",
-        "lower",
-        "How far apart two Gaussians are that fit the features; sees both quality and "
-        "variety.",
-        lambda c: metrics.frechet_distance(c.real.features, c.fake.features),
-    ),
-    "kernel_distance": Measure(
-        "Kernel distance (KID)",
-        "lower",
-        "Difference of the two sets under a polynomial kernel, without bias by their "
-        "size; near 0, also below, where they do not differ.",
-        lambda c: c.kernel_distance.mean,
-        least=4,
-    ),
-    "kernel_distance_std": Measure(
-        "its standard deviation",
-        None,
-        "Of the kernel distance, over the subsets that it is the mean of.",
-        lambda c: c.kernel_distance.std,
-        least=4,
-    ),
-    "precision": Measure(
-        "Precision",
-        "higher",
-        "Share of generated samples that lie among real ones and have real ones among "
-        "them (symmetric precision).",
-        lambda c: c.precision_recall.precision,
-        _compares_neighbours,
-        least=4,
-    ),
-    "recall": Measure(
-        "Recall",
-        "higher",
-        "Share of real samples that lie among generated ones and have generated ones "
-        "among them (symmetric recall).",
-        lambda c: c.precision_recall.recall,
-        _compares_neighbours,
-        least=4,
-    ),
-    "coverage": Measure(
-        "Coverage",
-        "higher",
-        "Share of real samples that have a generated one nearby.",
-        lambda c: c.density_coverage.coverage,
-        _compares_neighbours,
-        least=LEAST_IMAGES,
-    ),
-    "class_score": Measure(
-        "Class score",
-        "higher",
-        "The Inception score of this classifier: 1 where all samples look alike to it, "
-        "up to the number of classes where each is surely of one and all are as "
-        "frequent.",
-        lambda c: metrics.inception_score(c.fake.probabilities),
-        _knows_classes,
-    ),
-    "class_accuracy": Measure(
-        "Class accuracy",
-        "higher",
-        "Share of generated samples that the classifier takes for the class asked for; "
-        "beside it, of real ones it did not learn from, that it takes for theirs.",
-        lambda c: c.class_accuracy,
-        _asked_for_classes,
-    ),
-    "modes": Measure(
-        "Modes hit",
-        "higher",
-        "Modes of the data with at least one generated sample.",
-        lambda c: c.mode_coverage.modes,
-        _knows_modes,
-    ),
-    "high_quality": Measure(
-        "High-quality samples",
-        "higher",
-        "Share of generated samples that lie at a mode.",
-        lambda c: c.mode_coverage.high_quality,
-        _knows_modes,
-    ),
-}
-
-
-class RealImages:
-    """Real images in two disjoint halves, ready to compare with those of any model.
+class DistributionEvaluator(Evaluator):
+    """Compares the images of a model with real ones, which lie in two disjoint halves.
 
     Generated images are compared with the first half. The same measures between the
     two halves (`baseline`) tell what no model is expected to beat.
@@ -307,8 +43,10 @@ class RealImages:
         source: the string that `datasets.read` took, for the protocol and to find the
             modes of `ring`, `grid` and `stacked-mnist`; None where there is none.
         data_dir: where TensorFlow Datasets keeps its files.
-        output: title of the samples that are measured; None takes the first of the
+        output: title of the samples that are measured; None takes the only one of the
             model's `outputs`.
+        element: name of the element that the images are of; None takes the one that
+            the model's `outputs` says.
         inputs: name of an element -> its rows, for models that make pictures from
             others. As many of them are taken as there are images in a half, the same
             rows if there are as many in all.
@@ -321,15 +59,17 @@ class RealImages:
 
     ```python
     from keras_gan import features
-    from keras_gan.evaluators import RealImages
+    from keras_gan.evaluators import DistributionEvaluator
 
-    real = RealImages(images, features.get("random", images))
+    real = DistributionEvaluator(images, features.get("random", images))
     names = ["frechet_distance", "recall"]
     print(real.measure(gan, names))
     print(real.baseline.measure(names))  # no generator is expected to beat these
     print(real.protocol(gan))
     ```
     """
+
+    measures = MEASURES
 
     def __init__(
         self,
@@ -340,6 +80,7 @@ class RealImages:
         source: str | None = None,
         data_dir: str | None = None,
         output: str | None = None,
+        element: str | None = None,
         inputs: Mapping[str, np.ndarray] | None = None,
     ):
         half = len(images) // 2
@@ -365,6 +106,7 @@ class RealImages:
         self.images = images
         self.extractor = extractor
         self.output = output
+        self.element = element
         self.count = count
         self.seed = seed
         self.source = source
@@ -435,22 +177,14 @@ class RealImages:
     @property
     def names(self) -> list[str]:
         """Names of the measures that can be taken with these features and images."""
-        return self._with_itself.names
+        return self._form_of(None).names
 
-    @property
-    def quick(self) -> list[str]:
-        """Names of the measures to take during training; the first one decides."""
-        return [name for name in _QUICK if name in self.names]
-
-    def final(self, model: keras.Model) -> list[str]:
-        """Returns the names of the measures to take of a model that is trained."""
-        wanted = [*_FINAL]
-        if model.num_classes is not None:
-            wanted.append("class_accuracy")
+    def available(self, model: keras.Model) -> list[str]:
+        """Returns the names of the measures that can be taken of a model."""
         return [
             name
-            for name in wanted
-            if name in self.names and self.count >= MEASURES[name].least
+            for name in self._form_of(model).names
+            if self.count >= MEASURES[name].least
         ]
 
     def check(self, names: Iterable[str], model: keras.Model | None = None) -> None:
@@ -460,12 +194,10 @@ class RealImages:
             names: keys of `MEASURES`.
             model: model to measure, or None for any.
         """
-        names, comparison = list(names), self._with_itself
+        names = list(names)
         if model is not None:
             self._check_model(model)
-        if model is not None and self._labels(model) is None:
-            comparison.class_accuracy = None
-        comparison.check(names)
+        self._form_of(model).check(names)
         for name in names:
             least = MEASURES[name].least
             if self.count < least:
@@ -476,13 +208,14 @@ class RealImages:
                 )
 
     def _check_model(self, model):
-        element = model.elements[model.outputs[self._title(model)]]
+        title, name = self._compared(model)
+        element = model.elements[name]
         if not element.fits(tuple(self.images.shape)):
             made, real = (
                 "x".join(map(str, s)) for s in (element.shape, self.images.shape)
             )
             raise InputError(
-                f"the model makes images of shape {made}, and the real images have "
+                f"the model makes {title} of shape {made}, and the real images have "
                 f"{real}. Read images of the model's shape."
             )
         for name in model.inputs:
@@ -499,28 +232,38 @@ class RealImages:
                 "images of the model's classes."
             )
 
-    def _title(self, model):
-        """Returns the title of the samples that are measured."""
-        titles = [*model.outputs]
-        if self.output is None and titles:
-            return titles[0]
-        if self.output not in titles:
+    def _compared(self, model):
+        """Returns the title of the samples that are measured, and their element."""
+        title, titles = self.output, [*model.outputs]
+        if title is None and len(titles) == 1:
+            (title,) = titles
+        name = self.element or model.outputs.get(title)
+        if title is None or name not in model.elements:
+            wrong = f"output is {self.output!r}"
+            if self.element is not None:
+                wrong += f" and element {self.element!r}"
             raise InputError(
-                f"{type(model).__name__} has no samples {self.output!r} that can be "
-                f"measured. Expected one of: {', '.join(titles) or 'none'}."
+                f"{wrong}. {type(model).__name__} has samples "
+                f"{listed(titles) or 'none'} that can be measured, and elements "
+                f"{listed(model.elements)}. Name one of each."
             )
-        return self.output
+        return title, name
 
-    @functools.cached_property
-    def _with_itself(self):
-        form = self.extractor.form(self.images)
+    def _form_of(self, model):
+        """Returns a comparison that shows which measures can be taken of a model."""
+        asked = model is None or self._labels(model) is not None
+        form = self._form
         return Comparison(
             form,
             form,
             self._coverage,
             sees_blur=self.extractor.sees_blur,
-            class_accuracy=self.extractor.accuracy,
+            class_accuracy=self.extractor.accuracy if asked else None,
         )
+
+    @functools.cached_property
+    def _form(self):
+        return self.extractor.form(self.images)
 
     def compare(self, model: keras.Model) -> Comparison:
         """Generates as many images as there are in a half, and takes their features.
@@ -542,6 +285,47 @@ class RealImages:
     ) -> dict[str, float]:
         """Returns the value of each measure, as `Comparison.measure`."""
         return self.compare(model).measure(names)
+
+    def beside(self, names: Iterable[str]) -> dict[str, float]:
+        return self.baseline.measure(names)
+
+    def thorough(self, count: int | None, seed: int) -> "DistributionEvaluator":
+        total, half = len(self.images), len(self.images) // 2
+        origin = self.source or "the data"
+        if half < LEAST_IMAGES:
+            raise InputError(
+                f"{origin} has {total} images, and at least {2 * LEAST_IMAGES} are "
+                "needed, half of them to compare with. Train a run on more images."
+            )
+        if count is not None and count > half:
+            raise InputError(
+                f"--samples is {count}, and {origin} has {total} images. Give a number "
+                f"from {LEAST_IMAGES} to {half}, half of them."
+            )
+        return type(self)(
+            self.images,
+            self.extractor,
+            count,
+            seed,
+            self.source,
+            self.data_dir,
+            self.output,
+            self.element,
+            self.inputs,
+        )
+
+    def evaluate(self, model: keras.Model) -> dict[str, Any]:
+        comparison = self.compare(model)
+        values = comparison.measure(self.available(model))
+        return {
+            "samples": self.count,
+            "features": self.extractor.name,
+            "measures": values,
+            "between_halves": self.beside(values),
+            "between_halves_spread": self.spread(values),
+            "classes": comparison.classes(),
+            "protocol": self.protocol(model),
+        }
 
     def protocol(self, model: keras.Model) -> str:
         """Returns in one sentence how the measures of a model come about."""
@@ -582,16 +366,21 @@ class RealImages:
                         "values, which make no images. Restore a checkpoint from "
                         "before it diverged."
                     )
-        title = self._title(model)
-        rows = {name: self.inputs[name] for name in model.inputs}
+        title, _ = self._compared(model)
         examples = {
             name: part[np.sort(self._shuffled(part)[: self.count])]
-            for name, part in rows.items()
+            for name, part in self.inputs.items()
         }
         labels = self._labels(model)
         if labels is not None:
             examples["label"] = labels
-        return model.samples(self.count, self.seed, examples)[title]
+        samples = model.samples(self.count, self.seed, examples)
+        if title not in samples:
+            raise InputError(
+                f"output is {title!r}, and {type(model).__name__} makes "
+                f"{listed(samples)}. Name one of these."
+            )
+        return samples[title]
 
     def _labels(self, model):
         """Returns the class asked for of each image, None if none is or any will do."""

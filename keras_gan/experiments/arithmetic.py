@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> Outcome:
             "--on was given without --from and --to. Give all three, or leave --on out."
         )
     samples = NumberedSamples(
-        trained.gan, options.seed, trained.run.data["class_names"]
+        trained.model, options.seed, trained.run.data["class_names"]
     )
     if options.expression is not None:
         return _expression(trained, samples, options)
@@ -113,7 +113,9 @@ def _expression(trained, samples, options):
         )
     terms = samples.parse(options.expression)
     result, label = total(terms, samples.latent), samples.label(terms)
-    around = trained.gan.render(neighbours(result, options.noise, options.seed), label)
+    around = trained.model.render(
+        neighbours(result, options.noise, options.seed), label
+    )
     on_pixels = np.rint(total(terms, samples.images)).clip(0, 255).astype("uint8")
     measured = {
         "terms": [term._asdict() for term in terms],
@@ -152,7 +154,7 @@ def _turn(trained, samples, options):
     numbers = options.on or [n for n in range(NUMBERS) if n not in used][:_TURNED]
     shares = np.linspace(-1, 1, _TURN_STEPS)
     latent = samples.latent(numbers)[:, None] + shares[:, None] * turn
-    walks = trained.gan.render(
+    walks = trained.model.render(
         latent.reshape(-1, len(turn)),
         samples.labels(np.repeat(numbers, _TURN_STEPS)),
     )
@@ -190,7 +192,7 @@ def _row(trained, samples, term):
     """One term: its samples, and the picture of their mean latent vector."""
     alone = [Term(1, term.numbers)]
     mean = total(alone, samples.latent)
-    picture = samples.gan.render(mean[None], samples.label(alone))
+    picture = samples.model.render(mean[None], samples.label(alone))
     return pictures.hstack(
         (
             f"{'+' if term.sign > 0 else '-'} mean of",

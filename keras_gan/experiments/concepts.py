@@ -56,7 +56,7 @@ class NumberedSamples:
     """
 
     def __init__(self, gan: GAN, seed: int, class_names: Sequence[str] | None = None):
-        self.gan = gan
+        self.model = gan
         self.class_names = tuple(class_names or ())
         # Always as many, so that a number means the same whatever else is asked for.
         self._latent = np.asarray(gan.sample_latent(NUMBERS, seed))
@@ -76,13 +76,13 @@ class NumberedSamples:
 
     def labels(self, numbers: Sequence[int]) -> np.ndarray | None:
         """Returns classes, int [N], or None of a model without classes."""
-        if self.gan.num_classes is None:
+        if self.model.num_classes is None:
             return None
-        return np.asarray(numbers) % self.gan.num_classes
+        return np.asarray(numbers) % self.model.num_classes
 
     def images(self, numbers: Sequence[int]) -> np.ndarray:
         """Returns pictures, uint8 [N, H, W, C]."""
-        return self.gan.render(self.latent(numbers), self.labels(numbers))
+        return self.model.render(self.latent(numbers), self.labels(numbers))
 
     def of_class(self, label: int) -> list[int]:
         """Returns the numbers of the first three samples of a class.
@@ -90,7 +90,7 @@ class NumberedSamples:
         Raises:
             InputError: where the model has no such class.
         """
-        classes = self.gan.num_classes
+        classes = self.model.num_classes
         if classes is None or label >= classes:
             raise InputError(f"class:{label} does not exist. {self._known_classes()}")
         return [label, label + classes, label + 2 * classes]
@@ -142,7 +142,7 @@ class NumberedSamples:
                 )
 
     def _known_classes(self):
-        classes = self.gan.num_classes
+        classes = self.model.num_classes
         if classes is None:
             return "The run is not conditional: give numbers of samples."
         named = f"{listed(self.class_names)}, or " if self.class_names else ""
@@ -150,9 +150,9 @@ class NumberedSamples:
 
     def label(self, terms: list[Term]) -> int | None:
         """Returns the class of a sum: its greatest component as one-hot vectors."""
-        if self.gan.num_classes is None:
+        if self.model.num_classes is None:
             return None
-        one_hot = np.eye(self.gan.num_classes)
+        one_hot = np.eye(self.model.num_classes)
         return int(total(terms, lambda n: one_hot[self.labels(n)]).argmax())
 
 

@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> Outcome:
             layer, or its images cannot be read or have too few labels.
     """
     trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
-    gan = trained.gan
+    gan = trained.model
     if gan.num_classes is not None:
         raise InputError(
             f"the run in {options.run} is conditional: its discriminator sees the "
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> Outcome:
     measured["points_above_random"] = (
         measured["trained"]["accuracy"] - measured["random"]["accuracy"]
     )
-    on_cifar = trained.tfds_name() == "cifar10" and gan.image_shape == (32, 32, 3)
+    on_cifar = trained.tfds_name() == "cifar10" and trained.image_shape == (32, 32, 3)
     paper = PAPER if on_cifar else None
     others_figures = _comparable(paper, options.per_class)
     summary = (

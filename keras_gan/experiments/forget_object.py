@@ -156,13 +156,13 @@ def run(options: argparse.Namespace) -> Outcome:
 
 def run_on(trained: TrainedRun, options: argparse.Namespace) -> Outcome:
     """Does what `run` does on a run that is loaded already."""
-    maps = HiddenMaps(trained.gan, options.layer)
-    samples = NumberedSamples(trained.gan, options.seed)
+    maps = HiddenMaps(trained.model, options.layer)
+    samples = NumberedSamples(trained.model, options.seed)
     if options.boxes is None and options.rule is None:
         return _catalogue(trained, samples, options)
     rule = RULES.get(options.rule)
     boxes = (
-        read_boxes(options.boxes, trained.gan.image_shape)
+        read_boxes(options.boxes, trained.image_shape)
         if rule is None
         else find_boxes(rule, samples.images(range(options.samples)))
     )
@@ -182,7 +182,7 @@ def _forget(trained, samples, maps, boxes, rule, options):
     activations = maps.activations(samples.latent(numbers), samples.labels(numbers))
     masks = np.stack(
         [
-            positions_inside(boxes[number], trained.gan.image_shape, maps.shape)
+            positions_inside(boxes[number], trained.image_shape, maps.shape)
             for number in numbers
         ]
     )
@@ -205,7 +205,7 @@ def _forget(trained, samples, maps, boxes, rule, options):
 
     before, after = draw([]), draw(dropped)
     pixels = np.stack(
-        [positions_inside(boxes[number], trained.gan.image_shape) for number in numbers]
+        [positions_inside(boxes[number], trained.image_shape) for number in numbers]
     )
     controls = []
     for _ in trange(_DRAWS, desc="random maps", disable=None):

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> Outcome:
     """
     trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     networks = {
-        "trained": guided(trained.gan.discriminator),
+        "trained": guided(trained.model.discriminator),
         "random": guided(trained.run.build().discriminator),
     }
     images = trained.training_set
@@ -72,11 +72,13 @@ def run(options: argparse.Namespace) -> Outcome:
     labels = None if images.labels is None else images.labels[rows]
 
     def inputs(chosen):
-        values = scaled(real[chosen], trained.gan.value_range)
-        return [values] if trained.gan.num_classes is None else [values, labels[chosen]]
+        values = scaled(real[chosen], trained.model.value_range)
+        return (
+            [values] if trained.model.num_classes is None else [values, labels[chosen]]
+        )
 
     # A conditional discriminator is told the class: its features need not find it.
-    compared = labels if trained.gan.num_classes is None else None
+    compared = labels if trained.model.num_classes is None else None
     measured, columns = {}, []
     for name, network in networks.items():
         set_statistics(network, inputs(slice(_STATISTICS_BATCH)))
@@ -107,7 +109,7 @@ def run(options: argparse.Namespace) -> Outcome:
             measured,
             None,
             options.seed,
-            *_protocol(trained.gan, network, len(rows)),
+            *_protocol(trained.model, network, len(rows)),
         ),
     )
 

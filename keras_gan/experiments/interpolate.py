@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Returns how even the steps of walks in latent space are."""
     trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
-    gan = trained.gan
+    gan = trained.model
     points = np.asarray(gan.sample_latent(options.points, options.seed))
     measured: dict[str, Any] = {}
     blocks = []
@@ -92,7 +92,7 @@ def largest_step(walk: np.ndarray) -> float | None:
 
 def _captions(trained, walks):
     """The class of each walk under its first picture, None without classes."""
-    classes = trained.gan.num_classes
+    classes = trained.model.num_classes
     if classes is None:
         return None
     names = trained.class_captions(np.arange(len(walks)) % classes)

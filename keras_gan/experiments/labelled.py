@@ -69,7 +69,7 @@ def read(trained: TrainedRun, validation: bool, seed: int) -> Labelled:
         InputError: where the images cannot be read or have no labels, or where the run
             left none out to validate with.
     """
-    teaching, data = trained.training_set, trained.run.recipe.data
+    teaching, data = trained.training_set, trained.run.recipe.data_words
     if teaching.labels is None:
         raise InputError(
             f"the images of {data} have no labels, which this experiment needs. Train "

@@ -54,7 +54,7 @@ def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
         InputError: where the run's images cannot be read or are no longer the same.
     """
     training = trained.training_images
-    samples = trained.gan.generate(count, seed=seed)
+    samples = trained.model.generate(count, seed=seed)
     nearest = nearest_images(samples, blocks(training), "samples")
     distances = nearest.distances
     real_distances, origin = _real_distances(trained, count, seed)
@@ -72,8 +72,8 @@ def compare(trained: TrainedRun, count: int, shown: int, seed: int) -> Outcome:
 
     def pairs(rows):
         captions = None
-        if trained.gan.num_classes is not None:
-            captions = trained.class_captions(rows % trained.gan.num_classes)
+        if trained.model.num_classes is not None:
+            captions = trained.class_captions(rows % trained.model.num_classes)
         return _pairs(samples[rows], nearest.images[rows], captions)
 
     return Outcome(

@@ -23,7 +23,7 @@ from keras_gan.experiments.trained_run import TrainedRun
 from keras_gan.metrics.neighbours import blocks, nearest_images, rows_in_memory
 from keras_gan.models import GAN
 
-NEEDS = ("generate",)  # of the model
+NEEDS = ("generate", "image_shape")  # of the model
 # Test errors in percent, with 50,000 and with 10 million samples.
 PAPER = {"data": "MNIST", "unit": "percent", "training_images": 3.1}
 PAPER_DCGAN = {"samples_50000": 2.98, "samples_10000000": 1.48}
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> Outcome:
         InputError: where the run is unconditional, or its images cannot be read.
     """
     trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
-    gan = trained.gan
+    gan = trained.model
     if gan.num_classes is None:
         raise InputError(
             f"the run in {options.run} is unconditional, so its samples have no class. "
@@ -108,12 +108,14 @@ def run(options: argparse.Namespace) -> Outcome:
 
 
 def paper_figures(trained: TrainedRun) -> dict | None:
-    """Returns the paper's errors for that kind of model, or None where not on MNIST."""
-    if trained.tfds_name() != "mnist" or trained.gan.image_shape != (28, 28, 1):
+    """Returns the paper's errors for that kind of model, None if it has none."""
+    if trained.tfds_name() != "mnist" or trained.image_shape != (28, 28, 1):
         return None
+    generator = trained.model.networks().get("generator")
+    if generator is None:
+        return None  # the paper's models are GANs
     convolutional = any(
-        isinstance(layer, keras.layers.Conv2DTranspose)
-        for layer in trained.gan.generator.layers
+        isinstance(layer, keras.layers.Conv2DTranspose) for layer in generator.layers
     )
     return PAPER | (PAPER_DCGAN if convolutional else PAPER_GAN)
 

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> Outcome:
     """
     trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     validation, test, origin = real_images(trained, options.validation, options.test)
-    generated = trained.gan.generate(options.samples, seed=options.seed)
+    generated = trained.model.generate(options.samples, seed=options.seed)
     samples = pixels(generated)
     sigma = validate_sigma(samples, pixels(validation))
     values = parzen_log_likelihood(samples, pixels(test), sigma)
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> Outcome:
         "unit": "nats",
         "sigma": sigma,
     }
-    shape = trained.gan.image_shape
+    shape = trained.image_shape
     on_mnist = trained.tfds_name() == "mnist" and shape == (28, 28, 1)
     paper = PAPER if on_mnist else None
     summary = "{mean:.1f} ± {standard_error:.1f} nats, sigma {sigma:.3f}"
@@ -85,9 +85,9 @@ def run(options: argparse.Namespace) -> Outcome:
 
 def _samples(trained, shown):
     """A grid of the samples, of which a conditional model has made classes in turn."""
-    if trained.gan.num_classes is None:
+    if trained.model.num_classes is None:
         return pictures.grid(shown)
-    names = trained.class_captions(np.arange(len(shown)) % trained.gan.num_classes)
+    names = trained.class_captions(np.arange(len(shown)) % trained.model.num_classes)
     return pictures.grid(shown, captions=names)
 
 

@@ -5,6 +5,7 @@ import functools
 import os
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,12 +28,12 @@ class TrainedRun:
     trained = TrainedRun.load("runs/digits")
     print(trained.run.recipe.summary, trained.training_images.shape)
     labels = [3] * 4
-    assert trained.gan.generate(4, seed=0, labels=labels).shape == (4, 8, 8, 1)
+    assert trained.model.generate(4, seed=0, labels=labels).shape == (4, 8, 8, 1)
     ```
     """
 
     run: runs.Run
-    gan: keras.Model
+    model: keras.Model
 
     @classmethod
     def load(
@@ -47,7 +48,7 @@ class TrainedRun:
         Args:
             path: the run folder.
             best: take the best model by the run's measure instead.
-            points: take a run on points too, not on images only.
+            points: take a run on any data, not on one set of images only.
             needs: attributes that its model must have, such as "discriminator".
 
         Raises:
@@ -55,10 +56,11 @@ class TrainedRun:
                 and images are needed, or its model lacks what is needed.
         """
         run = runs.Run.open(path)
-        if not points and len(run.data["image_shape"]) != 3:
+        if not points and len(run.data.get("image_shape", ())) != 3:
+            gives = "points" if "image_shape" in run.data else "no one set of images"
             raise InputError(
-                f"the run in {path} is on {run.recipe.data}, which gives points. Name "
-                "a run on images, such as one of the recipe digits."
+                f"the run in {path} is on {run.recipe.data_words}, which gives "
+                f"{gives}. Name a run on images, such as one of the recipe digits."
             )
         trained = cls(run, run.load(best))
         lacking = trained.lacks(*needs)
@@ -72,18 +74,37 @@ class TrainedRun:
 
     def lacks(self, *needs: str) -> list[str]:
         """Returns those of some attributes that the model does not have."""
-        return [name for name in needs if not hasattr(self.gan, name)]
+        return [name for name in needs if not hasattr(self.model, name)]
 
     @functools.cached_property
-    def training_set(self) -> datasets.Images:
-        """What the run was trained on, with labels where the data has them.
+    def training_set(self) -> Any:
+        """What the run was trained on: `datasets.Images` of a recipe of one source.
 
         Raises:
             InputError: if it cannot be read or is no longer the same.
         """
-        images = self._read(self.run.recipe.data)
-        self.run.check_data(images)
-        return self.run.recipe.trained_on(images)
+        return self.run.recipe.trained_on(self._data)
+
+    @functools.cached_property
+    def held_out(self) -> Any:
+        """What the run was not trained on but measured on, or None.
+
+        Raises:
+            InputError: if it cannot be read or is no longer the same.
+        """
+        recipe = self.run.recipe
+        return None if recipe.validation is None else recipe.divided(self._data)[1]
+
+    @functools.cached_property
+    def _data(self):
+        data = self.run.read_data()
+        self.run.check_data(data)
+        return data
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, in pixels and channels."""
+        return tuple(self.run.data["image_shape"])
 
     @property
     def training_images(self) -> np.ndarray:
@@ -128,14 +149,14 @@ class TrainedRun:
     def class_captions(self, labels: np.ndarray) -> list[str]:
         """Returns the name of each class, or its number if the font cannot write it."""
         names = self.run.data.get("class_names")
-        captions = pictures.captions(names, self.gan.num_classes)
+        captions = pictures.captions(names, self.model.num_classes)
         return [captions[label] for label in labels]
 
     def numbered(self, numbers: Sequence[int]) -> list[str]:
         """Returns captions of numbered samples, with their classes if there are any."""
-        if self.gan.num_classes is None:
+        if self.model.num_classes is None:
             return [str(number) for number in numbers]
-        classes = self.class_captions(np.asarray(numbers) % self.gan.num_classes)
+        classes = self.class_captions(np.asarray(numbers) % self.model.num_classes)
         return [
             f"{number}: {name}" for number, name in zip(numbers, classes, strict=True)
         ]
@@ -159,8 +180,8 @@ class TrainedRun:
         """
         parts = [
             *protocol,
-            *([classes] if self.gan.num_classes is not None else []),
-            self.gan.sampling_note,
+            *([classes] if self.model.num_classes is not None else []),
+            self.model.sampling_note,
         ]
         return self.discriminator_report(measured, paper, seed, *parts)
 
@@ -170,27 +191,24 @@ class TrainedRun:
         """Returns the same for figures in which no sample has a part."""
         return {
             "recipe": self.run.recipe_name,
-            "data": self.run.recipe.data,
-            "step": int(self.gan.step),
+            "data": self.run.recipe.data_words,
+            "step": int(self.model.step),
             "measured": measured,
             "paper": paper,
             "protocol": ", ".join([*protocol, f"seed {seed}"]),
         }
 
     def _tfds_split(self):
-        kind, _, argument = self.run.recipe.data.partition(":")
+        kind, _, argument = self.run.recipe.data_words.partition(":")
         match = PATTERN.fullmatch(argument)
         if kind != "tfds" or not match:
             return "", ""
         return match["name"], match["split"] or "train"
 
-    def _read(self, source):
-        return self.run.read_data(source)
-
     def _read_if_there(self, source):
         # The run's own split could be read, so that this one's absence is the reason.
         try:
-            return self._read(source)
+            return self.run.read_data(source)
         except InputError:
             return None
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from keras_gan import examples
 from keras_gan.pictures.charts import Scatter, histogram
-from keras_gan.pictures.grids import FONT, grid
+from keras_gan.pictures.grids import FONT, columns, grid
 from keras_gan.pictures.sheets import hstack
 from keras_gan.pixels import PixelRange
 from keras_gan.transparency import images_over_white
@@ -104,11 +104,12 @@ def drawing_of(
         if len(samples) == 1:
             ((title, one),) = samples.items()
             return painter(title).draw(one, labels)
-        columns = [
-            (title, painter(title).draw(one, columns=1))
-            for title, one in samples.items()
-        ]
-        return hstack(*columns)
+        shown = {title: painter(title).images(one) for title, one in samples.items()}
+        found = {title: one for title, one in shown.items() if one is not None}
+        drawn = columns(found) if found else {}
+        for title in shown.keys() - found.keys():
+            drawn[title] = painter(title).draw(samples[title])
+        return hstack(*((title, drawn[title]) for title in shown))
 
     if model.inputs or len(model.outputs) != 1:
         return Drawing(_EXAMPLES, draw, classes)
@@ -146,18 +147,30 @@ class _Painter:
     def _plane(self):
         return Scatter(self._real)
 
-    def draw(self, samples, labels=None, columns=None) -> Image.Image:
-        """Returns a picture of samples."""
-        shape, limits = samples.shape[1:], self._limits
-        if math.prod(shape) == 1:
-            return histogram(_values(samples, self._value_range), self._real)
-        if _is_point(shape):
-            return self._plane.draw(_values(samples, self._value_range))
+    def images(self, samples) -> tuple[np.ndarray, list[str]] | None:
+        """Returns a picture of each sample, uint8 [N, H, W, C], and notes on them.
+
+        None for points, which are drawn together.
+        """
+        if _is_point(samples.shape[1:]):
+            return None
         samples, notes = _flat(samples)
         if _is_series(samples.shape[1:]):
-            images, more = _curves(_values(samples, self._value_range), limits)
+            values = _values(samples, self._value_range)
+            images, more = _curves(values, self._limits)
         else:
-            images, more = _visible(samples, limits)
+            images, more = _visible(samples, self._limits)
+        return images, notes + more
+
+    def draw(self, samples, labels=None) -> Image.Image:
+        """Returns a picture of samples."""
+        pictures = self.images(samples)
+        if pictures is None:
+            values = _values(samples, self._value_range)
+            if math.prod(samples.shape[1:]) == 1:
+                return histogram(values, self._real)
+            return self._plane.draw(values)
+        images, notes = pictures
         words = None
         if labels is not None:
             names = captions(self._class_names, self._classes)
@@ -165,7 +178,7 @@ class _Painter:
             shown = len(set(labels.tolist()))
             if shown < self._classes:
                 notes.append(f"{shown:,} of {self._classes:,} classes")
-        return grid(images, columns, words, ", ".join(notes + more))
+        return grid(images, captions=words, note=", ".join(notes))
 
 
 def _count(classes):

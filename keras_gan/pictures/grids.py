@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -46,6 +46,7 @@ def grid(
     columns: int | None = None,
     captions: Sequence[str] | None = None,
     note: str = "",
+    factor: int | None = None,
 ) -> Image.Image:
     """Returns images side by side, row by row, over white.
 
@@ -58,6 +59,7 @@ def grid(
         captions: one for each image. Images with the same caption stand together under
             it, in the order in which captions first appear.
         note: a line of text under the grid.
+        factor: enlargement, a whole number; None is as above.
     """
     images = images_over_white(images)
     count, height, width, _ = images.shape
@@ -70,15 +72,46 @@ def grid(
             groups[caption].append(i)
         inner, across = _columns_of_groups(groups, height + 1, width + 1)
         blocks = {name: _tiles(images[rows], inner) for name, rows in groups.items()}
-    tall, wide = next(iter(blocks.values())).shape[:2]
-    factor = enlargement(
-        -(-len(blocks) // across) * tall, across * wide, _SMALLEST_SIDE
-    )
+    if factor is None:
+        tall, wide = next(iter(blocks.values())).shape[:2]
+        down = -(-len(blocks) // across)
+        factor = enlargement(down * tall, across * wide, _SMALLEST_SIDE)
     blocks = {
         name: Image.fromarray(block.squeeze(-1) if block.shape[-1] == 1 else block)
         for name, block in blocks.items()
     }
     return _assembled(blocks, across, factor, captions is not None, note)
+
+
+def columns(
+    titled: Mapping[str, tuple[np.ndarray, Sequence[str]]],
+) -> dict[str, Image.Image]:
+    """Returns a column of images for each title, whose rows line up.
+
+    Smaller images are enlarged by a whole factor up to the height of the tallest, with
+    white below them if that does not fit.
+
+    Args:
+        titled: title -> uint8 images [count, height, width, 1, 3 or 4], and notes for
+            a line under their column; at least one title.
+    """
+    tallest = max(images.shape[1] for images, _ in titled.values())
+    even = {title: _as_tall(images, tallest) for title, (images, _) in titled.items()}
+    count = max(map(len, even.values()))
+    narrowest = min(images.shape[2] for images in even.values())
+    factor = enlargement(count * (tallest + 1) - 1, narrowest, _SMALLEST_SIDE)
+    return {
+        title: grid(even[title], columns=1, note=", ".join(notes), factor=factor)
+        for title, (_, notes) in titled.items()
+    }
+
+
+def _as_tall(images, height):
+    images = images_over_white(images)
+    factor = height // images.shape[1]
+    images = images.repeat(factor, axis=1).repeat(factor, axis=2)
+    below = [(0, 0), (0, height - images.shape[1]), (0, 0), (0, 0)]
+    return np.pad(images, below, constant_values=255)
 
 
 def _columns_of_groups(groups, height, width):

@@ -18,7 +18,7 @@ from typing import Any
 from keras_gan import plugins
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import NOT_JSON
-from keras_gan.recipes.base import FAMILIES, Recipe
+from keras_gan.recipes.base import FAMILIES, OneSource, Recipe
 from keras_gan.recipes.options import settings_of
 
 FORMAT = 2  # of config.json; 1 had neither a format nor a family
@@ -32,6 +32,7 @@ __all__ = [
     "FAMILIES",
     "FORMAT",
     "RECIPES",
+    "OneSource",
     "Recipe",
     "class_of",
     "from_config",

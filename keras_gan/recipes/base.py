@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_gan import datasets, distribution
 from keras_gan.datasets import Images, conversion, storage
 from keras_gan.errors import InputError, did_you_mean
+from keras_gan.evaluators import Evaluator
 from keras_gan.recipes.options import setting, settings_of
 
 _MOST_EXAMPLES = 2**20  # of a batch
@@ -63,7 +64,9 @@ class Recipe:
 
     A class of recipes that can be trained has a name, `family`, by which `config.json`
     finds it again: `family: ClassVar[str] = "mine"`. It defines `build`, and what else
-    differs of the methods below.
+    differs of the methods below. `OneSource` has those of data that are one set of
+    images; a family with other data has settings for its sources, names them in
+    `sources`, and defines what `read`, `facts`, `examples` and the batches are.
 
     Args:
         summary: the recipe in one line.
@@ -84,11 +87,10 @@ class Recipe:
     """
 
     family: ClassVar[str]
+    # Names of the settings that each hold a source of the data.
+    sources: ClassVar[tuple[str, ...]] = ()
 
     summary: str
-    data: str = setting(
-        "digits", "source of the images, such as folder:photos/", location=True
-    )
     data_dir: str | None = setting(
         None,
         "where TensorFlow Datasets keeps its files",
@@ -193,8 +195,10 @@ class Recipe:
     evaluate_steps: int | None = setting(
         None, "steps between them instead", at_least=1, unset="at the end alone"
     )
-    features: str = setting(
-        "random", "what measures compare: random, classifier, inception or pixels"
+    features: str | None = setting(
+        "random",
+        "what measures compare: random, classifier, inception or pixels",
+        unset="classifier if the data has labels, else random; points: pixels",
     )
     divergence_steps: int = setting(
         100,
@@ -305,109 +309,111 @@ class Recipe:
         common = math.gcd(*(length for length in lengths if length))
         return max(n for n in range(1, self.steps_per_execution + 1) if common % n == 0)
 
-    def read(
-        self, source: str | None = None, levels: tuple[float, float] | None = None
-    ) -> Images:
+    @property
+    def data_words(self) -> str:
+        """The sources of the data, for a message."""
+        return " and ".join(getattr(self, name) for name in self.sources)
+
+    def read(self, *, facts: Mapping[str, Any] | None = None) -> Any:
         """Returns the data.
 
+        It has a length; `steps_per_epoch(count)`; `split(share, seed)`, if `validation`
+        may be a share; `summary`, a sentence or None; `skipped`, (file, reason) of what
+        could not be read; and `files` and `digests` as `Images` has them, or None.
+
         Args:
-            source: another one than `data`, read in the same way.
-            levels: as `datasets.read` takes them.
+            facts: of the run that goes on, as `facts` returned them.
 
         Raises:
             InputError: if it cannot be read.
         """
-        return datasets.read(
-            source or self.data,
-            self.image_shape_asked_for(),
-            self.channels,
-            self.data_dir,
-            self.memory_budget,
-            self.fit,
-            levels,
+        raise NotImplementedError
+
+    def read_held_out(self, data: Any) -> Any:
+        """Returns the data of the source that `validation` names.
+
+        Args:
+            data: what `read` gave.
+
+        Raises:
+            InputError: if it cannot be read or does not fit.
+        """
+        raise InputError(
+            f"validation is {self.validation!r}. Give a share between 0 and 1, such as "
+            "0.1: this recipe takes no other source."
         )
 
-    def divided(
-        self, images: datasets.Images
-    ) -> tuple[datasets.Images, datasets.Images | None]:
+    def divided(self, data: Any) -> tuple[Any, Any]:
         """Returns what to train on, and what `validation` holds out or None.
 
         Args:
-            images: what `read` gave.
+            data: what `read` gave.
 
         Raises:
             InputError: if nothing can be held out, or the other source does not fit.
         """
         if self.validation is None:
-            return images, None
-        if _share_of(self.validation) is not None:
-            return self._split(images)
-        held_out = self.read(self.validation)
-        if held_out.shape != images.shape:
-            raise InputError(
-                f"validation is {self.validation}, whose images are "
-                f"{'x'.join(map(str, held_out.shape))}, and those of {self.data} are "
-                f"{'x'.join(map(str, images.shape))}. Give --image-size and --channels "
-                "that fit both."
-            )
-        if self.labelled:
-            held_out.require_labels("--validation of a conditional recipe")
-        return images, held_out
+            return data, None
+        if _share_of(self.validation) is None:
+            return data, self.read_held_out(data)
+        return self._split(data)
 
-    def trained_on(self, images: datasets.Images) -> datasets.Images:
+    def trained_on(self, data: Any) -> Any:
         """Returns the first part of `divided`, without reading another source."""
         if self.validation is None or _share_of(self.validation) is None:
-            return images
-        return self._split(images)[0]
+            return data
+        return self._split(data)[0]
 
-    def _split(self, images):
+    def _split(self, data):
         with storage.within(self.memory_budget):
-            return images.split(_share_of(self.validation), self.seed)
+            return data.split(_share_of(self.validation), self.seed)
 
-    def check_data(self, images: datasets.Images, replicas: int) -> None:
+    def check_data(self, data: Any, replicas: int) -> None:
         """Checks that there are labels if need be, and examples for one step.
 
         Args:
-            images: what `read` gave.
+            data: what `read` gave.
             replicas: devices that share a batch.
 
         Raises:
             InputError: if not.
         """
         if self.labelled:
-            images.require_labels("--conditional")
-        images.steps_per_epoch(self.examples_per_step)
+            data.require_labels("--conditional")
+        self.steps_per_epoch(data)
         if self.batch_size % replicas:
             raise InputError(
                 f"--batch-size is {self.batch_size}, of all replicas together, and "
                 f"there are {replicas}; a multiple of their number is accepted."
             )
 
-    def facts(self, images: Images) -> dict[str, Any]:
-        """Returns the facts of the data that a run depends on, for `config.json`."""
-        facts = {
-            "images": len(images),
-            "image_shape": list(images.shape),
-            "num_classes": images.num_classes if self.labelled else None,
-            "class_names": list(images.class_names or ()) if self.labelled else [],
-            "levels": list(images.levels) if images.levels else None,
-        }
-        # Reading a set that does not fit into memory once more would take minutes.
-        if not isinstance(images.array, np.memmap):
-            facts["sha256"] = hashlib.sha256(images.array.data).hexdigest()
-        return facts
+    def steps_per_epoch(self, data: Any) -> int:
+        """Returns the steps of one pass over the data."""
+        return data.steps_per_epoch(self.examples_per_step)
 
-    def examples(self, images: Images) -> dict[str, np.ndarray]:
+    def words_of(self, data: Any) -> str:
+        """Returns how many examples of what the data has, in words."""
+        return f"{len(data)} examples"
+
+    def facts(self, data: Any) -> dict[str, Any]:
+        """Returns the facts of the data that a run depends on, for `config.json`.
+
+        A model with classes needs `num_classes` and `class_names`; experiments on
+        images need `image_shape`.
+        """
+        raise NotImplementedError
+
+    def examples(self, data: Any) -> dict[str, np.ndarray]:
         """Returns name of an element of the model -> all its rows in the data.
 
         Args:
-            images: what `read` gave.
+            data: what `read` gave.
         """
-        return {"image": images.array}
+        raise NotImplementedError
 
     def batches(
         self,
-        images: Images,
+        data: Any,
         model: keras.Model,
         first_step: int,
         context: tf.distribute.InputContext | None,
@@ -415,33 +421,21 @@ class Recipe:
         """Returns what `fit` trains on, from a step on.
 
         Args:
-            images: what `read` gave.
+            data: what `read` gave.
             model: what `build` gave.
             first_step: steps that the model has taken.
             context: `tf.distribute.InputContext` of the worker.
         """
-        return images.batches(
-            self.examples_per_step,
-            model.value_ranges().get("image"),
-            self.labelled,
-            self.seed,
-            first_step=first_step,
-            context=context,
-        )
+        raise NotImplementedError
 
-    def held_out_batches(self, images: datasets.Images, model: Any) -> tf.data.Dataset:
-        """Returns what `evaluate` measures: each image once, up to 2,000.
+    def held_out_batches(self, data: Any, model: Any) -> tf.data.Dataset:
+        """Returns what `evaluate` measures: each example once, up to 2,000.
 
         Args:
-            images: what `divided` held out.
+            data: what `divided` held out.
             model: what `build` gave.
         """
-        return images.in_order(
-            self.batch_size,
-            model.value_ranges().get("image"),
-            self.labelled,
-            most=_MEASURED,
-        )
+        raise NotImplementedError
 
     def build(self, facts: Mapping[str, Any]) -> keras.Model:
         """Returns a compiled model with new weights.
@@ -454,13 +448,124 @@ class Recipe:
         """
         raise NotImplementedError
 
-    def initialize(self, model: keras.Model, images: Images) -> None:
+    def initialize(self, model: keras.Model, data: Any) -> None:
         """Sets what the networks take from the data before the first step."""
 
-    def evaluators(self, images: Images) -> dict[str, Any]:
-        """Returns what measures the model, by name; the first one during training too.
+    def evaluators(self, data: Any, held_out: Any) -> dict[str, Evaluator]:
+        """Returns what measures the model, by name.
+
+        The first measure of the first one that is taken during training is shown in
+        the progress line and decides which model is best.
 
         Args:
-            images: what `read` gave.
+            data: what the model trains on.
+            held_out: what `divided` held out, or None.
         """
         return {}
+
+
+@dataclasses.dataclass(frozen=True)
+class OneSource(Recipe):
+    """Settings of a run on one set of images, with labels or without.
+
+    Example:
+
+    ```python
+    from keras_gan import recipes
+
+    recipe = recipes.get("digits").override({"image_size": 8})
+    assert isinstance(recipe, recipes.OneSource)
+    images = recipe.read()
+    assert images.shape == (8, 8, 1)
+    print(recipe.words_of(images))
+    ```
+    """
+
+    sources: ClassVar[tuple[str, ...]] = ("data",)
+
+    data: str = setting(
+        "digits", "source of the images, such as folder:photos/", location=True
+    )
+
+    def read(
+        self, source: str | None = None, *, facts: Mapping[str, Any] | None = None
+    ) -> Images:
+        """Returns the images.
+
+        Args:
+            source: another one than `data`, read in the same way.
+            facts: as of `Recipe.read`.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+        source = source or self.data
+        channels, levels = self.channels, None
+        if facts is not None and "levels" not in facts and source.startswith("folder:"):
+            # An older run had three channels, and white was the greatest 16-bit number.
+            channels, levels = channels or 3, (0, 65535)
+        return datasets.read(
+            source,
+            self.image_shape_asked_for(),
+            channels,
+            self.data_dir,
+            self.memory_budget,
+            self.fit,
+            levels,
+        )
+
+    def read_held_out(self, data: Images) -> Images:
+        held_out = self.read(self.validation)
+        if held_out.shape != data.shape:
+            raise InputError(
+                f"validation is {self.validation}, whose images are "
+                f"{'x'.join(map(str, held_out.shape))}, and those of {self.data} are "
+                f"{'x'.join(map(str, data.shape))}. Give --image-size and --channels "
+                "that fit both."
+            )
+        if self.labelled:
+            held_out.require_labels("--validation of a conditional recipe")
+        return held_out
+
+    def words_of(self, data: Images) -> str:
+        return f"{len(data)} images of {'x'.join(map(str, data.shape))}"
+
+    def facts(self, data: Images) -> dict[str, Any]:
+        facts = {
+            "images": len(data),
+            "image_shape": list(data.shape),
+            "num_classes": data.num_classes if self.labelled else None,
+            "class_names": list(data.class_names or ()) if self.labelled else [],
+            "levels": list(data.levels) if data.levels else None,
+        }
+        # Reading a set that does not fit into memory once more would take minutes.
+        if not isinstance(data.array, np.memmap):
+            facts["sha256"] = hashlib.sha256(data.array.data).hexdigest()
+        return facts
+
+    def examples(self, data: Images) -> dict[str, np.ndarray]:
+        return {"image": data.array}
+
+    def batches(
+        self,
+        data: Images,
+        model: keras.Model,
+        first_step: int,
+        context: tf.distribute.InputContext | None,
+    ) -> tf.data.Dataset:
+        return data.batches(
+            self.examples_per_step,
+            model.value_ranges().get("image"),
+            self.labelled,
+            self.seed,
+            first_step=first_step,
+            context=context,
+        )
+
+    def held_out_batches(self, data: Images, model: Any) -> tf.data.Dataset:
+        return data.in_order(
+            self.batch_size,
+            model.value_ranges().get("image"),
+            self.labelled,
+            most=_MEASURED,
+        )

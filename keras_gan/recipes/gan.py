@@ -10,12 +10,12 @@ import tensorflow as tf
 from keras_gan import features, losses, seeding
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError
-from keras_gan.evaluators import RealImages, coverage_of, most_images
+from keras_gan.evaluators import DistributionEvaluator, coverage_of, most_images
 from keras_gan.models import GAN
 from keras_gan.models.gan import UPDATES
 from keras_gan.models.latent_model import MOST_LATENT
 from keras_gan.optimizers import Adam
-from keras_gan.recipes.base import Recipe
+from keras_gan.recipes.base import OneSource
 from keras_gan.recipes.options import setting
 from keras_gan.settings import keras_defaults
 
@@ -24,7 +24,7 @@ _KINDS = {1: "points", 3: "images"}
 
 
 @dataclasses.dataclass(frozen=True)
-class GANRecipe(Recipe):
+class GANRecipe(OneSource):
     """Settings of a GAN between any two networks, trained by any two optimizers.
 
     A subclass makes them: `build_model` and `build_optimizers`.
@@ -95,13 +95,13 @@ class GANRecipe(Recipe):
             changes = {"penalty_weight": None, "penalty_interval": 1, **changes}
         return super().override(changes)
 
-    def evaluators(self, images: Images) -> dict[str, Any]:
+    def evaluators(self, images: Images, held_out: Images | None) -> dict[str, Any]:
         if len(images) < 4:
             return {}  # two halves of one image each have no covariance
         coverage = coverage_of(self.data)
         count = MEASURED_IMAGES if coverage is None else coverage.samples
         extractor = features.get(self.features, images)
-        samples = RealImages(
+        samples = DistributionEvaluator(
             images,
             extractor,
             count=min(count, most_images(images, extractor)),

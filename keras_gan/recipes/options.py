@@ -224,7 +224,9 @@ def add_options(parser: argparse.ArgumentParser, recipe: Any) -> None:
     group = parser.add_argument_group(
         "settings", "Each replaces a setting of the recipe."
     )
-    for name, one in settings_of(type(recipe)).items():
+    settings = settings_of(type(recipe)).items()
+    # Where the data lies comes first: it is what a user sets first.
+    for name, one in sorted(settings, key=lambda item: not item[1].location):
         text = "; ".join(_notes(one, getattr(recipe, name)))
         help = f"{one.meaning} ({text})".replace("%", "%%")
         if one.kinds == (bool,):

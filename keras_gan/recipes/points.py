@@ -29,7 +29,7 @@ class PointsRecipe(AdamRecipe):
     family: ClassVar[str] = "gan-points"
     rank: ClassVar[int] = 1
 
-    features: str = "pixels"
+    features: str | None = "pixels"
     latent_dim: int = 2
     batch_size: int = 256
     sample_steps: int | None = 250

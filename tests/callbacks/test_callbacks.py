@@ -19,7 +19,7 @@ from keras_gan.callbacks import (
     StopAfter,
 )
 from keras_gan.callbacks.step_callback import LogCallback
-from keras_gan.evaluators import RealImages
+from keras_gan.evaluators import DistributionEvaluator
 from keras_gan.features import Pixels
 
 pytestmark = pytest.mark.usefixtures("deterministic")
@@ -325,7 +325,10 @@ def test_missing_folders_are_made(images, tmp_path):
     checkpoint = Checkpoint(tmp_path / "a/checkpoints")
     callbacks = [
         DivergenceGuard(checkpoint, path=tmp_path / "b/new/divergences.json"),
-        Evaluate(RealImages(images, Pixels()), path=tmp_path / "c/new/measures.csv"),
+        Evaluate(
+            DistributionEvaluator(images, Pixels()),
+            path=tmp_path / "c/new/measures.csv",
+        ),
         MetricsCSV(tmp_path / "d/new/metrics.csv"),
         Diagnosis(images.array, path=tmp_path / "e/new/findings.json"),
         SampleGrid(tmp_path / "f/samples", animation=tmp_path / "g/new/all.gif"),
@@ -350,7 +353,7 @@ def test_a_folder_that_cannot_be_made_is_known_as_training_begins(images, tmp_pa
     [
         lambda path, images: Checkpoint(path),
         lambda path, images: MetricsCSV(path / "m.csv"),
-        lambda path, images: Evaluate(RealImages(images, Pixels())),
+        lambda path, images: Evaluate(DistributionEvaluator(images, Pixels())),
     ],
 )
 def test_data_of_unknown_length(make, images, tmp_path):

@@ -19,7 +19,7 @@ from keras_gan.callbacks import (
     TensorBoardPoints,
     restore_newest,
 )
-from keras_gan.evaluators import RealImages
+from keras_gan.evaluators import DistributionEvaluator
 from keras_gan.features import Pixels
 
 STEPS_PER_EPOCH = 2
@@ -164,7 +164,7 @@ class _Interrupt(keras.callbacks.Callback):
 
 def test_best_model_of_another_training_is_refused_untouched(images, tmp_path):
     def evaluate():
-        real = RealImages(images, Pixels())
+        real = DistributionEvaluator(images, Pixels())
         return Evaluate(real, best_directory=tmp_path, path=tmp_path / "m.csv")
 
     gan = make_gan(seed=9)

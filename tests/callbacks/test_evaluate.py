@@ -20,7 +20,7 @@ from keras_gan.callbacks import (
     StopOnSignal,
     restore_newest,
 )
-from keras_gan.evaluators import RealImages
+from keras_gan.evaluators import DistributionEvaluator
 from keras_gan.features import RandomNetwork
 
 pytestmark = pytest.mark.usefixtures("deterministic")
@@ -35,10 +35,10 @@ def images():
 
 @pytest.fixture(scope="module")
 def real(images):
-    return RealImages(images, RandomNetwork(images))
+    return DistributionEvaluator(images, RandomNetwork(images))
 
 
-class Scripted(RealImages):
+class Scripted(DistributionEvaluator):
     """Real images of which one measure goes through given values."""
 
     def script(self, values, name="frechet_distance"):
@@ -129,7 +129,7 @@ def test_it_changes_nothing_in_training(images, real, tmp_path):
 def test_callbacks_after_it_see_the_values(images, real, tmp_path, capsys):
     callbacks = [
         Evaluate(real, every_epochs=2, path=tmp_path / "m.csv"),
-        Progress(8, 4 * STEPS, measure="frechet_distance"),
+        Progress(8, 4 * STEPS, measures={"Fréchet distance": "frechet_distance"}),
         keras.callbacks.TensorBoard(tmp_path / "tb", write_graph=False),
         keras.callbacks.CSVLogger(tmp_path / "keras.csv"),
     ]
@@ -149,7 +149,7 @@ def test_callbacks_after_it_see_the_values(images, real, tmp_path, capsys):
 
 def test_progress_keeps_the_newest_value(images, scripted, capsys):
     evaluate = Evaluate(scripted.script([12.345678]), every_steps=6)
-    progress = Progress(8, 10, measure="frechet_distance")
+    progress = Progress(8, 10, measures={"Fréchet distance": "frechet_distance"})
     progress.every_steps = 3  # within an epoch of five steps
     shown = {}
 
@@ -389,7 +389,7 @@ def test_what_this_model_does_not_allow_is_refused_as_training_begins(
     gan.compile("sgd", "sgd")
     labelled = RandomNetwork(images)
     labelled.accuracy = 0.9  # a classifier's, which takes seconds to learn
-    evaluate = Evaluate(RealImages(images, labelled, count), [name])
+    evaluate = Evaluate(DistributionEvaluator(images, labelled, count), [name])
     evaluate.set_model(gan)
     evaluate.set_params({"steps": 5, "epochs": 1})
     with pytest.raises(InputError, match=words):

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_gan import recipes, serving
-from keras_gan.evaluators import RealImages
+from keras_gan.evaluators import DistributionEvaluator
 from keras_gan.features.pixels import Pixels
 from keras_gan.latents import Prior
 from keras_gan.models.base import GenerativeModel
@@ -77,7 +77,7 @@ def painter(shape, seed):
 
 
 @dataclasses.dataclass(frozen=True)
-class MeanImageRecipe(recipes.Recipe):
+class MeanImageRecipe(recipes.OneSource):
     """Settings of a run of `MeanImage`."""
 
     family: ClassVar[str] = "tests-mean-image"
@@ -89,5 +89,5 @@ class MeanImageRecipe(recipes.Recipe):
         model.compile(keras.optimizers.Adam(self.learning_rate))
         return model
 
-    def evaluators(self, images):
-        return {"samples": RealImages(images, Pixels(), count=32)}
+    def evaluators(self, images, held_out):
+        return {"samples": DistributionEvaluator(images, Pixels(), count=32)}

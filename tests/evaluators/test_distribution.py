@@ -1,5 +1,7 @@
 """Measures of a GAN against the same functions called by hand."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,12 @@ from scipy import linalg, ndimage
 from keras_gan import DCGAN, GAN, InputError, datasets, features, metrics, recipes
 from keras_gan.datasets import Images
 from keras_gan.errors import Diverged
-from keras_gan.evaluators import MEASURES, Comparison, RealImages
+from keras_gan.evaluators import (
+    MEASURES,
+    Comparison,
+    DistributionEvaluator,
+    Measure,
+)
 from keras_gan.features import Extracted, Extractor, Pixels
 
 
@@ -55,7 +62,7 @@ def halves(images, count, seed=0):
 
 
 def test_measures_are_those_of_the_same_features_by_hand(images, gan):
-    real = RealImages(images, Brightness(), seed=5)
+    real = DistributionEvaluator(images, Brightness(), seed=5)
     measured = real.measure(gan)
 
     first, second = halves(images, 30, seed=5)
@@ -88,7 +95,7 @@ def test_measures_are_those_of_the_same_features_by_hand(images, gan):
 
 def test_features_are_taken_once(images, gan):
     extractor = Brightness()
-    real = RealImages(images, extractor, count=20)
+    real = DistributionEvaluator(images, extractor, count=20)
     real.measure(gan, ["frechet_distance", "precision", "recall"])
     assert [len(shown) for shown in extractor.shown] == [20, 20]
     real.measure(gan, ["coverage"])
@@ -120,7 +127,7 @@ def test_what_none_asks_for_is_not_computed(monkeypatch):
 def test_labels_of_a_conditional_model_are_those_of_the_real_half(images):
     gan = DCGAN((8, 8, 1), 4, 2, num_classes=3, seed=3)
     extractor = Brightness()
-    RealImages(images, extractor, count=25, seed=1).compare(gan)
+    DistributionEvaluator(images, extractor, count=25, seed=1).compare(gan)
     labels = images.labels[halves(images, 25, seed=1)[0]]
     assert len(set(np.bincount(labels))) > 1  # not simply in turn
     expected = gan.generate(25, seed=1, labels=labels)
@@ -132,15 +139,15 @@ def test_more_images_than_are_made_at_once_are_the_same(gan, monkeypatch):
     extractor = Brightness()
     expected = gan.generate(30, seed=2)
     monkeypatch.setattr("keras_gan.models.latent_model._ROWS", 7)
-    RealImages(images, extractor, count=30, seed=2).compare(gan)
+    DistributionEvaluator(images, extractor, count=30, seed=2).compare(gan)
     assert np.array_equal(extractor.shown[1], expected)
 
 
 def test_memory_mapped_images_measure_alike(images, gan, tmp_path):
     array = np.memmap(tmp_path / "images", "uint8", "w+", shape=images.array.shape)
     array[:] = images.array
-    mapped = RealImages(Images(array), Pixels())
-    assert mapped.measure(gan) == RealImages(images, Pixels()).measure(gan)
+    mapped = DistributionEvaluator(Images(array), Pixels())
+    assert mapped.measure(gan) == DistributionEvaluator(images, Pixels()).measure(gan)
 
 
 def test_classes_are_counted_where_they_are_most_probable():
@@ -159,27 +166,44 @@ def test_classes_are_counted_where_they_are_most_probable():
 
 
 def test_measures_that_the_features_do_not_allow_are_refused(images):
-    real = RealImages(images, Pixels())
+    real = DistributionEvaluator(images, Pixels())
     assert real.names == ["frechet_distance", "kernel_distance", "kernel_distance_std"]
-    assert RealImages(images, Brightness()).names == list(MEASURES)[:7]
+    assert DistributionEvaluator(images, Brightness()).names == list(MEASURES)[:7]
     with pytest.raises(InputError, match=r"class_score cannot .* kernel_distance_std"):
         real.check(["class_score"])
     with pytest.raises(InputError, match=r"'fid' is not known.*frechet_distance"):
         real.check(["fid"])
 
 
+@pytest.mark.parametrize("when", ["evaluate", "end", "training"])
+def test_a_measure_says_when_it_is_taken(when, images, gan, monkeypatch):
+    one = Measure("One", "lower", "It is 1.", lambda comparison: 1.0, when=when)
+    rare = Measure("Rare", "lower", "Of many.", lambda comparison: 2.0, least=1000)
+    monkeypatch.setitem(MEASURES, "one", one)
+    monkeypatch.setitem(MEASURES, "rare", rare)
+    real = DistributionEvaluator(images, Pixels())
+    assert ("one" in real.quick(gan)) == (when == "training")
+    assert ("one" in real.final(gan)) == (when != "evaluate")
+    assert real.quick(gan)[0] == "frechet_distance"
+    found = real.evaluate(gan)
+    assert found["measures"]["one"] == found["between_halves"]["one"] == 1.0
+    assert "rare" not in found["measures"]  # needs more images than there are
+    with pytest.raises(InputError, match=r"'now' for 'One'\. Use one of"):
+        dataclasses.replace(one, when="now")
+
+
 @pytest.mark.parametrize("count", [0, 1, 31])
 def test_a_count_that_there_is_not_is_refused(images, count):
     with pytest.raises(InputError, match=f"count is {count}, and there are 60 images"):
-        RealImages(images, Pixels(), count)
+        DistributionEvaluator(images, Pixels(), count)
 
 
 def test_the_default_count_is_bounded_by_what_it_costs(images):
-    assert RealImages(images, Pixels()).count == 30
+    assert DistributionEvaluator(images, Pixels()).count == 30
     many = Images(np.broadcast_to(np.uint8(0), (60_000, 28, 28, 1)))
-    assert RealImages(many, Pixels()).count == 10_000
+    assert DistributionEvaluator(many, Pixels()).count == 10_000
     large = Images(np.broadcast_to(np.uint8(0), (60_000, 128, 128, 3)))
-    assert RealImages(large, Pixels()).count == 25_000_000 // (128 * 128 * 3)
+    assert DistributionEvaluator(large, Pixels()).count == 25_000_000 // (128 * 128 * 3)
 
 
 def test_training_takes_no_more_images_than_that():
@@ -187,7 +211,7 @@ def test_training_takes_no_more_images_than_that():
 
     def count(images, side):
         array = np.broadcast_to(np.uint8(0), (images, side, side, 3))
-        return recipe.evaluators(Images(array))["samples"].count
+        return recipe.evaluators(Images(array), None)["samples"].count
 
     assert count(6000, 8) == 2000
     assert count(6000, 128) == 25_000_000 // (128 * 128 * 3)
@@ -198,12 +222,12 @@ def test_training_takes_no_more_images_than_that():
 def test_too_few_images(images, count):
     few = Images(images.array[:3])
     with pytest.raises(InputError, match="3 images, and at least 4 are needed, 2 in"):
-        RealImages(few, Pixels(), count)
+        DistributionEvaluator(few, Pixels(), count)
 
 
 def test_no_number_of_a_model_that_diverged(images):
     gan = DCGAN((8, 8, 1), 4, 2, seed=3)
-    real = RealImages(images, Pixels())
+    real = DistributionEvaluator(images, Pixels())
     weight = gan.generator.trainable_weights[0]
     weight.assign(np.full(weight.shape, np.nan))
     with pytest.raises(Diverged, match="NaN"):
@@ -216,7 +240,7 @@ def test_points_that_overflow_have_diverged():
     )
     gan = GAN(network, keras.Sequential([keras.layers.Dense(1)]), 1, value_range=None)
     points = Images(np.random.default_rng(0).normal(size=(40, 2)).astype("float32"))
-    real = RealImages(points, Pixels(points=True))
+    real = DistributionEvaluator(points, Pixels(points=True))
     assert np.isfinite(list(real.measure(gan).values())).all()
     network.layers[0].bias.assign([1e4, 0])
     with pytest.raises(Diverged, match="infinite"):
@@ -225,7 +249,9 @@ def test_points_that_overflow_have_diverged():
 
 def test_modes_are_counted_where_the_source_has_them():
     ring = datasets.read("ring")
-    real = RealImages(ring, features.get(None, ring), count=2500, source="ring")
+    real = DistributionEvaluator(
+        ring, features.get(None, ring), count=2500, source="ring"
+    )
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, None)])
     gan = GAN(network, keras.Sequential([keras.layers.Dense(1)]), 1, value_range=None)
     network.layers[0].set_weights([np.zeros((1, 2)), np.array([0.0, 2.0])])
@@ -235,11 +261,13 @@ def test_modes_are_counted_where_the_source_has_them():
     assert halves["modes"] == 8
     assert halves["high_quality"] == pytest.approx(1 - np.exp(-4.5), abs=0.01)
     assert "three standard deviations" in real.protocol(gan)
-    assert not set(names) & set(RealImages(ring, Pixels(points=True)).names)
+    assert not set(names) & set(DistributionEvaluator(ring, Pixels(points=True)).names)
 
 
 def test_protocol_says_how_the_figures_came_about(images, gan):
-    real = RealImages(images, Brightness(), count=20, seed=4, source="npz:x.npz")
+    real = DistributionEvaluator(
+        images, Brightness(), count=20, seed=4, source="npz:x.npz"
+    )
     assert real.protocol(gan) == (
         "brightness, 20 generated images against 20 of the 60 images of npz:x.npz "
         "(real: another 20 of them against the same), so few images that the kernel "
@@ -271,7 +299,7 @@ def test_random_features_need_no_labels_and_rank_no_mush_above_real_images():
     unlabelled = Images(digits.array)
     extractor = features.get(None, unlabelled)
     assert isinstance(extractor, features.RandomNetwork)
-    real = RealImages(unlabelled, extractor, count=600)
+    real = DistributionEvaluator(unlabelled, extractor, count=600)
     other = digits.array[halves(digits, 600)[1]]
     grey = np.full_like(other, other.mean())
     grey += np.random.default_rng(0).integers(0, 4, grey.shape, "uint8")
@@ -311,7 +339,7 @@ class Watched(np.ndarray):
 def test_all_is_checked_before_features_are_taken(make, images, gan):
     pixels = images.array.view(Watched)
     extractor = make(Images(pixels))
-    real = RealImages(Images(pixels), extractor)
+    real = DistributionEvaluator(Images(pixels), extractor)
     assert set(real.names) > {"frechet_distance", "recall"}
     real.check(["frechet_distance"])
     with pytest.raises(InputError, match="modes cannot be measured"):
@@ -323,7 +351,7 @@ def test_all_is_checked_before_features_are_taken(make, images, gan):
 
 
 def test_pixels_do_not_show_what_prefers_blurred_images(gan, images):
-    real = RealImages(images, Pixels())
+    real = DistributionEvaluator(images, Pixels())
     assert not {"precision", "recall", "coverage"} & set(real.names)
     assert not {"precision", "recall", "coverage"} & set(real.baseline.measure())
     assert "blurred images above real ones" in real.protocol(gan)
@@ -333,7 +361,7 @@ def test_only_few_images_get_a_word_on_their_number(gan):
     digits = datasets.read("digits", image_size=8)
     many = Images(np.concatenate([digits.array, digits.array]))
     for images, few in ((digits, True), (many, False)):
-        protocol = RealImages(images, Pixels()).protocol(gan)
+        protocol = DistributionEvaluator(images, Pixels()).protocol(gan)
         assert ("kernel distance tells more" in protocol) == few
 
 
@@ -360,7 +388,7 @@ class Deaf(Obedient):
 
 def test_class_accuracy_is_the_share_of_the_class_asked_for(gan, images):
     labelled = Images(images.array, np.repeat([0, 1], 30))
-    real = RealImages(labelled, ByBrightness())
+    real = DistributionEvaluator(labelled, ByBrightness())
     obedient = Obedient((8, 8, 1), 4, 2, num_classes=2, seed=0)
     assert real.measure(obedient)["class_accuracy"] == 1
     assert real.baseline.measure()["class_accuracy"] == 0.9
@@ -371,5 +399,6 @@ def test_class_accuracy_is_the_share_of_the_class_asked_for(gan, images):
 
     assert "class_accuracy" not in real.measure(gan)  # which knows no classes
     assert "class accuracy" not in real.protocol(gan)
-    unrelated = RealImages(labelled, Brightness())  # classes that are not the labels
+    # Its classes are not the labels.
+    unrelated = DistributionEvaluator(labelled, Brightness())
     assert "class_accuracy" not in unrelated.measure(obedient)

@@ -94,14 +94,14 @@ def tfds_run():
         path = "run"
         recipe = Recipe()
 
-        def read_data(self, source):
-            return read(source)
+        def read_data(self, source=None):
+            return read(source or self.recipe.data_words)
 
         def check_data(self, images):
             assert len(images)
 
     def make(source):
-        Run.recipe.data = source
+        Run.recipe.data_words = source
         return TrainedRun(Run(), None)
 
     def make_without_test(source):

@@ -24,7 +24,7 @@ def of_classes(conditional_folder):
 
 def test_numbers_are_those_of_generate(samples, of_classes):
     for each in (samples, of_classes):
-        generated = each.gan.generate(30, seed=1)
+        generated = each.model.generate(30, seed=1)
         np.testing.assert_array_equal(each.images(range(30)), generated)
         np.testing.assert_array_equal(each.images([17, 4]), generated[[17, 4]])
 
@@ -55,7 +55,7 @@ NAMES = ("cat", "cat-fish", "red & blue", "7", "Covid-19", "(e)", "f", "g", "h",
 
 
 def test_named_classes_in_expressions(of_classes):
-    named = NumberedSamples(of_classes.gan, 1, NAMES)
+    named = NumberedSamples(of_classes.model, 1, NAMES)
     assert named.parse("class:cat-fish - class:cat + class:Covid-19") == [
         Term(1, [1, 11, 21]),
         Term(-1, [0, 10, 20]),

@@ -217,7 +217,7 @@ def test_a_planted_object_is_forgotten(planted_run):
     options = parser.parse_args(["RUN", "--rule", "bright", "--test", "400"])
     outcome = forget_object.run_on(planted_run, options)
     measured = outcome.report["measured"]
-    z = np.asarray(planted_run.gan.sample_latent(10_000, 3))
+    z = np.asarray(planted_run.model.sample_latent(10_000, 3))
     value = np.tanh(5 * np.abs(z[:, 0]) - 0.8)
     has_object = np.rint((value + 1) * 127.5) > 0.8 * 255
     assert measured["marked_samples"] == has_object[:150].sum()

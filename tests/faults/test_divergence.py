@@ -16,7 +16,7 @@ from keras_gan.callbacks import (
     StopAfter,
 )
 from keras_gan.checkpoints import CheckpointFolder, restore_newest
-from keras_gan.evaluators import RealImages
+from keras_gan.evaluators import DistributionEvaluator
 from keras_gan.features.pixels import Pixels
 from keras_gan.optimizers import Lowered
 
@@ -84,7 +84,7 @@ def test_nan_in_a_batch_ends_training_and_nothing_of_it_is_saved(
     gan = make_gan()
     checkpoint = Checkpoint(tmp_path / "checkpoints", every_steps=7, keep=None)
     guard = DivergenceGuard(checkpoint, every_steps=40)
-    real = RealImages(images, Pixels())
+    real = DistributionEvaluator(images, Pixels())
     best = Evaluate(real, path=tmp_path / "m.csv", best_directory=tmp_path / "best")
     samples = SampleGrid(tmp_path / "samples", every_steps=7)
     fit(gan, images, 500, [guard, best, samples, checkpoint], poisoned=[31])

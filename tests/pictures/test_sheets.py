@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from keras_gan.pictures import sheets
+from keras_gan.pictures.grids import columns, grid
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -41,3 +42,21 @@ def test_sheets_of_any_number_are_nearly_square_and_lie_on_white():
 
 def test_strips_are_not_enlarged_into_longer_ones():
     assert sheets.sheet(np.zeros((1, 8, 512, 1), "uint8")).width == 512
+
+
+@pytest.mark.parametrize("other", [(32, 32), (20, 70), (64, 16)])
+def test_rows_of_columns_line_up_whatever_the_sizes(other):
+    def column(shape):
+        dark_then_bright = np.array([0, 255, 0], "uint8")[:, None, None, None]
+        return np.broadcast_to(dark_then_bright, (3, *shape, 1)), []
+
+    drawn = columns({"source": column((64, 64)), "output": column(other)})
+    assert drawn["source"].height == drawn["output"].height
+    rows = [np.asarray(picture)[:, 0] for picture in drawn.values()]
+    tops = [np.flatnonzero(np.diff((row == 0).astype(int)) == 1) + 1 for row in rows]
+    # The last picture is dark again; above it is the line after the bright one.
+    np.testing.assert_array_equal(*(top[-1:] for top in tops))
+    # One as before: of one size alone, each column is a grid.
+    same = columns({"a": column(other), "b": column(other)})
+    expected = grid(column(other)[0], columns=1)
+    assert all(np.array_equal(one, expected) for one in same.values())
