@@ -183,16 +183,16 @@ class LearnedScale(keras.layers.Layer):
         return {**super().get_config(), "initial": self.initial}
 
 
-def with_learned_scale(decoder: keras.Model) -> keras.Model:
+def with_learned_scale(decoder: keras.Model, initial: float = -1.0) -> keras.Model:
     """Returns a decoder with a second output: one learned log scale for all pixels.
 
     Args:
         decoder: gives an image. Its weights are shared.
+        initial: log scale to begin with.
     """
     image = decoder.output
-    return keras.Model(
-        decoder.input, [image, LearnedScale(name="log_scale")(image)], name="decoder"
-    )
+    log_scale = LearnedScale(initial, name="log_scale")(image)
+    return keras.Model(decoder.input, [image, log_scale], name="decoder")
 
 
 class _Dense:
