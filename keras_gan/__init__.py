@@ -11,12 +11,14 @@ with process.prepared():
     # All that Keras must know to load a saved model is registered by these imports.
     from keras_gan import datasets, losses, metrics, networks, optimizers
     from keras_gan.errors import Diverged, InputError, KerasGANError
-    from keras_gan.models import DCGAN, GAN
+    from keras_gan.models import DCGAN, GAN, VAE, Autoencoder
     from keras_gan.version import __version__
 
 __all__ = [
     "DCGAN",
     "GAN",
+    "VAE",
+    "Autoencoder",
     "Diverged",
     "InputError",
     "KerasGANError",

@@ -71,6 +71,22 @@ def fraction(name: str, value: Any) -> float:
     return value
 
 
+def positive(name: str, value: Any) -> float:
+    """Returns a finite number above 0.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+
+    Raises:
+        InputError: for anything else.
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 < value < math.inf:
+        raise InputError(f"{name} is {value!r}; it must be a number above 0.")
+    return float(value)
+
+
 def one_of(name: str, value: Any, accepted: Sequence[str]) -> str:
     """Returns a value that is one of those accepted.
 

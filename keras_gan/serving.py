@@ -7,7 +7,7 @@ model.
 
 import dataclasses
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -273,30 +273,33 @@ def image_to_latent(
     latent_dim: int,
     num_classes: int | None = None,
     name: str = "encode",
+    outputs: Sequence[str] = ("latent",),
 ) -> dict[str, Signature]:
     """Returns the function of a model that makes latent vectors from images.
 
-    `name`: `source`, float32 [batch, height, width, channels], [, `label`] -> `latent`,
-    float32 [batch, latent_dim].
+    `name`: `source`, float32 [batch, height, width, channels], [, `label`] -> each of
+    `outputs`, float32 [batch, latent_dim].
 
     Args:
-        network: called as in `image_to_image`; it gives one tensor. For an encoder that
-            gives a mean and more, pass a function that picks the mean.
+        network: called as in `image_to_image`; it gives as many tensors as there are
+            outputs.
         source: spec of what it takes.
         latent_dim: size of a latent vector.
         num_classes: as of `latent_to_image`.
         name: of the function.
+        outputs: their names, such as "mean" and "log_variance".
     """
     called = _caller(network, num_classes)
 
     def serve(source, label=None):
-        return {"latent": called(source, label)}
+        given = tf.nest.flatten(called(source, label))
+        return dict(zip(outputs, given, strict=True))
 
     return {
         name: Signature(
             serve,
             {"source": source, **_label(num_classes)},
-            {"latent": Spec((latent_dim,))},
+            {output: Spec((latent_dim,)) for output in outputs},
             _image_rows(source, num_classes),
             kind="image_to_latent",
             facts={"num_classes": num_classes},
@@ -316,7 +319,8 @@ def _caller(network, num_classes):
             # Keras takes no array beside a tensor.
             inputs = [tf.convert_to_tensor(rows), label]
         # Batch statistics would make an image depend on its neighbours in the batch.
-        return tf.cast(network(inputs, training=False), "float32")
+        given = network(inputs, training=False)
+        return tf.nest.map_structure(lambda one: tf.cast(one, "float32"), given)
 
     return called
 

@@ -1,7 +1,8 @@
-"""Objectives and penalties, by class or by name.
+"""Objectives, penalties and likelihoods, by class or by name.
 
-A user adds one by `OBJECTIVES["mine"] = Mine` or `PENALTIES["mine"] = Mine`, a subclass
-of `Objective` or `Penalty` that works without arguments.
+A user adds one by `OBJECTIVES["mine"] = Mine`, `PENALTIES["mine"] = Mine` or
+`LIKELIHOODS["mine"] = Mine`, a subclass of `Objective`, `Penalty` or `Likelihood` that
+works without arguments.
 """
 
 import keras
@@ -17,6 +18,12 @@ from keras_gan.losses.objectives import (
     Wasserstein,
 )
 from keras_gan.losses.penalties import R1, R1R2, R2, GradientPenalty, Penalty
+from keras_gan.losses.reconstruction import (
+    Bernoulli,
+    DiscretizedLogistic,
+    Gaussian,
+    Likelihood,
+)
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "minimax": Minimax,
@@ -31,6 +38,11 @@ PENALTIES: dict[str, type[Penalty]] = {
     "r2": R2,
     "r1r2": R1R2,
     "gradient_penalty": GradientPenalty,
+}
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "discretized_logistic": DiscretizedLogistic,
 }
 
 
@@ -68,21 +80,36 @@ def get_penalty(identifier: str | dict | Penalty | None) -> Penalty | None:
     return _get(identifier, "penalty", Penalty, PENALTIES)
 
 
+def get_likelihood(identifier: str | dict | Likelihood) -> Likelihood:
+    """Returns the likelihood of a name or a serialised configuration, or an instance.
+
+    Raises:
+        InputError: for anything else.
+    """
+    return _get(identifier, "likelihood", Likelihood, LIKELIHOODS)
+
+
 __all__ = [
+    "LIKELIHOODS",
     "OBJECTIVES",
     "PENALTIES",
     "R1",
     "R1R2",
     "R2",
+    "Bernoulli",
+    "DiscretizedLogistic",
+    "Gaussian",
     "GradientPenalty",
     "Hinge",
     "LeastSquares",
+    "Likelihood",
     "Minimax",
     "NonSaturating",
     "Objective",
     "Penalty",
     "Relativistic",
     "Wasserstein",
+    "get_likelihood",
     "get_objective",
     "get_penalty",
 ]

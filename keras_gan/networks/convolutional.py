@@ -7,7 +7,7 @@ from keras_gan.errors import InputError
 from keras_gan.networks.conditioning import label_input, with_label
 from keras_gan.networks.layers import RandomTranslation, SpectralNormalization
 
-_KERNEL_SIZE = 5
+KERNEL_SIZE = 5
 _LAST = "channels_last"  # whatever keras.json says
 _SMALLEST_START = 4
 _LARGEST_START = 15
@@ -68,28 +68,45 @@ def _nearest_sizes(height, width):
     return " or ".join(f"{h}" if height == width else f"{h}x{w}" for h, w in nearest)
 
 
-def _filters(stages, base_filters):
-    """Returns the channels of the generator's feature maps, from the start on."""
+def filters_of(stages: int, base_filters: int) -> list[int]:
+    """Returns the channels of a generator's feature maps, from the start on."""
     # The paper ends at 8 times its base of 128; larger images keep that width.
     return [base_filters * 2 ** min(i, 3) for i in reversed(range(stages))]
 
 
-class _Initializers:
-    """Weights from N(0, 0.02) and batch norm scales from N(1, 0.02), seeded."""
+class Initializers:
+    """Weights from N(0, 0.02) and batch norm scales from N(1, 0.02), seeded.
 
-    def __init__(self, seed):
+    Args:
+        seed: makes the initial weights the same each time.
+
+    Example:
+
+    ```python
+    import keras
+    from keras_gan.networks.convolutional import Initializers
+
+    initial = Initializers(seed=1)
+    layer = keras.layers.Dense(4, **initial.kernel(use_bias=True))
+    ```
+    """
+
+    def __init__(self, seed: int | None):
         self._rng = seeding.generator(seed)
 
-    def seed(self):
+    def seed(self) -> int:
+        """Returns the next seed."""
         return seeding.draw(self._rng)
 
     def _normal(self, mean):
         return keras.initializers.RandomNormal(mean, 0.02, seed=self.seed())
 
-    def kernel(self, use_bias=False):
+    def kernel(self, use_bias: bool = False) -> dict:
+        """Returns arguments of a layer with a kernel."""
         return {"kernel_initializer": self._normal(0.0), "use_bias": use_bias}
 
-    def batch_normalization(self):
+    def batch_normalization(self) -> keras.layers.Layer:
+        """Returns a layer of batch normalization."""
         # With Keras's momentum of 0.99, the averages of short runs would not settle.
         return keras.layers.BatchNormalization(
             momentum=0.9,
@@ -135,8 +152,8 @@ def dcgan_generator(
     height, width, channels = image_shape
     stages = dcgan_stages(height, width)
     start = (height // 2**stages, width // 2**stages)
-    first, *others = _filters(stages, base_filters)
-    initial = _Initializers(seed)
+    first, *others = filters_of(stages, base_filters)
+    initial = Initializers(seed)
 
     latent = keras.Input((latent_dim,), dtype="float32", name="latent")
     label = label_input(num_classes)
@@ -156,7 +173,7 @@ def dcgan_generator(
     def upsample(filters, x):
         return keras.layers.Conv2DTranspose(
             filters,
-            _KERNEL_SIZE,
+            KERNEL_SIZE,
             strides=2,
             padding="same",
             data_format=_LAST,
@@ -217,7 +234,7 @@ def dcgan_discriminator(
     stages = dcgan_stages(*image_shape[:2])
     if not 0 <= translation <= 0.5:
         raise InputError(f"translation is {translation}. Use a number from 0 to 0.5.")
-    initial = _Initializers(seed)
+    initial = Initializers(seed)
     # Without biases and batch norm the logit would be proportional to the contrast of
     # the image, so the network could not tell a faint image from a strong one.
     use_bias = not batch_normalization
@@ -237,10 +254,10 @@ def dcgan_discriminator(
     x = image
     if translation:
         x = RandomTranslation(translation, seed=initial.seed())(x)
-    for stage, filters in enumerate(reversed(_filters(stages, base_filters))):
+    for stage, filters in enumerate(reversed(filters_of(stages, base_filters))):
         layer = keras.layers.Conv2D(
             filters,
-            _KERNEL_SIZE,
+            KERNEL_SIZE,
             strides=2,
             padding="same",
             data_format=_LAST,

@@ -13,9 +13,17 @@ import numpy as np
 import tensorflow as tf
 import toy
 
-from keras_gan import DCGAN, GAN, losses
+from keras_gan import DCGAN, GAN, VAE, Autoencoder, losses
 from keras_gan.models.elements import LabelElement
-from keras_gan.networks import maxout_discriminator, mlp_generator
+from keras_gan.networks import (
+    convolutional_encoder,
+    dcgan_generator,
+    maxout_discriminator,
+    mlp_decoder,
+    mlp_encoder,
+    mlp_generator,
+    with_learned_scale,
+)
 from keras_gan.optimizers import Adam
 
 # Two epochs of three steps.
@@ -115,12 +123,61 @@ def mean_image(**compiling):
     return model
 
 
+def vae(**compiling):
+    """Labels, binarised images, warm-up, decay of weights and three samples."""
+    model = VAE(
+        mlp_encoder((8, 8, 1), 4, (8,), num_classes=3, weight_decay=0.1, seed=1),
+        mlp_decoder((8, 8, 1), 4, (8,), num_classes=3, seed=2),
+        latent_dim=4,
+        value_range=(0, 1),
+        num_classes=3,
+        seed=7,
+    )
+    model.compile(
+        adam(),
+        "bernoulli",
+        beta_warmup_steps=4,
+        importance_samples=3,
+        **compiling,
+    )
+    return model
+
+
+def convolutional_vae(**compiling):
+    """DCGAN's generator as the decoder, batch normalisation and a learned scale."""
+    decoder = dcgan_generator((8, 8, 1), 4, 4, seed=2)
+    model = VAE(
+        convolutional_encoder((8, 8, 1), 4, 4, seed=1),
+        # A loss of hundreds of nats would overflow in the first steps of float16.
+        with_learned_scale(decoder, initial=1.0),
+        latent_dim=4,
+        seed=7,
+    )
+    model.compile(adam(), "gaussian", **compiling)
+    return model
+
+
+def autoencoder(**compiling):
+    """No prior, and pixels as probabilities of levels."""
+    model = Autoencoder(
+        mlp_encoder((8, 8, 1), 4, (8,), variational=False, seed=1),
+        mlp_decoder((8, 8, 1), 4, (8,), "tanh", learned_scale=True, seed=2),
+        latent_dim=4,
+        seed=7,
+    )
+    model.compile(adam(), "discretized_logistic", **compiling)
+    return model
+
+
 FAMILIES = {
     "gan": gan,
     "dcgan": dcgan,
     "conditional dcgan": conditional_dcgan,
     "points": points,
     "mean image": mean_image,
+    "vae": vae,
+    "convolutional vae": convolutional_vae,
+    "autoencoder": autoencoder,
 }
 
 

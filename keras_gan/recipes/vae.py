@@ -1,0 +1,341 @@
+"""Autoencoders and variational ones: their settings, and the recipes with a name."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from keras_gan import losses, networks, seeding
+from keras_gan.datasets import Images
+from keras_gan.errors import InputError
+from keras_gan.losses.reconstruction import BINARIZATIONS
+from keras_gan.models import VAE, Autoencoder
+from keras_gan.models.autoencoder import ESTIMATORS
+from keras_gan.models.dcgan import MOST_UNITS
+from keras_gan.models.gan import MOST_LATENT
+from keras_gan.optimizers import Adam
+from keras_gan.recipes.base import Recipe
+from keras_gan.recipes.options import setting
+from keras_gan.settings import keras_defaults
+
+_OPTIMIZERS = ("adam", "adagrad")
+
+
+@dataclasses.dataclass(frozen=True)
+class AutoencoderRecipe(Recipe):
+    """Settings of an `Autoencoder` between any two networks.
+
+    A subclass makes them: `build_networks`, and their likelihood: `build_likelihood`.
+    """
+
+    conditional: bool = setting(False, "give both networks the labels of the data too")
+    latent_dim: int = setting(20, "size of a code", at_least=1, at_most=MOST_LATENT)
+    optimizer: str = setting("adam", "of both networks", choices=_OPTIMIZERS)
+    learning_rate: float = setting(1e-3, "at the start", above=0)
+    halving_steps: int | None = setting(
+        None, "steps in which the learning rate halves, over and over", at_least=1
+    )
+
+    @property
+    def labelled(self) -> bool:
+        return self.conditional
+
+    def build(self, facts: Mapping[str, Any]) -> Autoencoder:
+        image_shape, num_classes = tuple(facts["image_shape"]), facts.get("num_classes")
+        likelihood, mixed = self.build_likelihood(), self.mixed_precision
+        # Networks take the policy that is in force while they are built.
+        with keras_defaults(f"mixed_{mixed}" if mixed else "float32"):
+            encoder, decoder = self.build_networks(image_shape, num_classes)
+            if likelihood.needs_scale:
+                decoder = networks.with_learned_scale(decoder)
+            model = self.build_model(
+                encoder,
+                decoder,
+                self.latent_dim,
+                likelihood.value_range or (-1.0, 1.0),
+                num_classes,
+                seed=self.seed,
+            )
+        with keras_defaults():
+            model.compile(
+                self.build_optimizer(),
+                likelihood,
+                jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
+                **self.bound(),
+            )
+        return model
+
+    def build_model(self, *args: Any, **kwargs: Any) -> Autoencoder:
+        """Returns the model, not yet compiled; arguments as of its class."""
+        return Autoencoder(*args, **kwargs)
+
+    def build_networks(
+        self, image_shape: tuple[int, ...], num_classes: int | None
+    ) -> tuple[keras.Model, keras.Model]:
+        """Returns encoder and decoder, which gives an image alone."""
+        raise NotImplementedError
+
+    def build_likelihood(self) -> losses.Likelihood:
+        """Returns the likelihood of the images."""
+        raise NotImplementedError
+
+    def build_optimizer(self) -> keras.optimizers.Optimizer:
+        """Returns a new optimizer."""
+        rate = self.learning_rate
+        if self.halving_steps is not None:
+            rate = keras.optimizers.schedules.ExponentialDecay(
+                rate, self.halving_steps, decay_rate=0.5
+            )
+        if self.optimizer == "adagrad":
+            return keras.optimizers.Adagrad(rate)
+        return Adam(rate, epsilon=1e-4)  # as Burda et al. 2015
+
+    def bound(self) -> dict[str, Any]:
+        """Returns further arguments of `compile`."""
+        return {}
+
+
+@dataclasses.dataclass(frozen=True)
+class VAERecipe(AutoencoderRecipe):
+    """Settings of a `VAE` between any two networks; subclass it as its base."""
+
+    beta: float = setting(1.0, "weight of the divergence from the prior", above=0)
+    beta_warmup_steps: int = setting(0, "steps in which beta rises from 0", at_least=0)
+    importance_samples: int = setting(
+        1, "samples of the posterior in the bound", at_least=1
+    )
+    estimator: str | None = setting(
+        None,
+        "of the divergence: closed_form for one sample, sampled for any number",
+        choices=ESTIMATORS,
+        unset="what fits",
+    )
+
+    def build_model(self, *args: Any, **kwargs: Any) -> VAE:
+        return VAE(*args, **kwargs)
+
+    def bound(self) -> dict[str, Any]:
+        return {
+            "beta": self.beta,
+            "beta_warmup_steps": self.beta_warmup_steps,
+            "importance_samples": self.importance_samples,
+            "estimator": self.estimator,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class FullyConnected(AutoencoderRecipe):
+    """Networks of tanh layers, whatever is trained between them."""
+
+    likelihood: str = setting(
+        "bernoulli", "what the decoder says of pixels", choices=losses.LIKELIHOODS
+    )
+    binarization: str | None = setting(
+        None,
+        "how a Bernoulli likelihood makes pixels black or white: random draws them "
+        "each time, fixed once; grey takes them as they are",
+        choices=(*BINARIZATIONS, "grey"),
+        unset="random",
+    )
+    hidden_layers: int = setting(1, "in each network", at_least=1, at_most=100)
+    hidden_units: int = setting(500, "of each layer", at_least=1, at_most=MOST_UNITS)
+    initial_stddev: float | None = setting(
+        None, "of the initial weights", above=0, unset="Glorot's"
+    )
+    weight_decay: float = setting(
+        0.0, "factor of half the squared weights in the loss", at_least=0
+    )
+    steps_per_execution: int = 10
+
+    def build_networks(
+        self, image_shape: tuple[int, ...], num_classes: int | None
+    ) -> tuple[keras.Model, keras.Model]:
+        rng = seeding.generator(self.seed)
+        sizes = image_shape, self.latent_dim, (self.hidden_units,) * self.hidden_layers
+        common = {
+            "stddev": self.initial_stddev,
+            "weight_decay": self.weight_decay,
+            "num_classes": num_classes,
+        }
+        zero_to_one = self.build_likelihood().value_range == (0, 1)
+        return networks.mlp_encoder(
+            *sizes,
+            variational=isinstance(self, VAERecipe),
+            seed=seeding.draw(rng),
+            **common,
+        ), networks.mlp_decoder(
+            *sizes,
+            output_activation="sigmoid" if zero_to_one else "tanh",
+            seed=seeding.draw(rng),
+            **common,
+        )
+
+    def build_likelihood(self) -> losses.Likelihood:
+        if self.likelihood == "bernoulli":
+            how = self.binarization or "random"
+            return losses.Bernoulli(None if how == "grey" else how, seed=self.seed)
+        if self.binarization is not None:
+            raise InputError(
+                f"binarization is {self.binarization!r} and likelihood "
+                f"{self.likelihood!r}; only bernoulli makes pixels black or white. "
+                "Leave binarization out."
+            )
+        return losses.get_likelihood(self.likelihood)
+
+    def initialize(self, model: Autoencoder, images: Images) -> None:
+        """Starts a Bernoulli decoder at the mean image, as Burda et al. 2015 do."""
+        if self.likelihood == "bernoulli":
+            networks.set_output_bias(model.decoder, _mean_image(images))
+
+
+@dataclasses.dataclass(frozen=True)
+class MLPAutoencoderRecipe(FullyConnected):
+    """An autoencoder of fully connected networks.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.vae import MLPAutoencoderRecipe
+
+    recipe = MLPAutoencoderRecipe("small", latent_dim=4, hidden_units=8, steps=1000)
+    model = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
+    ```
+    """
+
+    family: ClassVar[str] = "autoencoder-mlp"
+
+
+@dataclasses.dataclass(frozen=True)
+class MLPVAERecipe(FullyConnected, VAERecipe):
+    """A VAE of fully connected networks, as in Kingma and Welling 2013.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.vae import MLPVAERecipe
+
+    recipe = MLPVAERecipe("small", latent_dim=4, hidden_units=8, steps=1000)
+    vae = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
+    assert vae.generate(4, seed=1).shape == (4, 8, 8, 1)
+    ```
+    """
+
+    family: ClassVar[str] = "vae-mlp"
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvolutionalVAERecipe(VAERecipe):
+    """A VAE whose decoder is DCGAN's generator.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.vae import ConvolutionalVAERecipe
+
+    recipe = ConvolutionalVAERecipe("small", latent_dim=4, base_filters=4, steps=1000)
+    vae = recipe.build({"image_shape": (8, 8, 1), "num_classes": None})
+    assert vae.reconstruct(vae.generate(4)).shape == (4, 8, 8, 1)
+    ```
+    """
+
+    family: ClassVar[str] = "vae-convolutional"
+
+    likelihood: str = setting(
+        "gaussian",
+        "what the decoder says of pixels, with a scale that it learns",
+        choices=("gaussian", "discretized_logistic"),
+    )
+    base_filters: int = setting(
+        32, "channels next to the image", at_least=1, at_most=MOST_UNITS
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.image_size is not None:
+            networks.dcgan_stages(*self.image_shape_asked_for())
+
+    def build_networks(
+        self, image_shape: tuple[int, ...], num_classes: int | None
+    ) -> tuple[keras.Model, keras.Model]:
+        rng = seeding.generator(self.seed)
+        return networks.convolutional_encoder(
+            image_shape,
+            self.latent_dim,
+            self.base_filters,
+            num_classes=num_classes,
+            seed=seeding.draw(rng),
+        ), networks.dcgan_generator(
+            image_shape,
+            self.latent_dim,
+            self.base_filters,
+            num_classes=num_classes,
+            seed=seeding.draw(rng),
+        )
+
+    def build_likelihood(self) -> losses.Likelihood:
+        return losses.get_likelihood(self.likelihood)
+
+
+def _mean_image(images):
+    """Returns the mean image in [0, 1], read a part of the images at a time."""
+    parts = np.array_split(images.array, -(-len(images) // 10_000))
+    total = sum(part.sum(axis=0, dtype="float64") for part in parts)
+    return total / len(images) / 255
+
+
+_BURDA = {
+    "data": "tfds:mnist",
+    "batch_size": 100,
+    "latent_dim": 50,
+    "hidden_layers": 2,
+    "hidden_units": 200,
+    "epochs": 800,
+    "halving_steps": 120_000,
+}
+
+RECIPES: dict[str, AutoencoderRecipe] = {
+    "vae-digits": MLPVAERecipe(
+        "small VAE on the 1,797 digits that come with scikit-learn",
+        data="digits",
+        image_size="16",
+        latent_dim=10,
+        hidden_units=256,
+        batch_size=64,
+        epochs=300,
+        halving_steps=3000,
+        sample_steps=280,
+        evaluate_steps=1400,
+    ),
+    "vae-mnist": MLPVAERecipe(
+        "networks and settings of Kingma and Welling 2013 on MNIST",
+        data="tfds:mnist",
+        batch_size=100,
+        epochs=200,
+        optimizer="adagrad",
+        learning_rate=0.02,
+        initial_stddev=0.01,
+        weight_decay=1 / 60_000,  # the prior N(0, I) of the weights, for each image
+    ),
+    "vae-mnist-iwae": MLPVAERecipe(
+        "importance-weighted autoencoder of Burda et al. 2015 on MNIST",
+        importance_samples=5,
+        **_BURDA,
+    ),
+    "ae-mnist": MLPAutoencoderRecipe(
+        "the networks of vae-mnist on MNIST without a prior",
+        data="tfds:mnist",
+        batch_size=100,
+        epochs=50,
+    ),
+    "vae-64": ConvolutionalVAERecipe(
+        "convolutional VAE at 64x64, for a folder of images",
+        data="folder:images",
+        image_size="64",
+        latent_dim=64,
+        batch_size=64,
+        epochs=100,
+        halving_steps=10_000,
+    ),
+}
