@@ -11,7 +11,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [
     "errors first_safe keras_gan_options ownership precision process seeding settings "
     "symptoms version",
-    "checks distribution examples files latents losses metrics networks optimizers "
+    "checks",
+    "distribution examples files latents losses metrics networks optimizers "
     "transparency",
     "pixels plugins",
     "serving",

@@ -10,12 +10,8 @@ import tensorflow as tf
 
 from keras_gan import checks, losses, serving
 from keras_gan.errors import InputError
-from keras_gan.latents import Prior
-from keras_gan.models.base import GenerativeModel
-from keras_gan.models.elements import ImageElement, LabelElement, Labels
-from keras_gan.models.gan import MOST_LATENT
-from keras_gan.models.rendering import Renderer, inputs_of
-from keras_gan.pixels import PixelRange
+from keras_gan.models.elements import Labels
+from keras_gan.models.latent_model import LatentModel, inputs_of
 
 ESTIMATORS = ("closed_form", "sampled")
 # Log variances beyond it add nothing that float32 could show, and their exponential
@@ -27,14 +23,14 @@ ACTIVE = 0.01
 
 
 @keras.saving.register_keras_serializable("keras_gan")
-class Autoencoder(GenerativeModel):
+class Autoencoder(LatentModel):
     """Two networks that describe an image by a code and draw it again.
 
     It minimises -log p(x|z) of the code z = encoder(x). Nothing makes its codes follow
     a distribution, so it reconstructs images and cannot generate any.
 
     The data of `fit` is float32 images [batch, *image_shape] in `value_range`, or with
-    `num_classes` pairs (image, label). Calling the model reconstructs.
+    `num_classes` pairs (image, label). Calling the model is calling the decoder.
 
     Args:
         encoder: Keras model from images, or `[image, label]`, to codes, float32
@@ -71,6 +67,7 @@ class Autoencoder(GenerativeModel):
     # -log p(x|z) in nats.
     reported: tuple[str, ...] = ("reconstruction",)
     headline: ClassVar[dict[str, str]] = {"reconstruction": "reconstruction"}
+    images_from = "decoder"
     outputs: ClassVar[dict[str, str]] = {"reconstruction": "image"}
     inputs = ("image",)
     elements_hint = "It takes (image, label) if it was built with num_classes."
@@ -88,34 +85,20 @@ class Autoencoder(GenerativeModel):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(seed=seed, **kwargs)
+        super().__init__(
+            latent_dim,
+            value_range=checks.interval("value_range", value_range),
+            num_classes=num_classes,
+            seed=seed,
+            **kwargs,
+        )
         self.encoder = checks.network("encoder", encoder)
         self.decoder = checks.network("decoder", decoder)
-        self.latent_dim = checks.whole_number("latent_dim", latent_dim, 1, MOST_LATENT)
-        self.value_range = checks.interval("value_range", value_range)
-        self.pixels = PixelRange(*self.value_range)
-        if num_classes is not None:
-            num_classes = checks.whole_number("num_classes", num_classes, 1)
-        self.num_classes = num_classes
-        self._labels = None if num_classes is None else LabelElement(num_classes)
-        self._renderer = Renderer(
-            Prior(self.latent_dim), self.pixels, self._labels, self._rng
-        )
-        # Kept, because a graph is traced for each function that it is given.
-        self._picture, self._code = _first_of(decoder), _first_of(encoder)
-        self._encoded = tf.function(
-            self._encode, autograph=False, reduce_retracing=True
-        )
-        self.image_shape = self._build_networks()
-
-    def _build_networks(self):
-        """Makes all weights by running both networks; returns the shape of an image."""
-        label = None if self.num_classes is None else tf.zeros([1], "int64")
-        latent = tf.zeros([1, self.latent_dim])
+        latent, label = self.example_inputs()
         image, _ = _pair(self.decoder(inputs_of(latent, label), training=False))
-        codes = self.encoder(inputs_of(image, label), training=False)
-        self._check_codes(codes)
-        return tuple(image.shape[1:])
+        self._check_codes(self.encoder(inputs_of(image, label), training=False))
+        self.image_shape = tuple(image.shape[1:])
+        self._encoded = tf.function(self._codes, autograph=False, reduce_retracing=True)
 
     def _check_codes(self, codes):
         expected = (1, self.latent_dim)
@@ -124,12 +107,6 @@ class Autoencoder(GenerativeModel):
                 f"the encoder gives {_shapes(codes)} for one image; it must give one "
                 f"code, {expected}."
             )
-
-    @property
-    def elements(self) -> dict[str, ImageElement | LabelElement]:
-        """What a batch of `fit` holds: images, and labels of a conditional model."""
-        image = ImageElement(self.image_shape, self.pixels)
-        return {"image": image} | ({"label": self._labels} if self._labels else {})
 
     def networks(self) -> dict[str, keras.Model]:
         return {"encoder": self.encoder, "decoder": self.decoder}
@@ -213,19 +190,6 @@ class Autoencoder(GenerativeModel):
 
     # What it makes -------------------------------------------------------------
 
-    def call(
-        self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False
-    ) -> tf.Tensor:
-        """Returns reconstructions, float32 [batch, *image_shape] in `value_range`.
-
-        Args:
-            inputs: images in `value_range`, or `[image, label]`.
-            training: mode of both networks.
-        """
-        label = inputs[1] if isinstance(inputs, list | tuple) else None
-        code = self._code(inputs, training=training)
-        return self._picture(inputs_of(code, label), training=training)
-
     def encode(self, images: np.ndarray, labels: Labels = None) -> np.ndarray:
         """Returns the codes of images: of a `VAE` the means of their posteriors.
 
@@ -239,7 +203,8 @@ class Autoencoder(GenerativeModel):
         Raises:
             InputError: for other images or labels.
         """
-        return np.concatenate([code for code, _ in self._encoded_parts(images, labels)])
+        parts = self._encoded_parts(images, labels)
+        return np.concatenate([code for code, *_ in parts])
 
     def decode(
         self, latent: tf.Tensor | np.ndarray | Sequence, labels: Labels = None
@@ -247,14 +212,9 @@ class Autoencoder(GenerativeModel):
         """Returns the images of codes, uint8 [count, *image_shape].
 
         Args:
-            latent: finite numbers [count, latent_dim].
-            labels: as in `encode`.
-
-        Raises:
-            InputError: for other codes or labels.
-            Diverged: if a value is NaN or infinite.
+            latent, labels, raises: as of `render`, another name of this.
         """
-        return self._renderer.render(self._picture, latent, labels)
+        return self.render(latent, labels)
 
     def reconstruct(self, images: np.ndarray, labels: Labels = None) -> np.ndarray:
         """Returns the images of the codes of images, uint8 [count, *image_shape].
@@ -272,15 +232,13 @@ class Autoencoder(GenerativeModel):
         return {"image": images, "reconstruction": self.reconstruct(images, labels)}
 
     @property
-    def sampling_note(self) -> str:
-        return "codes of the images as they are"
-
-    @property
-    def generate(self):
+    def generate(self):  # no method, so that nobody finds that it has one
         raise AttributeError(
             f"{type(self).__name__} has no prior, so it cannot generate images. Use "
             "reconstruct(images), or train a VAE."
         )
+
+    sample_latent = generate
 
     def _checked_images(self, images):
         """Returns images as float32 in the model's range."""
@@ -300,47 +258,47 @@ class Autoencoder(GenerativeModel):
     def _encoded_parts(self, images, labels):
         """Yields the outputs of the encoder as arrays, for some images at a time."""
         images = self._checked_images(images)
-        if self._labels is not None:
-            labels = self._labels.checked(labels, len(images))
+        if self.labels is not None:
+            labels = self.labels.checked(labels, len(images))
         for start in range(0, len(images), _ROWS):
             rows = slice(start, start + _ROWS)
             label = None if labels is None else tf.constant(labels[rows])
-            code, log_variance = _pair(self._encoded(tf.constant(images[rows]), label))
-            yield code.numpy(), None if log_variance is None else log_variance.numpy()
-
-    def _encode(self, image, label):
-        return self._codes(image, label, training=False)
+            codes = self._encoded(tf.constant(images[rows]), label, training=False)
+            yield [code.numpy() for code in tf.nest.flatten(codes)]
 
     def signatures(
         self, networks: Mapping[str, keras.Model]
     ) -> dict[str, serving.Signature]:
-        image = serving.image(self.image_shape, self.value_range)
-        classes = self.num_classes
-        decode, encode = _first_of(networks["decoder"]), _first_of(networks["encoder"])
+        return self._of_images(networks, serving.DEFAULT)
 
-        def reconstruct(inputs, training):
+    def _of_images(self, networks, name):
+        """Returns the functions that reconstruct, called `name`, and that encode."""
+        image = serving.image(self.image_shape, self.value_range)
+
+        def reconstruct(inputs, training=False):
             label = inputs[1] if isinstance(inputs, list) else None
-            code = encode(inputs, training=training)
-            return decode(inputs_of(code, label), training=training)
+            code, _ = _pair(networks["encoder"](inputs, training=training))
+            decoded = networks["decoder"](inputs_of(code, label), training=training)
+            return _pair(decoded)[0]
 
         return {
-            **serving.image_to_image(reconstruct, image, image, classes),
+            **serving.image_to_image(
+                reconstruct, image, image, self.num_classes, name=name
+            ),
             **serving.image_to_latent(
                 networks["encoder"],
                 image,
                 self.latent_dim,
-                classes,
+                self.num_classes,
                 outputs=self.code_names,
             ),
         }
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "latent_dim": self.latent_dim,
-            "value_range": self.value_range,
-            "num_classes": self.num_classes,
-        }
+        config = super().get_config()
+        for name in ("latent_distribution", "latent_bounds"):  # of a prior
+            del config[name]
+        return config
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -395,7 +353,6 @@ class VAE(Autoencoder):
 
     def __init__(self, encoder, decoder, latent_dim, *args: Any, **kwargs: Any):
         super().__init__(encoder, decoder, latent_dim, *args, **kwargs)
-        self.prior = Prior(self.latent_dim)
         self._log_weights = tf.function(
             self._log_weights_of_one, autograph=False, reduce_retracing=True
         )
@@ -543,8 +500,8 @@ class VAE(Autoencoder):
         samples = checks.whole_number("samples", samples, 1)
         seed = checks.whole_number("seed", seed, 0)
         images = self._checked_images(images)
-        if self._labels is not None:
-            labels = self._labels.checked(labels, len(images))
+        if self.labels is not None:
+            labels = self.labels.checked(labels, len(images))
         values = []
         for i, image in enumerate(images):
             label = None if labels is None else tf.constant(labels[i : i + 1])
@@ -590,21 +547,8 @@ class VAE(Autoencoder):
         mean, log_variance = map(np.concatenate, parts)
         return mean, log_variance
 
-    def sample_latent(self, count: int, seed: int | None = None) -> tf.Tensor:
-        """Returns latents of the prior, float32 [count, latent_dim]; as `GAN` does."""
-        return self._renderer.draw(count, seed)
-
-    def generate(
-        self, count: int, seed: int | None = None, labels: Labels = None
-    ) -> np.ndarray:
-        """Returns the decoder's images of latents of the prior; as `GAN.generate`."""
-        return self.decode(self.sample_latent(count, seed), labels)
-
-    def render(
-        self, latent: tf.Tensor | np.ndarray | Sequence, labels: Labels = None
-    ) -> np.ndarray:
-        """Returns the images of latents; another name of `decode`, which a GAN has."""
-        return self.decode(latent, labels)
+    generate = LatentModel.generate
+    sample_latent = LatentModel.sample_latent
 
     def samples(
         self, count: int, seed: int = 0, examples: Mapping | None = None
@@ -616,31 +560,11 @@ class VAE(Autoencoder):
             pictures |= super().samples(count, seed, examples)
         return pictures
 
-    @property
-    def sampling_note(self) -> str:
-        return "mean image of each latent"
-
     def signatures(
         self, networks: Mapping[str, keras.Model]
     ) -> dict[str, serving.Signature]:
-        image = serving.image(self.image_shape, self.value_range)
-        own = super().signatures(networks)
-        renamed = {"serving_default": "reconstruct", "png": "reconstruct_png"}
-        return {
-            **serving.latent_to_image(
-                _first_of(networks["decoder"]), self.prior, image, self.num_classes
-            ),
-            **{renamed.get(name, name): one for name, one in own.items()},
-        }
-
-
-def _first_of(network):
-    """Returns a function that gives the first output of a network."""
-
-    def first(inputs, training=False):
-        return _pair(network(inputs, training=training))[0]
-
-    return first
+        generating = LatentModel.signatures(self, networks)
+        return {**generating, **self._of_images(networks, "reconstruct")}
 
 
 def _pair(outputs):

@@ -141,7 +141,7 @@ class LatentModel(GenerativeModel):
         """
         trained = self.networks()[self.images_from]
         network = trained if training else self.inference_network()
-        return network(inputs, training=training)
+        return _image(network(inputs, training=training))
 
     def sample_latent(self, count: int, seed: int | None = None) -> tf.Tensor:
         """Returns latent vectors, float32 [count, latent_dim].
@@ -223,7 +223,10 @@ class LatentModel(GenerativeModel):
         self, networks: Mapping[str, keras.Model]
     ) -> dict[str, serving.Signature]:
         image = serving.image(self.image_shape, self.value_range)
-        network = networks[self.images_from]
+
+        def network(inputs, training=False):
+            return _image(networks[self.images_from](inputs, training=training))
+
         return serving.latent_to_image(network, self.prior, image, self.num_classes)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
@@ -267,8 +270,16 @@ class LatentModel(GenerativeModel):
 def images_of(
     network: keras.Model, latent: tf.Tensor, label: tf.Tensor | None, training: bool
 ) -> tf.Tensor:
-    """Returns what a network makes of latent vectors, float32 in any precision."""
-    return tf.cast(network(inputs_of(latent, label), training=training), "float32")
+    """Returns the images of latent vectors, float32 in any precision.
+
+    They are the first output of a network that gives more, such as their scale.
+    """
+    made = _image(network(inputs_of(latent, label), training=training))
+    return tf.cast(made, "float32")
+
+
+def _image(outputs):
+    return outputs[0] if isinstance(outputs, list | tuple) else outputs
 
 
 def inputs_of(

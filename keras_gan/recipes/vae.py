@@ -14,9 +14,9 @@ from keras_gan.losses.reconstruction import BINARIZATIONS
 from keras_gan.models import VAE, Autoencoder
 from keras_gan.models.autoencoder import ESTIMATORS
 from keras_gan.models.dcgan import MOST_UNITS
-from keras_gan.models.gan import MOST_LATENT
+from keras_gan.models.latent_model import MOST_LATENT
 from keras_gan.optimizers import Adam
-from keras_gan.recipes.base import Recipe
+from keras_gan.recipes.base import OneSource
 from keras_gan.recipes.options import setting
 from keras_gan.settings import keras_defaults
 
@@ -24,7 +24,7 @@ _OPTIMIZERS = ("adam", "adagrad")
 
 
 @dataclasses.dataclass(frozen=True)
-class AutoencoderRecipe(Recipe):
+class AutoencoderRecipe(OneSource):
     """Settings of an `Autoencoder` between any two networks.
 
     A subclass makes them: `build_networks`, and their likelihood: `build_likelihood`.
