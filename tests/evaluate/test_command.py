@@ -196,7 +196,7 @@ def test_what_cannot_be_measured(arguments, run_folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("count", "arguments", "message"),
     [
-        (3, [], "digits has 3 images, and at least 12 are needed"),
+        (3, [], "of family gan, which has nothing to measure 3 images of 8x8x1 with"),
         (11, ["--samples", "6"], "digits has 11 images, and at least 12 are needed"),
         (
             40,
@@ -264,7 +264,7 @@ def test_a_terminal_shows_which_part_is_being_done(run_folder, tmp_path, monkeyp
     monkeypatch.setattr(sys, "stderr", terminal)
     evaluated(run_folder, tmp_path)
     assert "measures:" in terminal.getvalue() and "page:" in terminal.getvalue()
-    assert "100%|" in terminal.getvalue() and "6/6" in terminal.getvalue()
+    assert "100%|" in terminal.getvalue() and "5/5" in terminal.getvalue()
 
 
 def test_the_noise_of_few_images_is_said(run_folder, tmp_path, monkeypatch, capsys):

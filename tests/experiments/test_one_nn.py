@@ -89,7 +89,9 @@ def fully_connected():
 def test_the_papers_figures_are_of_the_same_kind_of_model_on_mnist():
     def figures(gan, name="mnist"):
         return one_nn.paper_figures(
-            types.SimpleNamespace(gan=gan, tfds_name=lambda: name)
+            types.SimpleNamespace(
+                model=gan, image_shape=gan.image_shape, tfds_name=lambda: name
+            )
         )
 
     dcgan = DCGAN((28, 28, 1), 2, base_filters=2, num_classes=10)
@@ -99,3 +101,7 @@ def test_the_papers_figures_are_of_the_same_kind_of_model_on_mnist():
     assert figures(dcgan, "fashion_mnist") is None
     small = DCGAN((16, 16, 1), 2, base_filters=2, num_classes=10)
     assert figures(small) is None
+    no_gan = types.SimpleNamespace(
+        image_shape=(28, 28, 1), networks=lambda: {"decoder": dcgan.generator}
+    )
+    assert figures(no_gan) is None
