@@ -10,14 +10,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import datasets, distribution
+from keras_gan import datasets, distribution, features
 from keras_gan.datasets import Images, conversion, storage
 from keras_gan.errors import InputError, did_you_mean
-from keras_gan.evaluators import Evaluator
+from keras_gan.evaluators import (
+    DistributionEvaluator,
+    Evaluator,
+    coverage_of,
+    most_images,
+)
 from keras_gan.recipes.options import setting, settings_of
 
 _MOST_EXAMPLES = 2**20  # of a batch
 _MOST_PIXELS = 4096  # of a side
+_COMPARED = 2000  # images and samples: cheap enough to measure during training
 _MEASURED = 2000  # held-out examples: D(x) of them is exact to a hundredth
 
 # By its name, which config.json holds: the class of a family's recipes.
@@ -542,6 +548,30 @@ class OneSource(Recipe):
         if not isinstance(data.array, np.memmap):
             facts["sha256"] = hashlib.sha256(data.array.data).hexdigest()
         return facts
+
+    def distances(
+        self, data: Images, output: str | None = None
+    ) -> dict[str, DistributionEvaluator]:
+        """Returns what compares samples with the images, by its name in `evaluators`.
+
+        Args:
+            data: images to compare with; for fewer than 4 there is nothing.
+            output: title of the samples if the model has several outputs.
+        """
+        if len(data) < 4:
+            return {}  # two halves of one image each have no covariance
+        coverage = coverage_of(self.data)
+        count = _COMPARED if coverage is None else coverage.samples
+        extractor = features.get(self.features, data)
+        samples = DistributionEvaluator(
+            data,
+            extractor,
+            count=min(count, most_images(data, extractor)),
+            source=self.data,
+            data_dir=self.data_dir,
+            output=output,
+        )
+        return {"samples": samples}
 
     def examples(self, data: Images) -> dict[str, np.ndarray]:
         return {"image": data.array}

@@ -7,10 +7,9 @@ from typing import Any, ClassVar, Self
 import keras
 import tensorflow as tf
 
-from keras_gan import features, losses, seeding
+from keras_gan import losses, seeding
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError
-from keras_gan.evaluators import DistributionEvaluator, coverage_of, most_images
 from keras_gan.models import GAN
 from keras_gan.models.gan import UPDATES
 from keras_gan.models.latent_model import MOST_LATENT
@@ -19,7 +18,6 @@ from keras_gan.recipes.base import OneSource
 from keras_gan.recipes.options import setting
 from keras_gan.settings import keras_defaults
 
-MEASURED_IMAGES = 2000  # cheap enough to measure during training
 _KINDS = {1: "points", 3: "images"}
 
 
@@ -96,19 +94,7 @@ class GANRecipe(OneSource):
         return super().override(changes)
 
     def evaluators(self, images: Images, held_out: Images | None) -> dict[str, Any]:
-        if len(images) < 4:
-            return {}  # two halves of one image each have no covariance
-        coverage = coverage_of(self.data)
-        count = MEASURED_IMAGES if coverage is None else coverage.samples
-        extractor = features.get(self.features, images)
-        samples = DistributionEvaluator(
-            images,
-            extractor,
-            count=min(count, most_images(images, extractor)),
-            source=self.data,
-            data_dir=self.data_dir,
-        )
-        return {"samples": samples}
+        return self.distances(images)
 
     def build(self, facts: Mapping[str, Any]) -> GAN:
         image_shape, num_classes = tuple(facts["image_shape"]), facts.get("num_classes")

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -10,6 +10,12 @@ import numpy as np
 from keras_gan import losses, networks, seeding
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError
+from keras_gan.evaluators import Evaluator
+from keras_gan.evaluators.likelihood import (
+    LikelihoodEvaluator,
+    ReconstructionEvaluator,
+    Scored,
+)
 from keras_gan.losses.reconstruction import BINARIZATIONS
 from keras_gan.models import VAE, Autoencoder
 from keras_gan.models.autoencoder import ESTIMATORS
@@ -41,6 +47,24 @@ class AutoencoderRecipe(OneSource):
     @property
     def labelled(self) -> bool:
         return self.conditional
+
+    def override(self, changes: Mapping[str, Any]) -> Self:
+        """A tenth of another source is held out, unless something else is asked for."""
+        if changes.get("data", self.data) != self.data:
+            changes = {"validation": "0.1", **changes}
+        return super().override(changes)
+
+    def evaluators(
+        self, images: Images, held_out: Images | None
+    ) -> dict[str, Evaluator]:
+        scored = self.scored(images, held_out)
+        return {"reconstruction": ReconstructionEvaluator(scored, images)}
+
+    def scored(self, images: Images, held_out: Images | None) -> Scored:
+        """Returns the images that the model is asked about: held-out ones if any."""
+        if held_out is None:
+            return Scored(images, held_out=False, labelled=self.labelled)
+        return Scored(held_out, held_out=True, labelled=self.labelled)
 
     def build(self, facts: Mapping[str, Any]) -> Autoencoder:
         image_shape, num_classes = tuple(facts["image_shape"]), facts.get("num_classes")
@@ -115,6 +139,15 @@ class VAERecipe(AutoencoderRecipe):
 
     def build_model(self, *args: Any, **kwargs: Any) -> VAE:
         return VAE(*args, **kwargs)
+
+    def evaluators(
+        self, images: Images, held_out: Images | None
+    ) -> dict[str, Evaluator]:
+        return {
+            "likelihood": LikelihoodEvaluator(self.scored(images, held_out)),
+            **super().evaluators(images, held_out),
+            **self.distances(images, output="sample"),
+        }
 
     def bound(self) -> dict[str, Any]:
         return {
@@ -285,20 +318,12 @@ def _mean_image(images):
     return total / len(images) / 255
 
 
-_BURDA = {
-    "data": "tfds:mnist",
-    "batch_size": 100,
-    "latent_dim": 50,
-    "hidden_layers": 2,
-    "hidden_units": 200,
-    "epochs": 800,
-    "halving_steps": 120_000,
-}
-
+_MNIST = {"data": "tfds:mnist", "validation": "tfds:mnist:test", "batch_size": 100}
 RECIPES: dict[str, AutoencoderRecipe] = {
     "vae-digits": MLPVAERecipe(
         "small VAE on the 1,797 digits that come with scikit-learn",
         data="digits",
+        validation="0.1",
         image_size="16",
         latent_dim=10,
         hidden_units=256,
@@ -310,28 +335,32 @@ RECIPES: dict[str, AutoencoderRecipe] = {
     ),
     "vae-mnist": MLPVAERecipe(
         "networks and settings of Kingma and Welling 2013 on MNIST",
-        data="tfds:mnist",
-        batch_size=100,
         epochs=200,
         optimizer="adagrad",
         learning_rate=0.02,
         initial_stddev=0.01,
         weight_decay=1 / 60_000,  # the prior N(0, I) of the weights, for each image
+        **_MNIST,
     ),
     "vae-mnist-iwae": MLPVAERecipe(
         "importance-weighted autoencoder of Burda et al. 2015 on MNIST",
         importance_samples=5,
-        **_BURDA,
+        latent_dim=50,
+        hidden_layers=2,
+        hidden_units=200,
+        epochs=200,
+        halving_steps=40_000,
+        **_MNIST,
     ),
     "ae-mnist": MLPAutoencoderRecipe(
         "the networks of vae-mnist on MNIST without a prior",
-        data="tfds:mnist",
-        batch_size=100,
         epochs=50,
+        **_MNIST,
     ),
     "vae-64": ConvolutionalVAERecipe(
         "convolutional VAE at 64x64, for a folder of images",
         data="folder:images",
+        validation="0.1",
         image_size="64",
         latent_dim=64,
         batch_size=64,
