@@ -43,8 +43,9 @@ class Likelihood:
     value_range: tuple[float, float] | None = None
     # Whether the decoder must give a scale beside the mean.
     needs_scale = False
-    # Whether images have probabilities, which compare between models, not densities.
-    discrete = False
+    # Values that a pixel can have, and images then have probabilities, which compare
+    # between models; None for densities.
+    levels: int | None = None
     # What is wrong with calling the result a likelihood of the images, or None.
     caveat: str | None = None
 
@@ -115,7 +116,7 @@ class Bernoulli(Likelihood):
             checks.one_of("binarization", binarization, BINARIZATIONS)
         self.binarization = binarization
         self.seed = checks.whole_number("seed", seed, 0, 2**31 - 1)
-        self.discrete = binarization is not None
+        self.levels = None if binarization is None else 2
         self.caveat = None
         if binarization is None:
             self.caveat = "a pseudo-likelihood: grey values were taken as they are"
@@ -209,7 +210,7 @@ class DiscretizedLogistic(Likelihood):
     """
 
     value_range = (-1.0, 1.0)
-    discrete = True
+    levels = 256
 
     def __init__(self, scale: float | None = None):
         self.scale = scale if scale is None else checks.positive("scale", scale)
