@@ -13,6 +13,7 @@ import numpy as np
 from keras_gan import datasets, pictures, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
+from keras_gan.evaluators.likelihood import Scored
 from keras_gan.pixels import PixelRange
 
 
@@ -42,6 +43,7 @@ class TrainedRun:
         best: bool = False,
         points: bool = False,
         needs: Sequence[str] = (),
+        such_as: str = "digits",
     ) -> "TrainedRun":
         """Returns the run in a folder, with its newest checkpoint.
 
@@ -50,6 +52,7 @@ class TrainedRun:
             best: take the best model by the run's measure instead.
             points: take a run on any data, not on one set of images only.
             needs: attributes that its model must have, such as "discriminator".
+            such_as: name of a recipe whose models have them, for the message.
 
         Raises:
             InputError: if there is no run, it has no such checkpoint, it is on points
@@ -68,7 +71,7 @@ class TrainedRun:
             raise InputError(
                 f"the run in {path} is of family {run.recipe.family}, whose model has "
                 f"no {' and no '.join(lacking)}. This experiment needs it: name "
-                "another run, such as one of the recipe digits."
+                f"another run, such as one of the recipe {such_as}."
             )
         return trained
 
@@ -94,6 +97,20 @@ class TrainedRun:
         """
         recipe = self.run.recipe
         return None if recipe.validation is None else recipe.divided(self._data)[1]
+
+    def scored(self, count: int) -> Scored:
+        """Returns the images that a likelihood is asked about: held-out ones if any.
+
+        Args:
+            count: the most to take.
+
+        Raises:
+            InputError: if they cannot be read or are no longer the same.
+        """
+        labelled, held_out = self.run.recipe.labelled, self.held_out
+        if held_out is None:
+            return Scored(self.training_set, False, labelled, count)
+        return Scored(held_out, True, labelled, count)
 
     @functools.cached_property
     def _data(self):
