@@ -30,6 +30,10 @@ from keras_gan.symptoms import Variety, Window
 _REAL_IMAGES = 1024
 # Real images among which each image finds the one most like it.
 _REFERENCES = 512
+# Real images whose sharpness is taken.
+_SHARPNESS_IMAGES = 256
+# Most pixels along the shorter side of images whose sharpness is taken.
+_SHARPNESS_SIDE = 16
 # Images below which kinds are not counted.
 _FEWEST_COUNTED = 16
 # Pixels along a side that are compared.
@@ -80,8 +84,17 @@ class Diagnosis(StepCallback):
       less than a third as many kinds. Each image has the kind of the real image that is
       most like it, and kinds are counted as those of real images are.
 
+    Those of an `Autoencoder` are the last two of these, and of a `VAE` all three:
+
+    - posterior collapse: all latents together tell less than 0.1 nats of an image, or
+      fewer than one of them tells more than 0.01;
+    - the decoder ignores the latents: reconstructions vary less than a fiftieth as much
+      as the images;
+    - blur: the reconstructions' mean squared Laplacian is less than 0.3 times that of
+      the images, and does not grow.
+
     Each is judged on the last 5 or 8 windows, whatever the length of an epoch. The
-    first three need probabilities, which the objectives "minimax" and
+    first three of a `GAN` need probabilities, which the objectives "minimax" and
     "non_saturating" have; losses of "wasserstein" are not watched for oscillation.
     `keras_gan.symptoms` has their thresholds and sources.
 
@@ -280,10 +293,15 @@ class _Real:
         # A share of nothing shows nothing.
         self._variance = _variance(images) or math.nan
         self._kinds = _Kinds(images, count)
+        self._sharpness = _sharpness(images[:_SHARPNESS_IMAGES]) or math.nan
 
     def variety(self, samples) -> Variety:
-        """Returns how much samples differ from each other, beside real ones."""
-        return Variety(_variance(samples) / self._variance, self._kinds.share(samples))
+        """Returns how samples compare with real ones."""
+        return Variety(
+            _variance(samples) / self._variance,
+            self._kinds.share(samples),
+            _sharpness(samples) / self._sharpness,
+        )
 
 
 class _Kinds:
@@ -337,3 +355,22 @@ def _variance(images):
     if len(images) < 2:
         return 0.0
     return float(np.var(images, axis=0, dtype="float64", ddof=1).sum())
+
+
+def _sharpness(images):
+    """Returns the mean squared Laplacian of images [N, H, W, C], NaN of other data.
+
+    It is that of images reduced to few pixels, since the finest grain of photographs is
+    noise, which a model does well to leave out.
+    """
+    if images.ndim != 4 or min(images.shape[1:3]) < 3:
+        return math.nan
+    factor = -(-min(images.shape[1:3]) // _SHARPNESS_SIDE)
+    count, height, width, channels = images.shape
+    height, width = height // factor, width // factor
+    x = images[:, : height * factor, : width * factor].astype("float32")
+    x = x.reshape(count, height, factor, width, factor, channels).mean(axis=(2, 4))
+    inner = x[:, 1:-1, 1:-1]
+    across = x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
+    along = x[:, :-2, 1:-1] + x[:, 2:, 1:-1]
+    return float(np.mean((across + along - 4 * inner) ** 2))

@@ -12,6 +12,7 @@ from keras_gan import checks, losses, serving
 from keras_gan.errors import InputError
 from keras_gan.models.elements import Labels
 from keras_gan.models.latent_model import LatentModel, inputs_of
+from keras_gan.symptoms import Blur, IgnoredLatents, PosteriorCollapse
 
 ESTIMATORS = ("closed_form", "sampled")
 # Log variances beyond it add nothing that float32 could show, and their exponential
@@ -70,6 +71,7 @@ class Autoencoder(LatentModel):
     images_from = "decoder"
     outputs: ClassVar[dict[str, str]] = {"reconstruction": "image"}
     inputs = ("image",)
+    symptoms = (IgnoredLatents(output="reconstruction"), Blur(output="reconstruction"))
     elements_hint = "It takes (image, label) if it was built with num_classes."
     # Of the encoder's outputs.
     code_names: tuple[str, ...] = ("latent",)
@@ -349,6 +351,10 @@ class VAE(Autoencoder):
     }
     outputs: ClassVar[dict[str, str]] = {"sample": "image", "reconstruction": "image"}
     inputs = ()
+    symptoms = (
+        PosteriorCollapse(kl="kl", active="active_latents"),
+        *Autoencoder.symptoms,
+    )
     code_names = ("mean", "log_variance")
 
     def __init__(self, encoder, decoder, latent_dim, *args: Any, **kwargs: Any):
