@@ -137,9 +137,10 @@ def noise(metrics: dict) -> str | None:
     """
     if not metrics.get("between_halves_spread"):
         return None
-    samples = metrics["samples"]
+    # An evaluator of a user's own may count no samples.
+    samples = metrics.get("samples", {})
     counts = samples.values() if isinstance(samples, dict) else [samples]
-    real = " or ".join(f"{2 * count:,}" for count in dict.fromkeys(counts))
+    real = " or ".join(f"{2 * count:,}" for count in dict.fromkeys(counts)) or "data"
     return (
         f"In brackets: least and greatest over {SPLITS} other splits of the same real "
         f"{real}. With so few, a difference between two runs that is smaller than that "

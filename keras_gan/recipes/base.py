@@ -318,7 +318,8 @@ class Recipe:
     @property
     def data_words(self) -> str:
         """The sources of the data, for a message."""
-        return " and ".join(getattr(self, name) for name in self.sources)
+        values = (getattr(self, name) for name in self.sources)
+        return " and ".join(value for value in values if value is not None)
 
     def read(self, *, facts: Mapping[str, Any] | None = None) -> Any:
         """Returns the data.
