@@ -203,8 +203,22 @@ class Autoencoder(LatentModel):
         Raises:
             InputError: for other images or labels.
         """
-        parts = self._encoded_parts(images, labels)
-        return np.concatenate([code for code, *_ in parts])
+        return self.codes(images, labels)[self.code_names[0]]
+
+    def codes(self, images: np.ndarray, labels: Labels = None) -> dict[str, np.ndarray]:
+        """Returns all that the encoder says of images, by the names in `code_names`.
+
+        Args:
+            images, labels: as in `encode`.
+
+        Returns:
+            Name -> float32 [count, latent_dim].
+
+        Raises:
+            InputError: for other images or labels.
+        """
+        parts = zip(*self._encoded_parts(images, labels), strict=True)
+        return dict(zip(self.code_names, map(np.concatenate, parts), strict=True))
 
     def decode(
         self, latent: tf.Tensor | np.ndarray | Sequence, labels: Labels = None
@@ -543,8 +557,7 @@ class VAE(Autoencoder):
         Args:
             images, labels: as in `encode`.
         """
-        parts = zip(*self._encoded_parts(images, labels), strict=True)
-        mean, log_variance = map(np.concatenate, parts)
+        mean, log_variance = self.codes(images, labels).values()
         return mean, log_variance
 
     generate = LatentModel.generate

@@ -500,20 +500,25 @@ class OneSource(Recipe):
         """Returns the images.
 
         Args:
-            source: another one than `data`, read in the same way.
+            source: another one than `data`, read in the same way. With facts its images
+                get the size, the channels and the levels of the run's.
             facts: as of `Recipe.read`.
 
         Raises:
             InputError: if it cannot be read.
         """
         source = source or self.data
-        channels, levels = self.channels, None
+        size, channels, levels = self.image_shape_asked_for(), self.channels, None
+        shape = [] if facts is None else facts["image_shape"]
+        if source != self.data and len(shape) == 3:
+            *size, channels = shape
+            levels = facts.get("levels") and tuple(facts["levels"])
         if facts is not None and "levels" not in facts and source.startswith("folder:"):
             # An older run had three channels, and white was the greatest 16-bit number.
             channels, levels = channels or 3, (0, 65535)
         return datasets.read(
             source,
-            self.image_shape_asked_for(),
+            size,
             channels,
             self.data_dir,
             self.memory_budget,
