@@ -21,7 +21,7 @@ FLOORS = [
     "evaluators",
     "recipes",
     "runs",
-    "callbacks sample",
+    "callbacks encode reconstruct sample",
     "experiments training",
     "evaluate",
     "keras_gan",

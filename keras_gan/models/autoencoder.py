@@ -1,5 +1,6 @@
 """The autoencoder, and the variational one of Kingma and Welling 2013."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -69,7 +70,7 @@ class Autoencoder(LatentModel):
     headline: ClassVar[dict[str, str]] = {"reconstruction": "reconstruction"}
     images_from = "decoder"
     outputs: ClassVar[dict[str, str]] = {"reconstruction": "image"}
-    inputs = ("image",)
+    inputs: tuple[str, ...] = ("image",)
     elements_hint = "It takes (image, label) if it was built with num_classes."
     # Of the encoder's outputs.
     code_names: tuple[str, ...] = ("latent",)
@@ -242,11 +243,12 @@ class Autoencoder(LatentModel):
         self, count: int, seed: int = 0, examples: Mapping | None = None
     ) -> dict[str, np.ndarray]:
         """Returns images and their reconstructions; see `GenerativeModel`."""
+        examples = examples or {}
         images, labels = examples["image"], examples.get("label")
         return {"image": images, "reconstruction": self.reconstruct(images, labels)}
 
     @property
-    def generate(self):  # no method, so that nobody finds that it has one
+    def generate(self) -> Any:  # no method, so that nobody finds that it has one
         raise AttributeError(
             f"{type(self).__name__} has no prior, so it cannot generate images. Use "
             "reconstruct(images), or train a VAE."
@@ -364,12 +366,6 @@ class VAE(Autoencoder):
     outputs: ClassVar[dict[str, str]] = {"sample": "image", "reconstruction": "image"}
     inputs = ()
     code_names = ("mean", "log_variance")
-
-    def __init__(self, encoder, decoder, latent_dim, *args: Any, **kwargs: Any):
-        super().__init__(encoder, decoder, latent_dim, *args, **kwargs)
-        self._log_weights = tf.function(
-            self._log_weights_of_one, autograph=False, reduce_retracing=True
-        )
 
     def _check_codes(self, codes):
         expected = (1, self.latent_dim)
@@ -514,11 +510,12 @@ class VAE(Autoencoder):
         samples = checks.whole_number("samples", samples, 1)
         seed = checks.whole_number("seed", seed, 0)
         images = self._checked_images(images)
+        checked = None
         if self.labels is not None:
-            labels = self.labels.checked(labels, len(images))
+            checked = self.labels.checked(labels, len(images))
         values = []
         for i, image in enumerate(images):
-            label = None if labels is None else tf.constant(labels[i : i + 1])
+            label = None if checked is None else tf.constant(checked[i : i + 1])
             image = self.likelihood.observed(
                 tf.constant(image[np.newaxis]), tf.constant([seed, 2 * i], "int64")
             )
@@ -533,6 +530,12 @@ class VAE(Autoencoder):
             if each is not None:
                 each()
         return np.array(values)
+
+    @functools.cached_property
+    def _log_weights(self):
+        return tf.function(
+            self._log_weights_of_one, autograph=False, reduce_retracing=True
+        )
 
     def _log_weights_of_one(self, image, label, rows, seed):
         """Returns log sum w of some samples of the posterior of one image."""
