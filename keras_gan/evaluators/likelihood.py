@@ -149,7 +149,7 @@ class LikelihoodEvaluator(Evaluator):
 
     def available(self, model: keras.Model) -> list[str]:
         names = super().available(model)
-        if not model.likelihood.discrete:
+        if model.likelihood.levels is None:
             names.remove("bits_per_dimension")
         return names
 

@@ -12,16 +12,21 @@ from types import ModuleType
 from typing import Self
 
 from keras_gan.experiments import (
+    active_units,
     arithmetic,
     deduplicate,
+    elbo_latents,
     features_svm,
     figure1,
     forget_object,
     guided_backprop,
     interpolate,
+    likelihood_and_quality,
+    manifold,
     nearest,
     one_nn,
     parzen,
+    samples_by_latents,
 )
 from keras_gan.experiments.outcome import Outcome
 from keras_gan.experiments.trained_run import TrainedRun
@@ -68,6 +73,11 @@ EXPERIMENTS: dict[str, Experiment] = {
     "one-nn": Experiment.of(one_nn),
     "figure1": Experiment.of(figure1),
     "deduplicate": Experiment.of(deduplicate),
+    "manifold": Experiment.of(manifold),
+    "samples-by-latents": Experiment.of(samples_by_latents),
+    "elbo-latents": Experiment.of(elbo_latents),
+    "likelihood-and-quality": Experiment.of(likelihood_and_quality),
+    "active-units": Experiment.of(active_units),
 }
 
 __all__ = ["EXPERIMENTS", "Experiment", "Outcome", "TrainedRun"]

@@ -13,6 +13,7 @@ import numpy as np
 from keras_gan import datasets, pictures, runs
 from keras_gan.datasets.tfds_images import PATTERN
 from keras_gan.errors import InputError
+from keras_gan.evaluators.likelihood import Scored
 from keras_gan.pixels import PixelRange
 
 # What it means for a model that an attribute is not there, if its name does not say so.
@@ -105,6 +106,20 @@ class TrainedRun:
         """
         recipe = self.run.recipe
         return None if recipe.validation is None else recipe.divided(self._data)[1]
+
+    def scored(self, count: int) -> Scored:
+        """Returns the images that a likelihood is asked about: held-out ones if any.
+
+        Args:
+            count: the most to take.
+
+        Raises:
+            InputError: if they cannot be read or are no longer the same.
+        """
+        labelled, held_out = self.run.recipe.labelled, self.held_out
+        if held_out is None:
+            return Scored(self.training_set, False, labelled, count)
+        return Scored(held_out, True, labelled, count)
 
     @functools.cached_property
     def _data(self):

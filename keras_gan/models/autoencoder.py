@@ -184,8 +184,8 @@ class Autoencoder(LatentModel):
         outputs = self.decoder.outputs if hasattr(self.decoder, "outputs") else []
         if likelihood.needs_scale and len(outputs) == 1:
             raise InputError(
-                f"the likelihood {name} was given no scale and the decoder has one "
-                f"output. Use {name}(0.1), or a decoder with a second output: "
+                f"the likelihood is {name}(None), which needs a scale of the decoder, "
+                f"and the decoder has one output. Use {name}(), or the decoder "
                 "networks.with_learned_scale(decoder)."
             )
 
@@ -399,14 +399,14 @@ class VAE(Autoencoder):
         log_p = self._log_p_of_image(repeated(image), latent, repeated(label), training)
         kl_of_latents = _divergence(mean, log_variance)
         kl = tf.reduce_sum(kl_of_latents, axis=1)
-        sampled = kl
+        divergence = kl
         if self.estimator == "sampled":
             # log q(z|x) - log p(z); the constants of both densities cancel.
             densities = latent**2 - noise**2 - repeated(log_variance)
-            sampled = tf.reduce_sum(densities, axis=1) / 2
+            divergence = tf.reduce_sum(densities, axis=1) / 2
 
         def bound(beta):
-            log_weights = tf.reshape(log_p - beta * sampled, [-1, k])
+            log_weights = tf.reshape(log_p - beta * divergence, [-1, k])
             return tf.reduce_mean(_log_mean_exp(log_weights))
 
         beta = self._beta_now()

@@ -270,7 +270,7 @@ class FullyConnected(AutoencoderRecipe):
                 f"{self.likelihood!r}; only bernoulli makes pixels black or white. "
                 "Leave binarization out."
             )
-        return losses.get_likelihood(self.likelihood)
+        return _learning_its_scale(self.likelihood)
 
     def initialize(self, model: Autoencoder, images: Images) -> None:
         """Starts a Bernoulli decoder at the mean image, as Burda et al. 2015 do."""
@@ -364,7 +364,16 @@ class ConvolutionalVAERecipe(VAERecipe):
         )
 
     def build_likelihood(self) -> losses.Likelihood:
-        return losses.get_likelihood(self.likelihood)
+        return _learning_its_scale(self.likelihood)
+
+
+def _learning_its_scale(name):
+    """Returns a likelihood by its name, with the decoder's scale if it takes one."""
+    scaled = {
+        "gaussian": losses.Gaussian,
+        "discretized_logistic": losses.DiscretizedLogistic,
+    }
+    return scaled[name](None) if name in scaled else losses.get_likelihood(name)
 
 
 def _mean_image(images):

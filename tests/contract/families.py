@@ -153,7 +153,7 @@ def convolutional_vae(**compiling):
         latent_dim=4,
         seed=7,
     )
-    model.compile(adam(), "gaussian", **compiling)
+    model.compile(adam(), losses.Gaussian(None), **compiling)
     return model
 
 
@@ -165,7 +165,7 @@ def autoencoder(**compiling):
         latent_dim=4,
         seed=7,
     )
-    model.compile(adam(), "discretized_logistic", **compiling)
+    model.compile(adam(), losses.DiscretizedLogistic(None), **compiling)
     return model
 
 

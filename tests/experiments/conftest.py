@@ -14,16 +14,24 @@ from keras_gan.experiments import TrainedRun
 from keras_gan.experiments import __main__ as command
 
 SMALL = {"image_size": "8", "base_filters": 2, "latent_dim": 6, "steps": 8}
+SMALL_VAE = {"image_size": "8", "hidden_units": 16, "latent_dim": 2, "steps": 8}
 
 
-def train(path, name="digits", **settings):
+def train(path, name="digits", prepare=None, **settings):
+    """Returns a folder with a run of 8 steps.
+
+    Args:
+        prepare: function that is told the model before it is trained.
+    """
     recipe = recipes.get(name).override(settings)
     images = datasets.read(recipe.data, recipe.image_shape_asked_for())
     run = runs.Run.new(path, name, recipe, images)
     run.write()
     gan = run.build()
+    if prepare is not None:
+        prepare(gan)
     gan.fit(
-        images.batches(32, gan.value_range, recipe.conditional),
+        recipe.trained_on(images).batches(32, gan.value_range, recipe.conditional),
         steps_per_epoch=8,
         verbose=0,
         callbacks=[Checkpoint(path / "checkpoints")],
@@ -51,6 +59,49 @@ def two_classes_folder(tmp_path_factory):
     return train(
         folder / "two", data=f"npz:{source}", conditional=True, channels=1, **SMALL
     )
+
+
+@pytest.fixture(scope="session")
+def vae_folder_of():
+    """Returns a function that trains a small VAE with some settings in a folder."""
+
+    def make(folder, **settings):
+        return train(folder, "vae-digits", **SMALL_VAE | settings)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def vae_folder(vae_folder_of, tmp_path_factory):
+    return vae_folder_of(tmp_path_factory.mktemp("runs") / "vae")
+
+
+@pytest.fixture(scope="session")
+def conditional_vae_folder(vae_folder_of, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "vae-classes"
+    return vae_folder_of(folder, conditional=True)
+
+
+@pytest.fixture(scope="session")
+def autoencoder_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "autoencoder"
+    return train(folder, "ae-mnist", data="digits", **SMALL_VAE)
+
+
+@pytest.fixture(scope="session")
+def many_latents_folder(tmp_path_factory):
+    """The run of a VAE of which all latents but the first two tell nothing."""
+
+    def silence(model):
+        for name in ("mean", "log_variance"):
+            layer = model.encoder.get_layer(name)
+            kernel, bias = layer.get_weights()
+            kernel[:, 2:] = bias[2:] = 0
+            layer.set_weights([kernel, bias])
+
+    settings = SMALL_VAE | {"latent_dim": 7, "learning_rate": 1e-12}
+    folder = tmp_path_factory.mktemp("runs") / "latents-7"
+    return train(folder, "vae-digits", silence, **settings)
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +161,20 @@ def tfds_run():
 
     make.without_test = make_without_test
     return make
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """Returns a function that gives the one line with which a command line fails."""
+
+    def run(*arguments):
+        out = tmp_path / "refused"
+        assert command.main([*map(str, arguments), "--out", str(out)]) == 2
+        assert not out.exists()
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        return line
+
+    return run
 
 
 @pytest.fixture
