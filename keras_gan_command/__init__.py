@@ -27,6 +27,11 @@ COMMANDS = {
         [],
         "measures of a trained run, and a page about it",
     ),
+    "compare": (
+        "keras_gan.evaluate.compare:main",
+        [],
+        "several runs on the same images on one page",
+    ),
     "experiment": (
         "keras_gan.experiments.__main__:main",
         [],

@@ -156,25 +156,45 @@ def test_another_source_is_fitted_to_the_run(folder_run, tmp_path):
         assert codes["mean"].shape == (5, 3)
 
 
-def test_classes_of_another_source_go_by_name(conditional_run, photos, tmp_path):
-    for name in ("aunts", "cats"):  # the first class of the run is here the second
-        folder = tmp_path / "other" / name
-        folder.mkdir(parents=True)
-        Image.open(photos / "cats" / "1.png").save(folder / "1.png")
-    command = ["encode", str(conditional_run), f"folder:{tmp_path}/other"]
-    out = tmp_path / "codes.npz"
-    assert keras_gan_command.main([*command, "--out", str(out)]) == 2  # no aunts
-    (tmp_path / "other" / "aunts").rename(tmp_path / "other" / "dogs")
-    assert keras_gan_command.main([*command, "--out", str(out)]) == 0
+def test_classes_of_another_source_go_by_name(conditional_run, tmp_path, capsys):
+    rng, out = np.random.default_rng(0), tmp_path / "out" / "codes.npz"
+    out.parent.mkdir()
+    image = rng.integers(0, 256, (8, 8, 3), "uint8")
+
+    def codes(*arguments):
+        command = ["encode", str(conditional_run), *arguments, "--out", str(out)]
+        assert keras_gan_command.main(command) == 0
+        with np.load(out) as found:
+            return found["latent"]
+
+    def source(name, **labels):
+        np.savez(tmp_path / name, images=np.stack([image] * 2), **labels)
+        return f"npz:{tmp_path / name}"
+
+    # The first class of the source is the second one of the run.
+    named = codes(source("dogs.npz", labels=["dogs", "dogs"]))
+    expected = runs.load(conditional_run).encode(image[np.newaxis], labels=1)
+    np.testing.assert_allclose(named, np.repeat(expected, 2, axis=0), atol=1e-6)
+    unlabelled = source("x.npz")
+    np.testing.assert_allclose(codes(unlabelled, "--label", "dogs"), named, atol=1e-6)
+    assert np.abs(codes(unlabelled, "--label", "cats") - named).max() > 1e-3
+    capsys.readouterr()
+    other = source("aunts.npz", labels=["aunts", "dogs"])
+    assert "'aunts'" in refused(["encode", conditional_run, other], capsys, out)
+    command = ["encode", conditional_run, unlabelled]
+    assert "--label CLASS needs labels" in refused(command, capsys, out)
+
+
+def test_a_sample_shows_each_image_with_the_label_it_has(conditional_run, tmp_path):
+    out = tmp_path / "samples.png"
+    command = ["sample", str(conditional_run), "--count", "4", "--out", str(out)]
+    assert keras_gan_command.main(command) == 0
     run = runs.Run.open(conditional_run)
-    images = run.read_data(f"folder:{tmp_path}/other")
-    expected = run.load().encode(images.array, labels=images.labels)
-    with np.load(out) as codes:
-        np.testing.assert_allclose(codes["latent"], expected, atol=1e-6)
-        assert np.abs(np.diff(codes["latent"], axis=0)).max() > 1e-3
-    assert keras_gan_command.main([*command, "--label", "1", "--out", str(out)]) == 0
-    with np.load(out) as codes:
-        np.testing.assert_allclose(codes["latent"][0], codes["latent"][1], atol=1e-6)
+    images, rows = run.read_data(), [0, 2, 1, 3]  # a class after the other, in turn
+    made = run.load().reconstruct(images.array[rows], labels=images.labels[rows])
+    found = drawn(out, columns=2, rows=4)
+    np.testing.assert_array_equal(found[:, 0], images.array[rows])
+    np.testing.assert_array_equal(found[:, 1], made)
 
 
 @pytest.fixture(scope="module")

@@ -144,6 +144,7 @@ class LikelihoodEvaluator(Evaluator):
         self, scored: Scored, samples: int = _IMPORTANCE_SAMPLES, seed: int = 0
     ):
         self.scored = scored
+        self.on_held_out = scored.held_out
         self.samples = samples
         self.seed = seed
 
@@ -225,6 +226,7 @@ class ReconstructionEvaluator(Evaluator):
 
     def __init__(self, scored: Scored, training: Images):
         self.scored = scored
+        self.on_held_out = scored.held_out
         self.training = training
 
     def measure(

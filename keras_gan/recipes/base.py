@@ -350,6 +350,11 @@ class Recipe:
             "0.1: this recipe takes no other source."
         )
 
+    @property
+    def held_out_share(self) -> float | None:
+        """The share of the data that `validation` holds out, None if it is a source."""
+        return None if self.validation is None else _share_of(self.validation)
+
     def divided(self, data: Any) -> tuple[Any, Any]:
         """Returns what to train on, and what `validation` holds out or None.
 
@@ -361,19 +366,17 @@ class Recipe:
         """
         if self.validation is None:
             return data, None
-        if _share_of(self.validation) is None:
+        if self.held_out_share is None:
             return data, self.read_held_out(data)
         return self._split(data)
 
     def trained_on(self, data: Any) -> Any:
         """Returns the first part of `divided`, without reading another source."""
-        if self.validation is None or _share_of(self.validation) is None:
-            return data
-        return self._split(data)[0]
+        return data if self.held_out_share is None else self._split(data)[0]
 
     def _split(self, data):
         with storage.within(self.memory_budget):
-            return data.split(_share_of(self.validation), self.seed)
+            return data.split(self.held_out_share, self.seed)
 
     def check_data(self, data: Any, replicas: int) -> None:
         """Checks that there are labels if need be, and examples for one step.
@@ -580,6 +583,8 @@ class OneSource(Recipe):
         return {"samples": samples}
 
     def examples(self, data: Images) -> dict[str, np.ndarray]:
+        if self.labelled:
+            return {"image": data.array, "label": data.require_labels()}
         return {"image": data.array}
 
     def batches(
