@@ -84,7 +84,7 @@ def encode(options: argparse.Namespace) -> int:
         content["class_names"] = np.array(images.class_names)
     try:
         with replacing(out) as part:
-            np.savez(part, **content)
+            np.savez(part, **content)  # type: ignore[arg-type]
     except OSError as error:
         raise InputError(
             f"--out is {out}, which cannot be written: {error}. Name another file."

@@ -62,14 +62,14 @@ def reconstruct(options: argparse.Namespace) -> None:
             "and no class was given. Add --label CLASS."
         )
     label = None if options.label is None else run.labels([options.label])[0]
-    *size, channels = trained.image_shape
+    height, width, channels = trained.image_shape
     if channels not in conversion.MODES:
         raise InputError(
             f"the run in {run.path} is on images of {channels} channels, and a picture "
             "has 1, 3 or 4. Give model.reconstruct an array instead."
         )
     levels = run.data.get("levels") and tuple(run.data["levels"])
-    form = conversion.Form(tuple(size), channels, run.recipe.fit, levels)
+    form = conversion.Form((height, width), channels, run.recipe.fit, levels)
     images = folder.read_files(options.files, form)
     samples = {"original": images, "reconstruction": model.reconstruct(images, label)}
     pictures.save_out(pictures.drawing_of(model).draw(samples, None), out)

@@ -88,7 +88,8 @@ def compare(
             for run in opened:
                 run.check_data(data)
             real, held_out, seen = _divided(names, opened, data)
-        rows, shown, measures, remarks = {}, {}, {}, []
+        rows, shown, remarks = {}, {}, []
+        measures: dict[str, Quantity] = {}
         between: dict[str, dict] = {"between_halves": {}, "between_halves_spread": {}}
         for name, run in zip(names, opened, strict=True):
             with part(bar, name):

@@ -13,6 +13,7 @@ from keras_gan import checks, losses, serving
 from keras_gan.errors import InputError
 from keras_gan.models.elements import Labels
 from keras_gan.models.latent_model import LatentModel, inputs_of
+from keras_gan.pixels import PixelRange
 
 ESTIMATORS = ("closed_form", "sampled")
 # Log variances beyond it add nothing that float32 could show, and their exponential
@@ -69,6 +70,8 @@ class Autoencoder(LatentModel):
     reported: tuple[str, ...] = ("reconstruction",)
     headline: ClassVar[dict[str, str]] = {"reconstruction": "reconstruction"}
     images_from = "decoder"
+    value_range: tuple[float, float]
+    pixels: PixelRange
     outputs: ClassVar[dict[str, str]] = {"reconstruction": "image"}
     inputs: tuple[str, ...] = ("image",)
     elements_hint = "It takes (image, label) if it was built with num_classes."

@@ -512,11 +512,12 @@ class OneSource(Recipe):
         """
         source = source or self.data
         size, channels, levels = self.image_shape_asked_for(), self.channels, None
-        shape = [] if facts is None else facts["image_shape"]
-        if source != self.data and len(shape) == 3:
-            *size, channels = shape
+        facts = facts or {"levels": None}
+        if source != self.data and len(facts.get("image_shape", ())) == 3:
+            height, width, channels = facts["image_shape"]
+            size = height, width
             levels = facts.get("levels") and tuple(facts["levels"])
-        if facts is not None and "levels" not in facts and source.startswith("folder:"):
+        if "levels" not in facts and source.startswith("folder:"):
             # An older run had three channels, and white was the greatest 16-bit number.
             channels, levels = channels or 3, (0, 65535)
         return datasets.read(
