@@ -93,6 +93,37 @@ class Exportable:
             function=function,
         )
 
+    @property
+    def inverse(self) -> str | None:
+        """Name of the function from images back to the default's latent vectors.
+
+        None if the model has no such function.
+        """
+        latent = self.default.inputs.get("latent")
+        made = next(iter(self.default.outputs.values()))
+        for name, each in self.signatures.items():
+            taken, code = (next(iter(s.values())) for s in (each.inputs, each.outputs))
+            if (
+                each.kind == "image_to_latent"
+                and latent is not None
+                and (taken.shape, taken.pixels) == (made.shape, made.pixels)
+                and code.shape == latent.shape
+            ):
+                return name
+        return None
+
+    def keeping(self, functions: list[str]) -> "Exportable":
+        """Returns the same with some of its functions alone.
+
+        Args:
+            functions: names, `serving_default` among them.
+        """
+        signatures = {name: self.signatures[name] for name in functions}
+        networks: dict[str, keras.Model] = {}
+        for signature in signatures.values():
+            networks |= _called_by(signature, self.networks)
+        return dataclasses.replace(self, signatures=signatures, networks=networks)
+
     def with_options(self, options: ExportOptions) -> "Exportable":
         """Returns the same with images as options say, those that go in too.
 

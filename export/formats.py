@@ -119,7 +119,8 @@ class Format:
         marker: what tells such an export from others: the ending of its name, or the
             name of a file in it.
         holds: which of the model's functions are in one export: "all" of them, "each"
-            main function in one of its own, or the "default" alone.
+            main function in one of its own, the "default" alone, or "both" it and
+            its `inverse` if the model has one.
         choices: the fields of `ExportOptions` that it leaves open; others are as by
             default.
         loader: of a user's format: path of a Python file with a class `Loader`, which
@@ -151,12 +152,18 @@ class Format:
 
     def parts(self, exportable: Any) -> list:
         """Returns what each export in this format holds, as `Exportable`."""
-        if self.holds == "all":
-            return [exportable]
         functions = exportable.functions  # the default first
-        if self.holds == "default":
+        if self.holds != "each":
             functions = functions[:1]
-        return [exportable.only(function) for function in functions]
+        return [self.part(exportable, function) for function in functions]
+
+    def part(self, exportable: Any, function: str) -> Any:
+        """Returns what the export holds that is written for a function."""
+        if self.holds == "all":
+            return exportable
+        if self.holds == "both" and exportable.inverse is not None:
+            return exportable.keeping([function, exportable.inverse])
+        return exportable.only(function)
 
     def matches(self, path: Path) -> bool:
         """Whether a file or folder looks like an export in this format."""
@@ -178,7 +185,7 @@ FORMATS: dict[str, Format] = {
     ),
     "litert": Format("export.litert", litert_file, ".tflite", "each", ("precision",)),
     "web": Format(
-        *("export.web", web_folder, "index.html", "default"),
+        *("export.web", web_folder, "index.html", "both"),
         ("precision", "runtime"),
     ),
 }

@@ -238,9 +238,7 @@ def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportRes
             f"{path} has no description that this project wrote ({error!r}). Export "
             "the run again with python -m export."
         ) from error
-    exportable = describe(model_or_run, model)
-    if FORMATS[name].holds != "all":
-        exportable = exportable.only(function)
+    exportable = FORMATS[name].part(describe(model_or_run, model), function)
     exportable = exportable.with_options(options)
     _module(name).check(exportable)
     return verified(exportable, name, path)

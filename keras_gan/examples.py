@@ -43,12 +43,14 @@ def spread(
     """Returns what `model.samples` makes pictures from: rows evenly spaced in the data.
 
     These are rows of all elements that are known: a model may use more than it needs.
+    If their labels are known too, each row is of the class that is asked for.
 
     Args:
         model: a `GenerativeModel`.
         real: as `by_element` takes it.
         count: rows of each.
-        labels: of a conditional model, integers [count]; None leaves them to it.
+        labels: of a conditional model, integers [count]; None takes the classes in
+            turn.
 
     Raises:
         InputError: if there are no rows of an element in `model.inputs`.
@@ -60,10 +62,28 @@ def spread(
                 f"{type(model).__name__} makes pictures from {name}, and no rows of it "
                 f"were given. Give them by name: real={{{name!r}: images.array}}."
             )
-    found = {
-        name: part[np.linspace(0, len(part) - 1, count).astype(int)]
-        for name, part in rows.items()
-    }
+    known, found = rows.get("label"), {}
+    if labels is None and known is not None:
+        labels = np.arange(count) % model.num_classes  # as models take them
+    for name, part in rows.items():
+        chosen = np.linspace(0, len(part) - 1, count).astype(int)
+        if known is not None:
+            chosen = _of_classes(known, labels, chosen)
+        found[name] = part[chosen]
     if labels is not None:
         found["label"] = labels
     return found
+
+
+def _of_classes(known, labels, chosen):
+    """Returns rows of the classes asked for, evenly spaced among those of each class.
+
+    A class without a row has one of `chosen`, which are of any class.
+    """
+    rows = np.array(chosen)
+    for label in np.unique(labels):
+        asked, there = np.flatnonzero(labels == label), np.flatnonzero(known == label)
+        if len(there):
+            spaced = np.linspace(0, len(there) - 1, len(asked)).astype(int)
+            rows[asked] = there[spaced]
+    return rows

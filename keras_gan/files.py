@@ -7,7 +7,7 @@ import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import tqdm
 
@@ -15,8 +15,8 @@ from keras_gan.errors import InputError
 
 # Exceptions that `json.loads` raises for bytes that are not JSON.
 NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
-
-
+# Endings of a picture that a command writes where --out says.
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _PATTERN = frozenset("*?[\\")
 
 
@@ -125,6 +125,34 @@ def require_folder(path: pathlib.Path) -> None:
         raise InputError(
             f"{path} cannot be written: you may not write to {found}. {remedy}"
         )
+
+
+def require_file(out: str, endings: Sequence[str]) -> pathlib.Path:
+    """Checks, before the work begins, that a file can be written where a user said.
+
+    Args:
+        out: what --out was given.
+        endings: of the name, such as (".png", ".jpg").
+
+    Returns:
+        Its path.
+
+    Raises:
+        InputError: for another ending, a folder, or a folder that does not exist.
+    """
+    path = pathlib.Path(out)
+    if path.suffix.lower() not in endings:
+        *others, last = endings
+        known = f"{', '.join(others)} or {last}" if others else last
+        raise InputError(f"--out is {out}. Give a name that ends in {known}.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(
+            f"--out is {out}, and {path.parent} is not a folder. Make it, or name "
+            "another."
+        )
+    if path.is_dir():
+        raise InputError(f"--out is {out}, which is a folder. Name a file to write.")
+    return path
 
 
 def write_all(

@@ -272,7 +272,7 @@ class Run:
         """Returns the options that name sources whose files are not there."""
         found = []
         for name in self.recipe.sources:
-            kind, _, place = getattr(self.recipe, name).partition(":")
+            kind, _, place = (getattr(self.recipe, name) or "").partition(":")
             if kind in ("folder", "npz") and not pathlib.Path(place).exists():
                 found.append(f"{flag(name)} {kind}:PATH")
         return found

@@ -1,12 +1,12 @@
 """`python -m keras_gan.sample RUN`: a picture of samples that a trained run makes."""
 
 import argparse
-import pathlib
 import sys
 
 import keras_gan_options
 from keras_gan import plugins
 from keras_gan.errors import InputError, KerasGANError, sentence
+from keras_gan.files import PICTURES, require_file
 
 
 def main(
@@ -34,30 +34,17 @@ def main(
     options = parser.parse_args(arguments)
     try:
         plugins.load(options.plugin)
-        count = sample(options)
+        said = sample(options)
     except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
-    print(f"{count} samples in {options.out}")
+    print(f"{said} in {options.out}")
     return 0
 
 
-def sample(options: argparse.Namespace) -> int:
-    """Writes the picture; returns the number of samples in it."""
-    out = pathlib.Path(options.out)
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise InputError(
-            f"--out is {options.out}. Give a name that ends in .png, .jpg or .webp."
-        )
-    if not out.absolute().parent.is_dir():
-        raise InputError(
-            f"--out is {options.out}, and {out.parent} is not a folder. Make it, or "
-            "name another."
-        )
-    if out.is_dir():
-        raise InputError(
-            f"--out is {options.out}, which is a folder. Name a file to write."
-        )
+def sample(options: argparse.Namespace) -> str:
+    """Writes the picture; returns in words what is in it."""
+    out = require_file(options.out, PICTURES)
 
     import numpy as np
 
@@ -76,13 +63,10 @@ def sample(options: argparse.Namespace) -> int:
         labels = np.resize(run.labels(options.labels), count)
     given = examples.spread(model, rows, count, labels)
     samples = model.samples(count, options.seed, given)
-    try:
-        pictures.save(drawing.draw(samples, labels), out)
-    except (OSError, ValueError) as error:  # what this kind of file cannot hold, too
-        raise InputError(
-            f"--out is {out}, which cannot be written: {error}. Name another file."
-        ) from error
-    return count
+    pictures.save_out(drawing.draw(samples, labels), out)
+    if len(samples) == 1:
+        return f"{count} samples"
+    return f"{count} rows of {', '.join(samples)}"
 
 
 if __name__ == "__main__":

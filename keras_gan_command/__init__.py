@@ -12,10 +12,25 @@ import importlib
 COMMANDS = {
     "train": ("keras_gan_command.train:main", [], "train a recipe, measure and export"),
     "sample": ("keras_gan.sample:main", [], "a picture of samples of a trained run"),
+    "reconstruct": (
+        "keras_gan.reconstruct:main",
+        [],
+        "pictures beside what a VAE or an autoencoder makes of them",
+    ),
+    "encode": (
+        "keras_gan.encode:main",
+        [],
+        "the codes that a VAE or an autoencoder gives to images",
+    ),
     "evaluate": (
         "keras_gan.evaluate.__main__:main",
         [],
         "measures of a trained run, and a page about it",
+    ),
+    "compare": (
+        "keras_gan.evaluate.compare:main",
+        [],
+        "several runs on the same images on one page",
     ),
     "experiment": (
         "keras_gan.experiments.__main__:main",

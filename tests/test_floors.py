@@ -23,7 +23,7 @@ FLOORS = [
     "runs",
     "callbacks sample",
     "experiments training",
-    "evaluate",
+    "encode evaluate reconstruct",
     "keras_gan",
     "export",
     "keras_gan_command",

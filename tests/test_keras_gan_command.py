@@ -91,7 +91,10 @@ def test_it_trains_with_the_arguments_of_train(tmp_path, monkeypatch, capsys):
     assert "keras-gan train ring --help shows" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["sample", "evaluate", "experiment", "verify"])
+@pytest.mark.parametrize(
+    "name",
+    ["sample", "reconstruct", "encode", "evaluate", "experiment", "verify"],
+)
 def test_each_command_has_its_help(name, capsys):
     function = keras_gan_command.COMMANDS[name][0]
     with pytest.raises(SystemExit) as end:

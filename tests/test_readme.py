@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 SCRIPT, ONNX_CLIENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -31,6 +32,14 @@ def check(folder):
 def test_script_and_client_after_one_epoch(tmp_path):
     run(SCRIPT.replace("epochs=20", "epochs=1"), tmp_path)
     check(tmp_path)
+
+
+def test_the_script_of_the_page_on_vaes(tmp_path):
+    (script,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "vae.md").read_text(), re.DOTALL
+    )
+    printed = run(f"{script}\nprint(vae.generate(16, seed=1).shape)", tmp_path)
+    assert printed.splitlines()[-1] == "(16, 16, 16, 1)"
 
 
 @pytest.mark.slow

@@ -138,10 +138,19 @@ class Triton(ONNX):
 
 
 class Web(ONNX):
-    """The file that the page runs."""
+    """The files that the page runs: the default's, and one of each other function."""
 
     def __init__(self, path):
         super().__init__(f"{path}/model.onnx")
+        files = sorted(set(Path(path).glob("*.onnx")) - {Path(path, "model.onnx")})
+        self._others = {file.stem: ONNX(file) for file in files}
+        for name, other in self._others.items():
+            self.signatures[name] = other.signatures["serving_default"]
+
+    def run(self, signature, inputs):
+        if signature in self._others:
+            return self._others[signature].run(signature, inputs)
+        return super().run(signature, inputs)
 
 
 class LiteRT:

@@ -11,6 +11,7 @@ import numpy as np
 from export import onnx
 from export.exportable import Exportable
 from keras_gan.errors import InputError
+from keras_gan.serving import DEFAULT
 
 # The page of each kind of function.
 _PAGES = {"latent_to_image": "latent.html"}
@@ -53,6 +54,9 @@ def check(exportable: Exportable) -> None:
 def write(exportable: Exportable, path: Path) -> None:
     """Writes `index.html` and `model.onnx`, unverified.
 
+    A model that makes latent vectors of images too has a second file for that function,
+    such as `encode.onnx`, and its page takes a visitor's picture.
+
     The runtime comes from a public address, or is copied from the folder that
     `form.runtime` names, so that the page works offline. A browser reads the files from
     a web server alone, such as `python -m http.server`.
@@ -64,7 +68,11 @@ def write(exportable: Exportable, path: Path) -> None:
         (path / "runtime").mkdir()
         for name in _RUNTIME_FILES:
             shutil.copyfile(_runtime(exportable) / name, path / "runtime" / name)
-    onnx.write(exportable, path / "model.onnx", sub_kernels=False)
+    onnx.write(exportable.only(DEFAULT), path / "model.onnx", sub_kernels=False)
+    inverse = exportable.inverse
+    if inverse is not None:
+        file = path / f"{inverse}.onnx"
+        onnx.write(exportable.only(inverse), file, sub_kernels=False)
     facts = exportable.default.facts
     classes = exportable.facts["class_names"]
     if facts["num_classes"] is not None and classes is None:
@@ -77,6 +85,7 @@ def write(exportable: Exportable, path: Path) -> None:
         "valueRange": facts["value_range"],
         "classes": classes,
         "directions": np.round(directions(exportable), 4).tolist(),
+        "encoder": _encoder(exportable),
         "runtime": address,
     }
     parts = {
@@ -119,6 +128,18 @@ def directions(exportable: Exportable) -> np.ndarray:
 def metadata(path: Path) -> dict:
     """Returns the description in the page's ONNX file."""
     return onnx.metadata(path / "model.onnx")
+
+
+def _encoder(exportable):
+    """Returns the file of the function back, its input and its output, or None."""
+    if exportable.inverse is None:
+        return None
+    signature = exportable.signatures[exportable.inverse]
+    return {
+        "file": f"{exportable.inverse}.onnx",
+        "input": next(iter(signature.inputs)),
+        "output": next(iter(signature.outputs)),
+    }
 
 
 def _image(exportable):

@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,8 @@ _NOT_THE_USERS = {
     *("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"),
     "lost+found",
 }
+# Of an older run, for which Pillow reduced such PNG files to 8 bits.
+_OLD_LEVELS = (0, 65535)
 _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 
 
@@ -148,6 +151,52 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     )
 
 
+def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
+    """Read some pictures, each as `read` reads it among those of a folder.
+
+    Args:
+        files: paths of pictures.
+        form: needs a size and channels. Without levels, the least and greatest value
+            of each picture become its black and white if it has more than 8 bits.
+
+    Returns:
+        uint8 [len(files), *form.size, form.channels].
+
+    Raises:
+        InputError: for the first file that cannot be read.
+
+    Example:
+
+    ```python
+    from PIL import Image
+    from keras_gan.datasets import folder
+    from keras_gan.datasets.conversion import Form
+
+    Image.new("RGB", (20, 10), "brown").save("photo.png")
+    images = folder.read_files(["photo.png"], Form(size=(8, 8), channels=3))
+    assert images.shape == (1, 8, 8, 3)
+    ```
+    """
+    first_safe.warn("pictures", "pillow")
+    # As `read` does: fitted first and scaled afterwards.
+    unscaled = dataclasses.replace(form, levels=None)
+    images = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        for file in files:
+            row = _decode(Path(file).expanduser(), unscaled)
+            if not isinstance(row, Row):
+                raise InputError(
+                    f"{str(file)!r} cannot be read as a picture ({_reason(row)}). Give "
+                    f"a file of one of the kinds {', '.join(formats.FORMATS)}."
+                )
+            pixels = row.pixels
+            if row.levels is not None:
+                pixels = _scaled(pixels, form, form.levels or row.levels)
+            images.append(pixels)
+    return np.stack(images)
+
+
 def _require_folder(root, argument):
     if root.is_dir():
         return
@@ -211,9 +260,12 @@ def _row(picture, kind, head, stream, form):
     frames = kind != "JPEG" and getattr(picture, "is_animated", False)
     wide = formats.has_wide_colours(picture, kind, head)
     opacity, levels = (255, 255), None
-    if wide and kind == "PNG" and not picture.has_transparency_data and not form.levels:
+    opaque_png = kind == "PNG" and not picture.has_transparency_data
+    if wide and opaque_png and form.levels != _OLD_LEVELS:
         pixels, levels = _wide_png(picture, stream, form)
         wide = False
+        if form.levels is not None:
+            pixels, levels = _scaled(pixels, form, form.levels), None
     else:
         # Decode a JPEG at an eighth, quarter or half of its size, the smallest that is
         # still at least twice our size: four times faster for a photograph.
@@ -304,10 +356,7 @@ class _Store:
         for position, channels in self._deep:
             shape = (*self.form.size, channels)
             values = np.frombuffer(self._file.read(4 * math.prod(shape)), np.float32)
-            pixels = conversion.scale(values.reshape(shape), self.levels)
-            if self.form.channels is not None:
-                one_more = dataclasses.replace(self.form, size=None)
-                pixels = conversion.resize_arrays(pixels[None], one_more)[0]
+            pixels = _scaled(values.reshape(shape), self.form, self.levels)
             self._put(position, pixels)
         self._file.close()
         see_through = sum(one.see_through for one in seen)
@@ -328,6 +377,16 @@ class _Store:
         for start in range(0, self._count, BLOCK):
             rows = slice(start, min(start + BLOCK, self._count))
             _fill(self._array[rows], change(old[rows])[..., :channels])
+
+
+def _scaled(values, form, levels):
+    """Return values of more than 8 bits as uint8, with the channels of the form."""
+    pixels = conversion.scale(values, levels)
+    if form.channels is None:
+        return pixels
+    return conversion.resize_arrays(pixels[None], dataclasses.replace(form, size=None))[
+        0
+    ]
 
 
 def _fill(target, pixels):

@@ -102,11 +102,16 @@ class Images:
                 f"{len(self) - held_out} and {held_out}; both must be at least 1."
             )
         drawn = np.random.default_rng(seed).permutation(len(self))
-        return self._rows(np.sort(drawn[held_out:])), self._rows(
+        return self.rows(np.sort(drawn[held_out:])), self.rows(
             np.sort(drawn[:held_out])
         )
 
-    def _rows(self, rows):
+    def rows(self, rows: np.ndarray) -> "Images":
+        """Returns some of the images, without their files.
+
+        Args:
+            rows: which, in ascending order if the images are in a file.
+        """
         array = np.take(
             self.array,
             rows,

@@ -1,7 +1,6 @@
 """Measures of a trained run, and a page about it: `python -m keras_gan.evaluate`."""
 
 import argparse
-import contextlib
 import json
 import pathlib
 import sys
@@ -9,14 +8,13 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
-import keras_gan_options
-from keras_gan import examples, features, pictures, plugins
-from keras_gan.errors import InputError, KerasGANError, sentence
-from keras_gan.evaluate import report
-from keras_gan.evaluators import LEAST_IMAGES, MEASURES, Quantity, together
+from keras_gan import examples, pictures, plugins
+from keras_gan.errors import KerasGANError, sentence
+from keras_gan.evaluate import measuring, report
+from keras_gan.evaluate.measuring import part
+from keras_gan.evaluators import MEASURES, Quantity
 from keras_gan.experiments import TrainedRun, arguments, nearest
 from keras_gan.files import json_text, require_folder, write_all
-from keras_gan.recipes.options import settings_of
 
 _NEIGHBOURS = {"count": 1000, "shown": 24}
 _PARTS = 5  # of the work, for its progress bar
@@ -51,21 +49,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
     command = argparse.ArgumentParser(prog=prog, description=__doc__)
     arguments.run(command)
-    keras_gan_options.add_plugin(command)
-    command.add_argument(
-        "--features",
-        help=f"{', '.join(kind.usage for kind in features.EXTRACTORS.values())} "
-        "(default classifier if the data has labels, else random; points: pixels)",
-    )
-    command.add_argument(
-        "--samples",
-        type=arguments.at_least(LEAST_IMAGES),
-        help="generated images, real ones beside them, and as many in the other half "
-        "of the real ones (default 10000, or half the images where they are fewer)",
-    )
-    command.add_argument(
-        "--seed", type=arguments.seed, default=0, help="same seed, same files"
-    )
+    measuring.add_arguments(command)
     command.add_argument(
         "--out", help="folder for metrics.json and report.html (default RUN)"
     )
@@ -84,15 +68,16 @@ def evaluate(
         InputError: where the run or its images cannot be used.
     """
     with tqdm(total=_PARTS, smoothing=0, unit=" parts", disable=None) as bar:
-        with _part(bar, "model and data"):
+        with part(bar, "model and data"):
             trained = TrainedRun.load(options.run, options.best, points=True)
             run, model, data = trained.run, trained.model, trained.training_set
-        with _part(bar, "features"):
-            evaluator = _evaluator(trained, data, options)
-        with _part(bar, "measures"):
+        with part(bar, "features"):
+            held_out = trained.held_out
+            evaluator = measuring.evaluator_of(trained, data, held_out, options)
+        with part(bar, "measures"):
             evaluated = evaluator.evaluate(model)
         neighbours = None
-        with _part(bar, "nearest images"):
+        with part(bar, "nearest images"):
             of_images = len(run.data.get("image_shape", ())) == 3
             if of_images and not trained.lacks(*nearest.NEEDS):
                 neighbours = nearest.compare(trained, seed=options.seed, **_NEIGHBOURS)
@@ -109,42 +94,19 @@ def evaluate(
         }
         # The page shows what a reader of the file will find.
         metrics = json.loads(json_text(metrics))
-        with _part(bar, "page"):
+        with part(bar, "page"):
+            titles, samples = _samples(trained, options.seed)
             page = report.render(
                 metrics,
                 run.path,
-                _samples(trained, options.seed),
+                samples,
                 None if neighbours is None else neighbours.picture,
                 model.charts,
                 model.charts_note,
                 evaluator.measures,
+                titles,
             )
     return metrics, page, evaluator.measures
-
-
-def _evaluator(trained, data, options):
-    """Returns what measures a run as thoroughly as the options ask for."""
-    recipe = trained.run.recipe
-    if options.features is not None or settings_of(type(recipe))["features"].optional:
-        recipe = recipe.override({"features": options.features})
-    evaluator = together(recipe.evaluators(data, trained.held_out))
-    if evaluator is None:
-        raise InputError(
-            f"the run in {trained.run.path} is of family {recipe.family}, which has "
-            f"nothing to measure {recipe.words_of(data)} with. Name a run on more "
-            "data, or of another family."
-        )
-    evaluator = evaluator.thorough(options.samples, options.seed)
-    evaluator.check(evaluator.final(trained.model), trained.model)
-    return evaluator
-
-
-@contextlib.contextmanager
-def _part(bar, name):
-    """Shows on the bar which part of the work is being done."""
-    bar.set_description(name)
-    yield
-    bar.update()
 
 
 def table(metrics: dict, measures: Mapping[str, Quantity] = MEASURES) -> str:
@@ -155,8 +117,7 @@ def table(metrics: dict, measures: Mapping[str, Quantity] = MEASURES) -> str:
         if row["spread"]:
             real += f" ({row['spread']})"
         lines.append((row["title"], ours, real, row["better"] or ""))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    return measuring.in_columns(lines)
 
 
 def _samples(trained, seed):
@@ -165,7 +126,8 @@ def _samples(trained, seed):
     drawing = pictures.drawing_of(model, rows, run.data.get("class_names"))
     labels = drawing.labels(drawing.count)
     given = examples.spread(model, rows, drawing.count, labels)
-    return drawing.draw(model.samples(drawing.count, seed, given), labels)
+    samples = model.samples(drawing.count, seed, given)
+    return [*samples], drawing.draw(samples, labels)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ def render(
     charts: Sequence[Chart] = (),
     charts_note: str = "",
     measures: Mapping[str, Quantity] = MEASURES,
+    titles: Sequence[str] = ("sample",),
 ) -> str:
     """Returns the page about a run.
 
@@ -51,6 +52,7 @@ def render(
         charts: of the numbers of training, as `charts` of the model has them.
         charts_note: a sentence or two about them.
         measures: what each measure is, as `measures` of the evaluator has it.
+        titles: of what the picture of samples shows.
 
     Returns:
         HTML, the same for the same arguments.
@@ -58,6 +60,32 @@ def render(
     Raises:
         InputError: where a JSON file of the run cannot be read.
     """
+    config = _read_json(folder / "config.json")
+    return template("report.html.jinja").render(
+        metrics=metrics,
+        config=config,
+        kind="points" if len(config["data"].get("image_shape", ())) == 1 else "images",
+        objective=config["settings"].get("objective"),
+        rows=rows(metrics, measures),
+        classes=_classes(metrics.get("classes")),
+        flattering=flattering(metrics, measures),
+        noise=noise(metrics),
+        samples=samples,
+        titles=titles,
+        nearest=nearest,
+        curves=_training_curves(folder, charts),
+        curves_note=charts_note,
+        measure_curves=_measure_curves(folder, measures),
+        grids=_grids(folder),
+        small=_SMALL_WIDTH,
+        findings=_read_json(folder / "findings.json") or [],
+        experiments=_experiments(folder),
+        exports=_read_json(folder / "export" / "report.json") or [],
+    )
+
+
+def template(name: str) -> jinja2.Template:
+    """Returns one of the templates of this package, with what they all use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_gan.evaluate", "."),
         autoescape=True,
@@ -72,27 +100,7 @@ def render(
         "picture": picture,
         "values": values,
     }
-    config = _read_json(folder / "config.json")
-    return environment.get_template("report.html.jinja").render(
-        metrics=metrics,
-        config=config,
-        kind="points" if len(config["data"].get("image_shape", ())) == 1 else "images",
-        objective=config["settings"].get("objective"),
-        rows=rows(metrics, measures),
-        classes=_classes(metrics.get("classes")),
-        flattering=flattering(metrics, measures),
-        noise=noise(metrics),
-        samples=samples,
-        nearest=nearest,
-        curves=_training_curves(folder, charts),
-        curves_note=charts_note,
-        measure_curves=_measure_curves(folder, measures),
-        grids=_grids(folder),
-        small=_SMALL_WIDTH,
-        findings=_read_json(folder / "findings.json") or [],
-        experiments=_experiments(folder),
-        exports=_read_json(folder / "export" / "report.json") or [],
-    )
+    return environment.get_template(name)
 
 
 def rows(metrics: dict, measures: Mapping[str, Quantity] = MEASURES) -> list[dict]:
@@ -114,13 +122,14 @@ def rows(metrics: dict, measures: Mapping[str, Quantity] = MEASURES) -> list[dic
             "better": measures[name].better,
             "ours": value,
             "real": metrics["between_halves"].get(name),
-            "spread": _range(metrics.get("between_halves_spread", {}).get(name)),
+            "spread": in_range(metrics.get("between_halves_spread", {}).get(name)),
         }
         for name, value in metrics["measures"].items()
     ]
 
 
-def _range(spread):
+def in_range(spread: Sequence[float] | None) -> str | None:
+    """Returns the least and the greatest value in words, None for no spread."""
     if spread is None:
         return None
     return " to ".join(map(number, spread))
@@ -137,9 +146,10 @@ def noise(metrics: dict) -> str | None:
     """
     if not metrics.get("between_halves_spread"):
         return None
-    samples = metrics["samples"]
+    # An evaluator of a user's own may count no samples.
+    samples = metrics.get("samples", {})
     counts = samples.values() if isinstance(samples, dict) else [samples]
-    real = " or ".join(f"{2 * count:,}" for count in dict.fromkeys(counts))
+    real = " or ".join(f"{2 * count:,}" for count in dict.fromkeys(counts)) or "data"
     return (
         f"In brackets: least and greatest over {SPLITS} other splits of the same real "
         f"{real}. With so few, a difference between two runs that is smaller than that "

@@ -90,6 +90,8 @@ class Evaluator:
 
     # Name -> what it is, in the order in which tables show them.
     measures: Mapping[str, Quantity]
+    # Whether some are taken on images that the model should not be trained on.
+    on_held_out = False
 
     def measure(
         self, model: keras.Model, names: Iterable[str] | None = None
@@ -206,6 +208,7 @@ class _Together(Evaluator):
 
     def __init__(self, evaluators):
         self._evaluators = evaluators
+        self.on_held_out = any(one.on_held_out for one in evaluators.values())
         shared = Counter(name for one in evaluators.values() for name in one.measures)
         # Name -> the evaluator's name and its own name of the measure.
         self._origins, self.measures = {}, {}

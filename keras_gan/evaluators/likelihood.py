@@ -2,8 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +17,52 @@ _QUICK = 1000  # images: the bound takes a fraction of a second
 _BATCH = 100
 # Of each image, as Burda et al. 2015 take. 1,000 images of MNIST take about a minute.
 _IMPORTANCE_SAMPLES = 5000
+
+
+_LIKELIHOOD = {
+    "elbo": Quantity(
+        "ELBO",
+        "higher",
+        "Lower bound of log p(x), nats an image: reconstruction less divergence.",
+        when="training",
+    ),
+    "nll": Quantity(
+        "Negative log-likelihood",
+        "lower",
+        "-log p(x) in nats an image, by importance sampling: nearly exact, from above.",
+    ),
+    "bits_per_dimension": Quantity(
+        "Bits per dimension",
+        "lower",
+        "The same in bits for each pixel and channel; 8-bit images have 8.",
+    ),
+    "kl": Quantity(
+        "Divergence from the prior",
+        None,
+        "Nats an image that the latents tell.",
+        when="end",
+    ),
+    "active_latents": Quantity(
+        "Active latents",
+        None,
+        "Latents that tell more than a hundredth of a nat.",
+        when="end",
+    ),
+}
+
+_RECONSTRUCTION = {
+    "reconstruction_error": Quantity(
+        "Reconstruction error",
+        "lower",
+        "Root mean square error of pixels in [0, 1].",
+        when="training",
+    ),
+    "pca_error": Quantity(
+        "Reconstruction error of PCA",
+        None,
+        "The same of the best linear code with as many dimensions.",
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,42 +138,13 @@ class LikelihoodEvaluator(Evaluator):
     1509.00519, section 5.
     """
 
-    measures: ClassVar[Mapping[str, Quantity]] = {
-        "elbo": Quantity(
-            "ELBO",
-            "higher",
-            "Lower bound of log p(x), nats an image: reconstruction less divergence.",
-            when="training",
-        ),
-        "nll": Quantity(
-            "Negative log-likelihood",
-            "lower",
-            "-log p(x) in nats an image, by importance sampling: nearly exact, from "
-            "above.",
-        ),
-        "bits_per_dimension": Quantity(
-            "Bits per dimension",
-            "lower",
-            "The same in bits for each pixel and channel; 8-bit images have 8.",
-        ),
-        "kl": Quantity(
-            "Divergence from the prior",
-            None,
-            "Nats an image that the latents tell.",
-            when="end",
-        ),
-        "active_latents": Quantity(
-            "Active latents",
-            None,
-            "Latents that tell more than a hundredth of a nat.",
-            when="end",
-        ),
-    }
+    measures = _LIKELIHOOD
 
     def __init__(
         self, scored: Scored, samples: int = _IMPORTANCE_SAMPLES, seed: int = 0
     ):
         self.scored = scored
+        self.on_held_out = scored.held_out
         self.samples = samples
         self.seed = seed
 
@@ -205,22 +222,11 @@ class ReconstructionEvaluator(Evaluator):
     ```
     """
 
-    measures: ClassVar[Mapping[str, Quantity]] = {
-        "reconstruction_error": Quantity(
-            "Reconstruction error",
-            "lower",
-            "Root mean square error of pixels in [0, 1].",
-            when="training",
-        ),
-        "pca_error": Quantity(
-            "Reconstruction error of PCA",
-            None,
-            "The same of the best linear code with as many dimensions.",
-        ),
-    }
+    measures = _RECONSTRUCTION
 
     def __init__(self, scored: Scored, training: Images):
         self.scored = scored
+        self.on_held_out = scored.held_out
         self.training = training
 
     def measure(

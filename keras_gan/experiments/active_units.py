@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> Outcome:
     Raises:
         InputError: where the run's images cannot be read.
     """
-    trained = TrainedRun.load(options.run, options.best, needs=NEEDS, such_as=SUCH_AS)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS, instead=SUCH_AS)
     scored = trained.scored(options.images)
     mean, log_variance = posterior(trained.model, scored, options.seed)
     kl = ((mean**2 + np.exp(log_variance) - log_variance - 1) / 2).mean(axis=0)

@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> Outcome:
             "such as vae-digits."
         )
     found = {}
-    steps = recipe.steps
+    steps = int(recipe.steps or 0)  # `recipe_of` sets it
     with tqdm(
         total=steps * len(options.latents), unit=" steps", disable=None
     ) as progress:
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> Outcome:
             progress.set_description(f"{latents} latents")
             own = recipe.override({"latent_dim": latents})
             found[str(latents)] = bounds(own, train, test, progress)
-    paper = paper_figure(recipe.data, train.shape)
+    paper = paper_figure(recipe.data_words, train.shape)
     measured = {name: {**one, **_ends(one)} for name, one in found.items()}
     return Outcome(
         "elbo-latents",

@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> Outcome:
         InputError: where the run's model has classes or no true likelihood, or its
             images cannot be read or are too few.
     """
-    trained = TrainedRun.load(options.run, options.best, needs=NEEDS, such_as=SUCH_AS)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS, instead=SUCH_AS)
     model = trained.model
     if model.num_classes is not None:
         raise InputError(

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> Outcome:
     Raises:
         InputError: where the run's model has another number of latents than two.
     """
-    trained = TrainedRun.load(options.run, options.best, needs=NEEDS, such_as=SUCH_AS)
+    trained = TrainedRun.load(options.run, options.best, needs=NEEDS, instead=SUCH_AS)
     model, side = trained.model, options.side
     if model.latent_dim != _LATENTS:
         raise InputError(

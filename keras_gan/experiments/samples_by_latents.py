@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> Outcome:
             runs are on images of different sizes.
     """
     found = [
-        TrainedRun.load(path, options.best, needs=NEEDS, such_as=SUCH_AS)
+        TrainedRun.load(path, options.best, needs=NEEDS, instead=SUCH_AS)
         for path in options.runs
     ]
     shapes = {trained.image_shape for trained in found}

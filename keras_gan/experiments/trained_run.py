@@ -16,6 +16,15 @@ from keras_gan.errors import InputError
 from keras_gan.evaluators.likelihood import Scored
 from keras_gan.pixels import PixelRange
 
+# What it means for a model that an attribute is not there, if its name does not say so.
+_LACKING = {
+    "generate": "has no prior, so it generates no images",
+    "sample_latent": "has no prior, so it draws no latent vectors",
+    "inference_generator": "has no generator",
+    "reconstruct": "reconstructs no images",
+    "codes": "encodes no images",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainedRun:
@@ -43,7 +52,7 @@ class TrainedRun:
         best: bool = False,
         points: bool = False,
         needs: Sequence[str] = (),
-        such_as: str = "digits",
+        instead: str = "digits",
     ) -> "TrainedRun":
         """Returns the run in a folder, with its newest checkpoint.
 
@@ -52,7 +61,7 @@ class TrainedRun:
             best: take the best model by the run's measure instead.
             points: take a run on any data, not on one set of images only.
             needs: attributes that its model must have, such as "discriminator".
-            such_as: name of a recipe whose models have them, for the message.
+            instead: a recipe to name whose models have them.
 
         Raises:
             InputError: if there is no run, it has no such checkpoint, it is on points
@@ -63,15 +72,15 @@ class TrainedRun:
             gives = "points" if "image_shape" in run.data else "no one set of images"
             raise InputError(
                 f"the run in {path} is on {run.recipe.data_words}, which gives "
-                f"{gives}. Name a run on images, such as one of the recipe digits."
+                f"{gives}. Name a run on images, such as one of the recipe {instead}."
             )
         trained = cls(run, run.load(best))
         lacking = trained.lacks(*needs)
         if lacking:
             raise InputError(
-                f"the run in {path} is of family {run.recipe.family}, whose model has "
-                f"no {' and no '.join(lacking)}. This experiment needs it: name "
-                f"another run, such as one of the recipe {such_as}."
+                f"the run in {path} is of family {run.recipe.family}, whose model "
+                f"{_LACKING.get(lacking[0], f'has no {lacking[0]}')}. Name another "
+                f"run, such as one of the recipe {instead}."
             )
         return trained
 

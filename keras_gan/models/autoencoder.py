@@ -1,5 +1,6 @@
 """The autoencoder, and the variational one of Kingma and Welling 2013."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -12,7 +13,8 @@ from keras_gan import checks, losses, serving
 from keras_gan.errors import InputError
 from keras_gan.models.elements import Labels
 from keras_gan.models.latent_model import LatentModel, inputs_of
-from keras_gan.symptoms import Blur, IgnoredLatents, PosteriorCollapse
+from keras_gan.pixels import PixelRange
+from keras_gan.symptoms import Blur, IgnoredLatents, PosteriorCollapse, Symptom
 
 ESTIMATORS = ("closed_form", "sampled")
 # Log variances beyond it add nothing that float32 could show, and their exponential
@@ -69,9 +71,14 @@ class Autoencoder(LatentModel):
     reported: tuple[str, ...] = ("reconstruction",)
     headline: ClassVar[dict[str, str]] = {"reconstruction": "reconstruction"}
     images_from = "decoder"
+    value_range: tuple[float, float]
+    pixels: PixelRange
     outputs: ClassVar[dict[str, str]] = {"reconstruction": "image"}
-    inputs = ("image",)
-    symptoms = (IgnoredLatents(output="reconstruction"), Blur(output="reconstruction"))
+    inputs: tuple[str, ...] = ("image",)
+    symptoms: tuple[Symptom, ...] = (
+        IgnoredLatents(output="reconstruction"),
+        Blur(output="reconstruction"),
+    )
     elements_hint = "It takes (image, label) if it was built with num_classes."
     # Of the encoder's outputs.
     code_names: tuple[str, ...] = ("latent",)
@@ -185,8 +192,8 @@ class Autoencoder(LatentModel):
         outputs = self.decoder.outputs if hasattr(self.decoder, "outputs") else []
         if likelihood.needs_scale and len(outputs) == 1:
             raise InputError(
-                f"the likelihood {name} was given no scale and the decoder has one "
-                f"output. Use {name}(0.1), or a decoder with a second output: "
+                f"the likelihood is {name}(None), which needs a scale of the decoder, "
+                f"and the decoder has one output. Use {name}(), or the decoder "
                 "networks.with_learned_scale(decoder)."
             )
 
@@ -205,8 +212,22 @@ class Autoencoder(LatentModel):
         Raises:
             InputError: for other images or labels.
         """
-        parts = self._encoded_parts(images, labels)
-        return np.concatenate([code for code, *_ in parts])
+        return self.codes(images, labels)[self.code_names[0]]
+
+    def codes(self, images: np.ndarray, labels: Labels = None) -> dict[str, np.ndarray]:
+        """Returns all that the encoder says of images, by the names in `code_names`.
+
+        Args:
+            images, labels: as in `encode`.
+
+        Returns:
+            Name -> float32 [count, latent_dim].
+
+        Raises:
+            InputError: for other images or labels.
+        """
+        parts = zip(*self._encoded_parts(images, labels), strict=True)
+        return dict(zip(self.code_names, map(np.concatenate, parts), strict=True))
 
     def decode(
         self, latent: tf.Tensor | np.ndarray | Sequence, labels: Labels = None
@@ -230,11 +251,12 @@ class Autoencoder(LatentModel):
         self, count: int, seed: int = 0, examples: Mapping | None = None
     ) -> dict[str, np.ndarray]:
         """Returns images and their reconstructions; see `GenerativeModel`."""
+        examples = examples or {}
         images, labels = examples["image"], examples.get("label")
         return {"image": images, "reconstruction": self.reconstruct(images, labels)}
 
     @property
-    def generate(self):  # no method, so that nobody finds that it has one
+    def generate(self) -> Any:  # no method, so that nobody finds that it has one
         raise AttributeError(
             f"{type(self).__name__} has no prior, so it cannot generate images. Use "
             "reconstruct(images), or train a VAE."
@@ -357,12 +379,6 @@ class VAE(Autoencoder):
     )
     code_names = ("mean", "log_variance")
 
-    def __init__(self, encoder, decoder, latent_dim, *args: Any, **kwargs: Any):
-        super().__init__(encoder, decoder, latent_dim, *args, **kwargs)
-        self._log_weights = tf.function(
-            self._log_weights_of_one, autograph=False, reduce_retracing=True
-        )
-
     def _check_codes(self, codes):
         expected = (1, self.latent_dim)
         many = isinstance(codes, list | tuple) and len(codes) == 2
@@ -395,14 +411,14 @@ class VAE(Autoencoder):
         log_p = self._log_p_of_image(repeated(image), latent, repeated(label), training)
         kl_of_latents = _divergence(mean, log_variance)
         kl = tf.reduce_sum(kl_of_latents, axis=1)
-        sampled = kl
+        divergence = kl
         if self.estimator == "sampled":
             # log q(z|x) - log p(z); the constants of both densities cancel.
             densities = latent**2 - noise**2 - repeated(log_variance)
-            sampled = tf.reduce_sum(densities, axis=1) / 2
+            divergence = tf.reduce_sum(densities, axis=1) / 2
 
         def bound(beta):
-            log_weights = tf.reshape(log_p - beta * sampled, [-1, k])
+            log_weights = tf.reshape(log_p - beta * divergence, [-1, k])
             return tf.reduce_mean(_log_mean_exp(log_weights))
 
         beta = self._beta_now()
@@ -506,11 +522,12 @@ class VAE(Autoencoder):
         samples = checks.whole_number("samples", samples, 1)
         seed = checks.whole_number("seed", seed, 0)
         images = self._checked_images(images)
+        checked = None
         if self.labels is not None:
-            labels = self.labels.checked(labels, len(images))
+            checked = self.labels.checked(labels, len(images))
         values = []
         for i, image in enumerate(images):
-            label = None if labels is None else tf.constant(labels[i : i + 1])
+            label = None if checked is None else tf.constant(checked[i : i + 1])
             image = self.likelihood.observed(
                 tf.constant(image[np.newaxis]), tf.constant([seed, 2 * i], "int64")
             )
@@ -525,6 +542,12 @@ class VAE(Autoencoder):
             if each is not None:
                 each()
         return np.array(values)
+
+    @functools.cached_property
+    def _log_weights(self):
+        return tf.function(
+            self._log_weights_of_one, autograph=False, reduce_retracing=True
+        )
 
     def _log_weights_of_one(self, image, label, rows, seed):
         """Returns log sum w of some samples of the posterior of one image."""
@@ -549,8 +572,7 @@ class VAE(Autoencoder):
         Args:
             images, labels: as in `encode`.
         """
-        parts = zip(*self._encoded_parts(images, labels), strict=True)
-        mean, log_variance = map(np.concatenate, parts)
+        mean, log_variance = self.codes(images, labels).values()
         return mean, log_variance
 
     generate = LatentModel.generate

@@ -1,6 +1,7 @@
 """Encoders and decoders: fully connected as in 2013, and a convolutional encoder."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -164,19 +165,21 @@ class LearnedScale(keras.layers.Layer):
     Source: Rybkin et al. 2021, arXiv 2006.13202, section 3.
     """
 
-    def __init__(self, initial: float = -1.0, **kwargs):
+    def __init__(self, initial: float = -1.0, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.initial = initial
 
-    def build(self, shape):
+    def build(self, shape: tuple[int | None, ...]) -> None:
         start = keras.initializers.Constant(self.initial)
         self.log_scale = self.add_weight((), initializer=start, name="log_scale")
 
-    def call(self, image):
+    def call(self, image: keras.KerasTensor) -> keras.KerasTensor:
         rows = [keras.ops.shape(image)[0], *[1] * (len(image.shape) - 1)]
         return keras.ops.broadcast_to(self.log_scale, rows)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(
+        self, shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
         return (shape[0], *[1] * (len(shape) - 1))
 
     def get_config(self) -> dict:

@@ -2,7 +2,7 @@
 
 from keras_gan.pictures.charts import rendered
 from keras_gan.pictures.drawings import Drawing, captions, drawing_of
-from keras_gan.pictures.files import encoded, endless, save, save_animation
+from keras_gan.pictures.files import encoded, endless, save, save_animation, save_out
 from keras_gan.pictures.grids import grid
 from keras_gan.pictures.sheets import hstack, sheet, vstack
 
@@ -17,6 +17,7 @@ __all__ = [
     "rendered",
     "save",
     "save_animation",
+    "save_out",
     "sheet",
     "vstack",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_gan.errors import InputError
 from keras_gan.files import write_whole
 from keras_gan.transparency import over_white
 
@@ -60,6 +61,20 @@ def save(picture: Image.Image, path: str | os.PathLike, **options: Any) -> None:
     """
     path = pathlib.Path(path)
     write_whole(path, encoded(picture, path.suffix, **options))
+
+
+def save_out(picture: Image.Image, out: pathlib.Path) -> None:
+    """Saves a picture as the file that a user named with --out.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    try:
+        save(picture, out)
+    except (OSError, ValueError) as error:  # what this kind of file cannot hold, too
+        raise InputError(
+            f"--out is {out}, which cannot be written: {error}. Name another file."
+        ) from error
 
 
 def encoded(picture: Image.Image, ending: str, **options: Any) -> bytes:

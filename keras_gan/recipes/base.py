@@ -318,7 +318,8 @@ class Recipe:
     @property
     def data_words(self) -> str:
         """The sources of the data, for a message."""
-        return " and ".join(getattr(self, name) for name in self.sources)
+        values = (getattr(self, name) for name in self.sources)
+        return " and ".join(value for value in values if value is not None)
 
     def read(self, *, facts: Mapping[str, Any] | None = None) -> Any:
         """Returns the data.
@@ -349,6 +350,11 @@ class Recipe:
             "0.1: this recipe takes no other source."
         )
 
+    @property
+    def held_out_share(self) -> float | None:
+        """The share of the data that `validation` holds out, None if it is a source."""
+        return None if self.validation is None else _share_of(self.validation)
+
     def divided(self, data: Any) -> tuple[Any, Any]:
         """Returns what to train on, and what `validation` holds out or None.
 
@@ -360,19 +366,17 @@ class Recipe:
         """
         if self.validation is None:
             return data, None
-        if _share_of(self.validation) is None:
+        if self.held_out_share is None:
             return data, self.read_held_out(data)
         return self._split(data)
 
     def trained_on(self, data: Any) -> Any:
         """Returns the first part of `divided`, without reading another source."""
-        if self.validation is None or _share_of(self.validation) is None:
-            return data
-        return self._split(data)[0]
+        return data if self.held_out_share is None else self._split(data)[0]
 
     def _split(self, data):
         with storage.within(self.memory_budget):
-            return data.split(_share_of(self.validation), self.seed)
+            return data.split(self.held_out_share, self.seed)
 
     def check_data(self, data: Any, replicas: int) -> None:
         """Checks that there are labels if need be, and examples for one step.
@@ -499,20 +503,26 @@ class OneSource(Recipe):
         """Returns the images.
 
         Args:
-            source: another one than `data`, read in the same way.
+            source: another one than `data`, read in the same way. With facts its images
+                get the size, the channels and the levels of the run's.
             facts: as of `Recipe.read`.
 
         Raises:
             InputError: if it cannot be read.
         """
         source = source or self.data
-        channels, levels = self.channels, None
-        if facts is not None and "levels" not in facts and source.startswith("folder:"):
+        size, channels, levels = self.image_shape_asked_for(), self.channels, None
+        facts = facts or {"levels": None}
+        if source != self.data and len(facts.get("image_shape", ())) == 3:
+            height, width, channels = facts["image_shape"]
+            size = height, width
+            levels = facts.get("levels") and tuple(facts["levels"])
+        if "levels" not in facts and source.startswith("folder:"):
             # An older run had three channels, and white was the greatest 16-bit number.
             channels, levels = channels or 3, (0, 65535)
         return datasets.read(
             source,
-            self.image_shape_asked_for(),
+            size,
             channels,
             self.data_dir,
             self.memory_budget,
@@ -574,6 +584,8 @@ class OneSource(Recipe):
         return {"samples": samples}
 
     def examples(self, data: Images) -> dict[str, np.ndarray]:
+        if self.labelled:
+            return {"image": data.array, "label": data.require_labels()}
         return {"image": data.array}
 
     def batches(

@@ -34,6 +34,28 @@ class AutoencoderRecipe(OneSource):
     """Settings of an `Autoencoder` between any two networks.
 
     A subclass makes them: `build_networks`, and their likelihood: `build_likelihood`.
+
+    Example:
+
+    ```python
+    from keras_gan import losses, networks
+    from keras_gan.recipes.vae import AutoencoderRecipe
+
+
+    class Mine(AutoencoderRecipe):
+        def build_networks(self, image_shape, num_classes):
+            encoder = networks.mlp_encoder(
+                image_shape, self.latent_dim, variational=False
+            )
+            return encoder, networks.mlp_decoder(image_shape, self.latent_dim)
+
+        def build_likelihood(self):
+            return losses.Bernoulli("fixed")
+
+
+    mine = Mine("fixed black and white", latent_dim=4, steps=1000)
+    model = mine.build({"image_shape": (8, 8, 1), "num_classes": None})
+    ```
     """
 
     conditional: bool = setting(False, "give both networks the labels of the data too")
@@ -123,7 +145,29 @@ class AutoencoderRecipe(OneSource):
 
 @dataclasses.dataclass(frozen=True)
 class VAERecipe(AutoencoderRecipe):
-    """Settings of a `VAE` between any two networks; subclass it as its base."""
+    """Settings of a `VAE` between any two networks; a subclass makes them.
+
+    Example:
+
+    ```python
+    from keras_gan import losses, networks
+    from keras_gan.recipes.vae import VAERecipe
+
+
+    class Mine(VAERecipe):
+        def build_networks(self, image_shape, num_classes):
+            encoder = networks.mlp_encoder(image_shape, self.latent_dim)
+            return encoder, networks.mlp_decoder(image_shape, self.latent_dim)
+
+        def build_likelihood(self):
+            return losses.Bernoulli()
+
+
+    mine = Mine("a tighter bound", latent_dim=4, importance_samples=5, steps=1000)
+    vae = mine.build({"image_shape": (8, 8, 1), "num_classes": None})
+    assert vae.estimator == "sampled"
+    ```
+    """
 
     beta: float = setting(1.0, "weight of the divergence from the prior", above=0)
     beta_warmup_steps: int = setting(0, "steps in which beta rises from 0", at_least=0)
@@ -160,7 +204,18 @@ class VAERecipe(AutoencoderRecipe):
 
 @dataclasses.dataclass(frozen=True)
 class FullyConnected(AutoencoderRecipe):
-    """Networks of tanh layers, whatever is trained between them."""
+    """Networks of tanh layers, whatever is trained between them.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.vae import FullyConnected
+
+    recipe = FullyConnected("small", hidden_layers=2, hidden_units=8, steps=1000)
+    encoder, decoder = recipe.build_networks((8, 8, 1), None)
+    assert decoder(encoder(images.array[:2] / 255)).shape == (2, 8, 8, 1)
+    ```
+    """
 
     likelihood: str = setting(
         "bernoulli", "what the decoder says of pixels", choices=losses.LIKELIHOODS
@@ -187,7 +242,7 @@ class FullyConnected(AutoencoderRecipe):
     ) -> tuple[keras.Model, keras.Model]:
         rng = seeding.generator(self.seed)
         sizes = image_shape, self.latent_dim, (self.hidden_units,) * self.hidden_layers
-        common = {
+        common: dict[str, Any] = {
             "stddev": self.initial_stddev,
             "weight_decay": self.weight_decay,
             "num_classes": num_classes,
@@ -215,7 +270,7 @@ class FullyConnected(AutoencoderRecipe):
                 f"{self.likelihood!r}; only bernoulli makes pixels black or white. "
                 "Leave binarization out."
             )
-        return losses.get_likelihood(self.likelihood)
+        return _learning_its_scale(self.likelihood)
 
     def initialize(self, model: Autoencoder, images: Images) -> None:
         """Starts a Bernoulli decoder at the mean image, as Burda et al. 2015 do."""
@@ -293,14 +348,15 @@ class ConvolutionalVAERecipe(VAERecipe):
         self, image_shape: tuple[int, ...], num_classes: int | None
     ) -> tuple[keras.Model, keras.Model]:
         rng = seeding.generator(self.seed)
+        height, width, channels = image_shape
         return networks.convolutional_encoder(
-            image_shape,
+            (height, width, channels),
             self.latent_dim,
             self.base_filters,
             num_classes=num_classes,
             seed=seeding.draw(rng),
         ), networks.dcgan_generator(
-            image_shape,
+            (height, width, channels),
             self.latent_dim,
             self.base_filters,
             num_classes=num_classes,
@@ -308,7 +364,16 @@ class ConvolutionalVAERecipe(VAERecipe):
         )
 
     def build_likelihood(self) -> losses.Likelihood:
-        return losses.get_likelihood(self.likelihood)
+        return _learning_its_scale(self.likelihood)
+
+
+def _learning_its_scale(name):
+    """Returns a likelihood by its name, with the decoder's scale if it takes one."""
+    scaled = {
+        "gaussian": losses.Gaussian,
+        "discretized_logistic": losses.DiscretizedLogistic,
+    }
+    return scaled[name](None) if name in scaled else losses.get_likelihood(name)
 
 
 def _mean_image(images):
@@ -318,7 +383,11 @@ def _mean_image(images):
     return total / len(images) / 255
 
 
-_MNIST = {"data": "tfds:mnist", "validation": "tfds:mnist:test", "batch_size": 100}
+_MNIST: dict[str, Any] = {
+    "data": "tfds:mnist",
+    "validation": "tfds:mnist:test",
+    "batch_size": 100,
+}
 RECIPES: dict[str, AutoencoderRecipe] = {
     "vae-digits": MLPVAERecipe(
         "small VAE on the 1,797 digits that come with scikit-learn",

@@ -148,12 +148,11 @@ def convolutional_vae(**compiling):
     decoder = dcgan_generator((8, 8, 1), 4, 4, seed=2)
     model = VAE(
         convolutional_encoder((8, 8, 1), 4, 4, seed=1),
-        # A loss of hundreds of nats would overflow in the first steps of float16.
         with_learned_scale(decoder, initial=1.0),
         latent_dim=4,
         seed=7,
     )
-    model.compile(adam(), "gaussian", **compiling)
+    model.compile(adam(), losses.Gaussian(None), **compiling)
     return model
 
 
@@ -165,7 +164,7 @@ def autoencoder(**compiling):
         latent_dim=4,
         seed=7,
     )
-    model.compile(adam(), "discretized_logistic", **compiling)
+    model.compile(adam(), losses.DiscretizedLogistic(None), **compiling)
     return model
 
 

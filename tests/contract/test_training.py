@@ -255,9 +255,10 @@ def test_half_precision_follows_full_precision(half, family, trained, policy, tm
         for name, network in model.networks().items()
         for i, weight in enumerate(network.get_weights())
     }
-    # A loss scale left in, or missing, would be off by a factor of thousands.
+    # A loss scale left in, or missing, would be off by a factor of thousands. But
+    # float16 skips steps until its scale fits: three of these six if a loss is in nats.
     for moved, apart in run.parts(end):
-        assert apart < 0.5 * moved
+        assert apart < 0.8 * moved
     scaled = {
         isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         for optimizer in model.optimizers().values()

@@ -140,8 +140,8 @@ def test_a_model_that_lacks_what_an_experiment_needs(run_folder):
     with pytest.raises(InputError) as caught:
         TrainedRun.load(run_folder, needs=["discriminator", "encoder"])
     assert str(caught.value) == (
-        f"the run in {run_folder} is of family gan, whose model has no encoder. This "
-        "experiment needs it: name another run, such as one of the recipe digits."
+        f"the run in {run_folder} is of family gan, whose model has no encoder. Name "
+        "another run, such as one of the recipe digits."
     )
 
 

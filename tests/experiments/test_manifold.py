@@ -53,4 +53,4 @@ def test_a_run_with_other_latents_is_told_what_to_train(refused, many_latents_fo
 def test_a_run_of_another_family_is_told_which_to_name(name, kind, refused, request):
     line = refused(name, request.getfixturevalue(kind))
     assert "whose model has no " in line
-    assert line.endswith("name another run, such as one of the recipe vae-digits.")
+    assert line.endswith("Name another run, such as one of the recipe vae-digits.")

@@ -16,7 +16,8 @@ import export
 from export import web
 from export.exportable import describe
 from export.formats import ExportOptions
-from keras_gan import DCGAN, GAN, InputError, networks
+from keras_gan import DCGAN, GAN, VAE, InputError, networks
+from keras_gan.datasets.conversion import Form, picture_to_array
 
 _SESSION = Path(__file__).with_name("web_session.py")
 _RUNTIME = "onnxruntime-web@1.30.0"
@@ -95,6 +96,127 @@ def runtime(tmp_path_factory):
     return str(folder / "node_modules" / "onnxruntime-web")
 
 
+def visit(python, folder, out, *files):
+    """Returns what a visitor of a page saw."""
+    command = [python, _SESSION, folder, out, *files]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    outcome = json.loads((out / "outcome.json").read_text())
+    assert outcome["problems"] == []
+    assert outcome["elsewhere"] == [], "with --runtime nothing comes from the network"
+    assert outcome["phone_width"] <= 390
+    assert "in your browser" in outcome["status"]
+    return outcome
+
+
+def vae_of(shape, num_classes=None):
+    """Returns a VAE whose weights make images of all values."""
+    sizes = {"latent_dim": 4, "hidden_units": (8,), "num_classes": num_classes}
+    vae = VAE(
+        networks.mlp_encoder(shape, seed=0, **sizes),
+        networks.mlp_decoder(shape, output_activation="tanh", seed=1, **sizes),
+        latent_dim=4,
+        num_classes=num_classes,
+        seed=2,
+    )
+    rng = np.random.default_rng(0)
+    for weight in vae.decoder.trainable_weights:
+        if len(weight.shape) > 1:
+            weight.assign(rng.normal(0, 0.4, weight.shape))
+    return vae
+
+
+def test_a_model_that_encodes_has_both_ways_on_its_page(tmp_path):
+    vae = vae_of((6, 5, 3), num_classes=2)
+    folder = page(vae, tmp_path)
+    assert {p.name for p in folder.iterdir()} == {
+        *("index.html", "model.onnx", "encode.onnx")
+    }
+    text = (folder / "index.html").read_text()
+    config = json.loads(re.search(r"^const config = (.*);$", text, re.MULTILINE)[1])
+    encoder = config["encoder"]
+    assert encoder == {"file": "encode.onnx", "input": "source", "output": "mean"}
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 6, 5, 3), "uint8")
+    session = onnxruntime.InferenceSession(folder / encoder["file"])
+    rows = {"source": vae.pixels.to_float(images), "label": np.array([0, 1, 1])}
+    (mean,) = session.run(["mean"], rows)
+    np.testing.assert_allclose(mean, vae.encode(images, labels=[0, 1, 1]), atol=1e-5)
+    assert export.verify_again(folder, vae).passed
+    # What the page encodes with is verified too.
+    other = vae_of((6, 5, 3), num_classes=2)
+    other.decoder.set_weights(vae.decoder.get_weights())
+    kernel = other.encoder.trainable_weights[0]
+    kernel.assign(kernel + 0.1)
+    assert "its encode/mean differs" in export.verify_again(folder, other).problem
+
+
+def test_a_model_that_only_generates_has_one_way(gan, tmp_path):
+    text = (page(gan, tmp_path) / "index.html").read_text()
+    assert '"encoder": null' in text
+
+
+@pytest.mark.serving
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_a_visitor_reconstructs_a_picture(
+    num_classes, runtime, serving_environment, tmp_path
+):
+    python = serving_environment("web", ["playwright"])
+    vae = vae_of((16, 24, 3), num_classes)
+    folder = page(vae, tmp_path, runtime=runtime)
+    rng = np.random.default_rng(0)
+    exact = rng.integers(0, 256, (16, 24, 3), "uint8")
+    Image.fromarray(exact).save(tmp_path / "exact.png")
+    smooth = rng.integers(0, 256, (4, 9, 3), "uint8")
+    large = Image.fromarray(smooth).resize((900, 400), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    files = [tmp_path / f"{name}.png" for name in ("exact", "large", "broken")]
+    moments = visit(python, folder, tmp_path, *files)["moments"]
+
+    def pair(name):
+        return np.reshape(moments[name]["pair"], (2, 16, 24, 4))
+
+    def opaque(images):
+        return np.concatenate([images, np.full_like(images[..., :1], 255)], axis=-1)
+
+    def code_of(image, label):
+        label = None if num_classes is None else label
+        code = vae.encode(image[np.newaxis], label)
+        return code[0], opaque(vae.decode(code, label))[0]
+
+    yours = moments["yours"]
+    np.testing.assert_array_equal(pair("yours")[0], opaque(exact))
+    code, made = code_of(exact, 1)  # of the class chosen before
+    assert yours["picked"] == 16
+    np.testing.assert_allclose(yours["latents"][16], code, atol=1e-4)
+    np.testing.assert_allclose(yours["shown"], code, atol=1e-4)
+    assert np.abs(pair("yours")[1] - made.astype(int)).max() <= 1
+    # The sliders and the large picture begin at its code.
+    assert yours["pixels"][16] == yours["pair"][1]
+    step = np.subtract(moments["yours moved"]["shown"], code)
+    direction = web.directions(describe(vae, "faces"))[0]
+    np.testing.assert_allclose(step, 0.1 * direction, atol=2e-4)
+    if num_classes is not None:
+        assert "class 1" in yours["said"]
+        of_class, (code, made) = moments["yours of a class"], code_of(exact, 2)
+        assert "class 2" in of_class["said"]
+        np.testing.assert_allclose(of_class["latents"][16], code, atol=1e-4)
+        assert np.abs(np.array(pair("yours of a class")[1]) - made).max() <= 1
+    # Cropped to the middle, as pictures of the training data are.
+    form = Form(size=(16, 24), channels=3, fit="crop")
+    fitted = opaque(picture_to_array(large, form)).astype(int)
+    assert np.abs(pair("dropped")[0] - fitted).mean() < 4
+    assert np.abs(pair("dropped")[0] - fitted).max() < 25
+    assert moments["dropped"]["latents"][16] != yours["latents"][16]
+    assert "broken.png is not a picture" in moments["broken"]["said"]
+    assert moments["broken"]["latents"] == moments["dropped"]["latents"]
+    after = moments["seed 43"]
+    assert after["latents"][16] == moments["dropped"]["latents"][16]
+    assert after["latents"][0] != moments["broken"]["latents"][0]
+    assert after["picked"] == 0
+
+
 def rgba(images):
     """Returns float images in [-1, 1] as grey levels [N, H, W, 4]."""
     levels = (images + 1.0) * 127.5
@@ -121,16 +243,7 @@ def test_a_visitor_sees_the_pictures_of_the_model(
         if len(weight.shape) > 1:
             weight.assign(rng.normal(0, 0.4, weight.shape))
     folder = page(gan, tmp_path, runtime=runtime)
-    result = subprocess.run(
-        [python, _SESSION, folder, tmp_path], capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    outcome = json.loads((tmp_path / "outcome.json").read_text())
-    assert outcome["problems"] == []
-    assert outcome["elsewhere"] == [], "with --runtime nothing comes from the network"
-    assert outcome["phone_width"] <= 390
-    assert "in your browser" in outcome["status"]
-
+    outcome = visit(python, folder, tmp_path)
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     height, width = gan.image_shape[:2]
     moments = outcome["moments"]

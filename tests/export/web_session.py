@@ -2,8 +2,11 @@
 
 Run by test_web.py in an environment that has playwright, with the page's folder and one
 for the outcome: pixels and latent vectors (outcome.json), screenshots, saved PNGs.
+Further arguments are files that a visitor gives to a page which takes pictures: one to
+choose, one to drop, and one that is no picture.
 """
 
+import base64
 import functools
 import http.server
 import json
@@ -19,6 +22,15 @@ _PIXELS = """() => [...document.querySelectorAll("#grid canvas, #picked")].map((
 _STATE = """() => ({
   latents: state.latents.map((v) => [...v]), labels: state.labels,
   shown: [...state.shown], picked: state.picked, before: state.before})"""
+_PAIR = """() => ["original", "reconstruction"].map((id) => {
+  const c = document.getElementById(id);
+  return [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]})"""
+_DROP = """([name, content]) => {
+  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name));
+  const options = { dataTransfer, bubbles: true, cancelable: true };
+  document.getElementById("drop").dispatchEvent(new DragEvent("drop", options)); }"""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -26,20 +38,20 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def main(folder, out):
+def main(folder, out, *files):
     handler = functools.partial(Quiet, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
-        outcome = visit(browser, f"http://127.0.0.1:{server.server_port}/", out)
+        outcome = visit(browser, f"http://127.0.0.1:{server.server_port}/", out, files)
         browser.close()
     server.shutdown()
     pathlib.Path(out, "outcome.json").write_text(json.dumps(outcome))
 
 
-def visit(browser, address, out):
+def visit(browser, address, out, files):
     page = browser.new_page(viewport={"width": 1200, "height": 850})
     problems, asked = [], []
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
@@ -56,6 +68,9 @@ def visit(browser, address, out):
             seen = now
             page.wait_for_timeout(300)
         moments[name] = {"pixels": seen[0], **seen[1]}
+        if files:
+            said = page.locator("#said").inner_text()
+            moments[name] |= {"pair": page.evaluate(_PAIR), "said": said}
 
     look("start")
     page.screenshot(path=f"{out}/wide.png", full_page=True)
@@ -79,6 +94,25 @@ def visit(browser, address, out):
     page.locator("#seed").fill("41")
     page.locator("#next").click()
     look("seed 42")
+    if files:
+        chosen, dropped, broken = map(pathlib.Path, files)
+        page.locator("#file").set_input_files(chosen)
+        look("yours")
+        page.locator("#directions input").first.focus()
+        page.keyboard.press("ArrowRight")
+        look("yours moved")
+        if classes.count():
+            classes.nth(3).click()
+            look("yours of a class")
+        content = base64.b64encode(dropped.read_bytes()).decode()
+        page.evaluate(_DROP, [dropped.name, content])
+        look("dropped")
+        page.screenshot(path=f"{out}/yours.png", full_page=True)
+        page.locator("#file").set_input_files(broken)
+        look("broken")
+        page.locator("#grid button").first.click()
+        page.locator("#next").click()
+        look("seed 43")
     for button, name in {"#save-grid": "grid", "#save-picked": "picked"}.items():
         with page.expect_download() as download:
             page.locator(button).click()

@@ -66,14 +66,14 @@ def test_the_levels_of_a_discretized_logistic_have_the_mass_of_its_density(scale
     found = losses.DiscretizedLogistic(scale).log_prob(image, mean).numpy()
     np.testing.assert_allclose(np.exp(found), expected, rtol=2e-3, atol=1e-7)
     assert np.exp(found.astype("float64")).sum() == pytest.approx(1, abs=1e-4)
-    learned = losses.DiscretizedLogistic()
+    learned = losses.DiscretizedLogistic(None)
     log_scale = tf.fill([256, 1], np.float32(np.log(scale)))
     np.testing.assert_allclose(learned.log_prob(image, mean, log_scale), found, 1e-4)
 
 
 def test_far_from_an_image_all_likelihoods_are_finite(rng):
     image, mean = tf.fill(SHAPE, -1.0), tf.fill(SHAPE, 1.0)
-    for likelihood in (losses.Gaussian(), losses.DiscretizedLogistic()):
+    for likelihood in (losses.Gaussian(None), losses.DiscretizedLogistic(None)):
         for log_scale in (-50.0, 50.0):
             found = likelihood.log_prob(image, mean, tf.fill([5, 1, 1, 1], log_scale))
             assert np.isfinite(found).all()

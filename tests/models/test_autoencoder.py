@@ -206,8 +206,8 @@ def test_extreme_log_variances_stay_finite(digits):
     ("make", "words"),
     [
         (
-            lambda: small().compile("adam", losses.Gaussian()),
-            "given no scale and the decoder has one output",
+            lambda: small().compile("adam", losses.Gaussian(None)),
+            "needs a scale of the decoder, and the decoder has one",
         ),
         (
             lambda: small().compile("adam", "discretized_logistic"),

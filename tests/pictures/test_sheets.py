@@ -52,6 +52,8 @@ def test_rows_of_columns_line_up_whatever_the_sizes(other):
 
     drawn = columns({"source": column((64, 64)), "output": column(other)})
     assert drawn["source"].height == drawn["output"].height
+    scale = drawn["source"].width // 64
+    assert drawn["output"].width == 64 // other[0] * other[1] * scale
     rows = [np.asarray(picture)[:, 0] for picture in drawn.values()]
     tops = [np.flatnonzero(np.diff((row == 0).astype(int)) == 1) + 1 for row in rows]
     # The last picture is dark again; above it is the line after the bright one.
