@@ -7,6 +7,7 @@ from PIL import Image
 import keras_gan_command
 from keras_gan import recipes, runs
 from keras_gan.checkpoints import CheckpointFolder
+from keras_gan.experiments import EXPERIMENTS
 from keras_gan.recipes.vae import MLPAutoencoderRecipe, MLPVAERecipe
 
 SIZE = {"latent_dim": 3, "hidden_units": 8, "steps": 1, "image_size": "8"}
@@ -195,6 +196,33 @@ def test_a_sample_shows_each_image_with_the_label_it_has(conditional_run, tmp_pa
     found = drawn(out, columns=2, rows=4)
     np.testing.assert_array_equal(found[:, 0], images.array[rows])
     np.testing.assert_array_equal(found[:, 1], made)
+
+
+def test_an_autoencoder_has_no_prior(conditional_run, tmp_path, capsys):
+    words = {
+        "parzen": "generates no images",
+        "nearest": "generates no images",
+        "one-nn": "generates no images",
+        "interpolate": "draws no latent vectors",
+        "arithmetic": "draws no latent vectors",
+        "forget-object": "has no generator",
+        "features-svm": "has no discriminator",
+        "guided-backprop": "has no discriminator",
+    }
+    of_no_run = {"figure1", "deduplicate"}
+    assert words.keys() | of_no_run == EXPERIMENTS.keys()
+    for name, said in words.items():
+        command = ["experiment", name, conditional_run]
+        line = refused(command, capsys, tmp_path / "out")
+        assert f"of family autoencoder-mlp, whose model {said}" in line.replace(
+            "has no prior, so it ", ""
+        )
+    command = ["export", conditional_run, "--format", "web"]
+    assert "no page for image_to_image" in refused(command, capsys, tmp_path / "out")
+    out = tmp_path / "samples.png"
+    sample = ["sample", str(conditional_run), "--out", str(out)]
+    assert keras_gan_command.main(sample) == 0
+    assert capsys.readouterr().out == f"8 rows of image, reconstruction in {out}\n"
 
 
 @pytest.fixture(scope="module")

@@ -71,15 +71,13 @@ def assert_close(found, made):
         np.testing.assert_allclose(found[output], values, rtol=1e-5, atol=1e-5)
 
 
-def onnx_of(path):
-    """Returns the ONNX file of an export: the file itself, or the one in its folder."""
-    return next(path.rglob("*.onnx")) if path.is_dir() else path
+def files_of(path):
+    """Returns the files of an export with one function each: itself or those in it."""
+    return [*path.rglob("*.onnx")] if path.is_dir() else [path]
 
 
 def run_onnx(path, rows):
-    session = onnxruntime.InferenceSession(
-        onnx_of(path), providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, rows), strict=True))
 
@@ -110,10 +108,14 @@ def test_each_file_computes_what_the_model_does(exported):
     _, functions, written = exported
     for result in written[:-1]:
         assert result.passed
-        function = module(result.format).metadata(result.path).get("function", DEFAULT)
-        run = run_litert if result.format == "litert" else run_onnx
-        rows, made = expected(functions[function])
-        assert_close(run(result.path, rows), made)
+        format, run = "onnx", run_onnx
+        if result.format == "litert":
+            format, run = "litert", run_litert
+        for file in files_of(result.path):
+            rows, made = expected(
+                functions[module(format).metadata(file).get("function", DEFAULT)]
+            )
+            assert_close(run(file, rows), made)
 
 
 def test_the_saved_model_computes_what_the_model_does(exported):
