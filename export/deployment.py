@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from export.files import writing
+from export.files import write_errors_named
 from keras_gan.errors import InputError
-from keras_gan.files import write_whole
+from keras_gan.files import write_atomically
 
 _CONFIG = "models.config"
 
@@ -92,8 +92,8 @@ def write(out: Path, name: str) -> None:
         _MODEL.format(name=json.dumps(model), path=json.dumps(f"/models/{model}"))
         for model in models
     )
-    with writing(out / _CONFIG):
-        write_whole(out / _CONFIG, f"model_config_list {{\n{configs}}}\n")
+    with write_errors_named(out / _CONFIG):
+        write_atomically(out / _CONFIG, f"model_config_list {{\n{configs}}}\n")
     # Kubernetes accepts lower case letters, digits and hyphens, a letter first.
     resource = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
     if not resource[0].isalpha():
@@ -104,5 +104,5 @@ def write(out: Path, name: str) -> None:
         f"{name}.kserve.yaml": _KSERVE.format(name=name, resource=resource),
     }.items():
         if not (out / file).exists():
-            with writing(out / file):
-                write_whole(out / file, content)
+            with write_errors_named(out / file):
+                write_atomically(out / file, content)

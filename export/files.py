@@ -12,7 +12,7 @@ from keras_gan.errors import InputError
 
 
 @contextlib.contextmanager
-def staged(target: Path) -> Iterator[Path]:
+def staging_path(target: Path) -> Iterator[Path]:
     """Gives a path on the file system of `target`, to write to and then move.
 
     What is still there at the end is removed, and so are folders made for it that stay
@@ -27,7 +27,7 @@ def staged(target: Path) -> Iterator[Path]:
     """
     missing = [folder for folder in target.parents if not folder.exists()]
     try:
-        with writing(target):
+        with write_errors_named(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             # Readable for its owner alone, so it is not what gets published.
             temporary = tempfile.TemporaryDirectory(
@@ -42,7 +42,7 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def writing(target: Path) -> Iterator[None]:
+def write_errors_named(target: Path) -> Iterator[None]:
     """Says which file or folder cannot be written, where what is done in it fails.
 
     Args:
@@ -65,7 +65,7 @@ def refuse_unwritable(target: Path) -> None:
 
     It makes nothing, so that it can be asked before any work is done.
     """
-    with writing(target):
+    with write_errors_named(target):
         folder = next(folder for folder in target.parents if folder.exists())
         if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
             raise InputError(

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import keras
 
 from keras_gan import first_safe
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import InputError, first_line_of
 
 
 def load(path: str | os.PathLike) -> keras.Model:
@@ -31,8 +31,8 @@ def load(path: str | os.PathLike) -> keras.Model:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds on a broken file
         raise InputError(
-            f"{path} cannot be read as a model ({first_line(error)}). Give a file that "
-            "a model's save wrote, or the folder of a run."
+            f"{path} cannot be read as a model ({first_line_of(error)}). Give a file "
+            "that a model's save wrote, or the folder of a run."
         ) from error
 
 

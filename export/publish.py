@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from export import deployment
 from export.exportable import Exportable, ModelOrRun, describe
-from export.files import refuse_unwritable, staged, writing
+from export.files import refuse_unwritable, staging_path, write_errors_named
 from export.formats import (
     DEFAULT_FORMATS,
     DEFAULT_OPTIONS,
@@ -25,7 +25,7 @@ from export.report import (
     read_report,
     write_report,
 )
-from export.verify import unverified, verified
+from export.verify import not_verified, verified
 from keras_gan.errors import InputError, did_you_mean
 from keras_gan.serving import DEFAULT
 
@@ -184,10 +184,10 @@ def publish(
         InputError: for a target that exists or cannot be written.
         VerificationError: where the export differs from the model.
     """
-    with staged(target) as temporary:
-        with writing(target):
+    with staging_path(target) as temporary:
+        with write_errors_named(target):
             _module(format).write(exportable, temporary)
-        look = verified if verify else unverified
+        look = verified if verify else not_verified
         row = dataclasses.replace(look(exportable, format, temporary), path=target)
         if row.problem is not None:
             raise VerificationError(
@@ -195,7 +195,7 @@ def publish(
             )
         # Another process may have published while this one was verifying.
         refuse_existing(target, overwrite)
-        with writing(target):
+        with write_errors_named(target):
             os.replace(temporary, target)
     return row
 

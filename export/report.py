@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from export.files import staged, writing
+from export.files import staging_path, write_errors_named
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
 
@@ -101,7 +101,7 @@ def write_report(rows: Sequence[ExportResult], path: str | os.PathLike) -> None:
         for row in read_report(path)
         if row["path"] not in passed or (row["passed"] and not passed[row["path"]])
     ]
-    with staged(path) as temporary, writing(path):
+    with staging_path(path) as temporary, write_errors_named(path):
         temporary.write_text(json_text(kept + new), "utf-8")
         os.replace(temporary, path)
 

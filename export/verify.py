@@ -26,7 +26,7 @@ BATCH_SIZES = (1, 3, 64)  # the last is less for large images
 _WORKER = Path(__file__).with_name("_worker")
 
 
-def unverified(exportable: Exportable, format: str, path: Path) -> ExportResult:
+def not_verified(exportable: Exportable, format: str, path: Path) -> ExportResult:
     """Returns the result of an export that nobody ran."""
     files = [file for file in [path, *path.rglob("*")] if file.is_file()]
     return ExportResult(
@@ -49,7 +49,7 @@ def verified(exportable: Exportable, format: str, path: Path) -> ExportResult:
         format: name of the format.
         path: the export.
     """
-    row = unverified(exportable, format, path)
+    row = not_verified(exportable, format, path)
 
     def failed(problem):
         return dataclasses.replace(row, passed=False, problem=problem)

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import InputError, first_line
-from keras_gan.files import without_pattern, write_whole
+from keras_gan.errors import InputError, first_line_of
+from keras_gan.files import without_pattern, write_atomically
 from keras_gan.models import averaging
 from keras_gan.ownership import mark_restored
 
@@ -38,7 +38,7 @@ class CheckpointFolder:
     Args:
         model: `GAN`, compiled.
         directory: folder of the checkpoints.
-        also: further named `tf.Variable` objects to save with the model, or None.
+        extra_variables: further `tf.Variable` objects, by name, to save with it.
         keep: how many checkpoints stay; None keeps all.
 
     Example:
@@ -57,12 +57,14 @@ class CheckpointFolder:
         self,
         model: keras.Model,
         directory: str | os.PathLike,
-        also: dict | None = None,
+        extra_variables: dict | None = None,
         keep: int | None = None,
     ):
         self._model = model
         self._directory = pathlib.Path(directory)
-        self._checkpoint = tf.train.Checkpoint(**model.training_state(), **(also or {}))
+        self._checkpoint = tf.train.Checkpoint(
+            **model.training_state(), **(extra_variables or {})
+        )
         self._keep = keep
 
     def steps(self) -> list[int]:
@@ -143,7 +145,7 @@ class CheckpointFolder:
         *_, newest = names = [pathlib.Path(path).name for path in paths]
         lines = [f'model_checkpoint_path: "{newest}"\n']
         lines += [f'all_model_checkpoint_paths: "{name}"\n' for name in names]
-        write_whole(self._directory / "checkpoint", "".join(lines))
+        write_atomically(self._directory / "checkpoint", "".join(lines))
 
     def _drop_all_but(self, paths):
         """Deletes other checkpoints, complete or left incomplete by a killed run."""
@@ -174,7 +176,7 @@ class CheckpointFolder:
                 with self._readable(path) as readable:
                     saved = _read_all(readable)
             except Exception as error:
-                problems.append(f"{path} ({first_line(error)})")
+                problems.append(f"{path} ({first_line_of(error)})")
                 warnings.warn(
                     f"checkpoint {problems[-1]} cannot be read. Trying the previous "
                     "one.",
@@ -184,14 +186,14 @@ class CheckpointFolder:
                 continue
             self._refuse_other(path, saved)
             try:
-                # `also` may name fewer variables than the file holds.
+                # `extra_variables` may name fewer variables than the file holds.
                 with self._readable(path) as readable:
                     status = self._checkpoint.read(readable).expect_partial()
                 status.assert_existing_objects_matched()
             except (AssertionError, ValueError) as error:
                 raise InputError(
-                    f"checkpoint {path} belongs to another model: {first_line(error)}. "
-                    "Build and compile the model as it was when the checkpoint was "
+                    f"checkpoint {path} belongs to another model: "
+                    f"{first_line_of(error)}. Build and compile the model as it was when the checkpoint was "
                     "saved, or name another folder."
                 ) from error
             known.update((earlier, True) for earlier in steps if earlier <= step)
@@ -269,14 +271,16 @@ def _read_all(path):
 
 
 def restore_newest(
-    model: keras.Model, directory: str | os.PathLike, also: dict | None = None
+    model: keras.Model,
+    directory: str | os.PathLike,
+    extra_variables: dict | None = None,
 ) -> str | None:
     """Restores a compiled model from the newest checkpoint that can be read.
 
     Args:
         model: `GAN`, compiled.
         directory: folder into which `Checkpoint` wrote.
-        also: further named `tf.Variable` objects that were saved with the model.
+        extra_variables: further `tf.Variable` objects, by name, saved with it.
 
     Returns:
         Path of the checkpoint, or None if there is none.
@@ -285,4 +289,4 @@ def restore_newest(
         InputError: if no checkpoint can be read, or the newest one that can belongs to
             another model.
     """
-    return CheckpointFolder(model, directory, also).restore_newest()
+    return CheckpointFolder(model, directory, extra_variables).restore_newest()

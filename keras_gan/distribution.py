@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import InputError, KerasGANError, RunError, first_line
+from keras_gan.errors import InputError, KerasGANError, RunError, first_line_of
 from keras_gan.process import has_nvidia_gpu
 
 _EXAMPLE = (
@@ -40,8 +40,8 @@ def _all_machines():
     except tf.errors.OpError as error:
         raise InputError(
             f"the workers of TF_CONFIG {os.environ['TF_CONFIG']} cannot be connected "
-            f"({first_line(error)}). Give each an address of its own that the others "
-            "can reach."
+            f"({first_line_of(error)}). Give each an address of its own that the "
+            "others can reach."
         ) from error
 
 

@@ -7,7 +7,7 @@ import warnings
 import keras_gan_options
 from keras_gan import plugins
 from keras_gan.errors import Diverged, InputError, KerasGANError, sentence
-from keras_gan.files import replacing, require_file
+from keras_gan.files import atomic_path, require_file
 
 _BATCH = 256
 
@@ -83,7 +83,7 @@ def encode(options: argparse.Namespace) -> int:
     if images.class_names is not None:
         content["class_names"] = np.array(images.class_names)
     try:
-        with replacing(out) as part:
+        with atomic_path(out) as part:
             np.savez(part, **content)  # type: ignore[arg-type]
     except OSError as error:
         raise InputError(

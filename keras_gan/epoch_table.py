@@ -5,7 +5,7 @@ import io
 import os
 import pathlib
 
-from keras_gan.files import set_aside, write_whole
+from keras_gan.files import set_aside, write_atomically
 
 
 class EpochTable:
@@ -111,4 +111,4 @@ class EpochTable:
             writer = csv.DictWriter(text, self._columns)
             writer.writeheader()
             writer.writerows(rows)
-        write_whole(self.path, text.getvalue())
+        write_atomically(self.path, text.getvalue())

@@ -42,7 +42,7 @@ def sentence(error: KerasGANError | OSError) -> str:
     return str(error)
 
 
-def first_line(error: BaseException) -> str:
+def first_line_of(error: BaseException) -> str:
     """Returns the first line of what an exception says, or its name if it is silent."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
 

@@ -14,7 +14,7 @@ import tqdm
 from keras_gan.errors import InputError
 
 # Exceptions that `json.loads` raises for bytes that are not JSON.
-NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
+JSON_ERRORS = (json.JSONDecodeError, UnicodeDecodeError)
 # Endings of a picture that a command writes where --out says.
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _PATTERN = frozenset("*?[\\")
@@ -42,7 +42,7 @@ def without_pattern(path: str | os.PathLike) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary path for a file, and renames the file to `path` afterwards.
 
     Args:
@@ -56,14 +56,14 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         part.replace(path)
 
 
-def write_whole(path: pathlib.Path, content: bytes | str) -> None:
+def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
     """Writes a file atomically: it appears complete or not at all.
 
     Args:
         path: of the file; an existing file is replaced.
         content: bytes, or text that is written as UTF-8.
     """
-    with replacing(path) as part:
+    with atomic_path(path) as part:
         part.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
@@ -162,7 +162,7 @@ def write_all(
 
     Args:
         folder: created if it does not exist.
-        contents: content of each file by its name, as in `write_whole`.
+        contents: content of each file by its name, as in `write_atomically`.
 
     Returns:
         Paths of the files.
@@ -174,7 +174,7 @@ def write_all(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in zip(paths, contents.values(), strict=True):
-            write_whole(path, content)
+            write_atomically(path, content)
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written: {error.strerror}. Name another folder with "

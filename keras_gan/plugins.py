@@ -24,14 +24,14 @@ from typing import Any
 
 import keras
 
-from keras_gan.errors import InputError, first_line, listed
+from keras_gan.errors import InputError, first_line_of, listed
 
 # Each dictionary, and the class that its entries are of, which lies beside it. They are
 # text, since the rooms are on floors above this one, and experiments use it.
 _INSTANCES = {
     "keras_gan.datasets.SOURCES": "Source",
     "keras_gan.evaluators.MEASURES": "Measure",
-    "keras_gan.evaluators.modes.COVERAGES": "Coverage",
+    "keras_gan.evaluators.modes.MODE_COUNTERS": "ModeCounter",
     "keras_gan.experiments.EXPERIMENTS": "Experiment",
     "keras_gan.features.EXTRACTORS": "Kind",
     "keras_gan.recipes.RECIPES": "Recipe",
@@ -184,7 +184,7 @@ def _import(plugin) -> ModuleType:
         sys.modules.pop(name, None)
         raise InputError(
             f"--plugin {plugin} cannot be imported{_place(error, path)}: "
-            f"{type(error).__name__}: {first_line(error)}. Mend the module, or name "
+            f"{type(error).__name__}: {first_line_of(error)}. Mend the module, or name "
             "another one by its dotted name or the path of its .py file."
         ) from error
 

@@ -39,7 +39,7 @@ import keras
 
 from keras_gan import plugins, recipes
 from keras_gan.errors import InputError, did_you_mean, listed
-from keras_gan.files import NOT_JSON, json_text, write_whole
+from keras_gan.files import JSON_ERRORS, json_text, write_atomically
 from keras_gan.recipes.options import changeable, flag, locations, settings_of
 from keras_gan.version import __version__
 
@@ -83,7 +83,7 @@ class Run:
         """Returns a run that is not written yet.
 
         Args:
-            path: folder that `require_free` accepts.
+            path: folder that `require_empty` accepts.
             recipe_name: name of the recipe that the settings began as.
             recipe: all settings.
             data: what `read` of the recipe gave.
@@ -136,7 +136,7 @@ class Run:
                 f"{path / 'config.json'} cannot be read: {error.strerror}. Name a "
                 "folder that train.py wrote and you may read."
             ) from error
-        except (KeyError, TypeError, AttributeError, *NOT_JSON) as error:
+        except (KeyError, TypeError, AttributeError, *JSON_ERRORS) as error:
             raise InputError(
                 f"{path / 'config.json'} cannot be read as a run's ({error!r}). Put "
                 f"back a whole copy, such as {_copy_of_config(path)}, or name the "
@@ -144,7 +144,7 @@ class Run:
             ) from error
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Makes the folder and keeps other processes from training in it.
 
         The lock ends with the process, however that ends.
@@ -187,7 +187,7 @@ class Run:
             # In this order a run that dies between the two is still a run.
             for file in (self.path / "config.json", _copy_of_config(self.path)):
                 file.parent.mkdir(exist_ok=True)
-                write_whole(file, text)
+                write_atomically(file, text)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -197,7 +197,7 @@ class Run:
             "another folder with --run-dir."
         )
 
-    def resumed_with(self, changes: dict) -> "Run":
+    def with_changes(self, changes: dict) -> "Run":
         """Returns the run with settings that may change on a resume.
 
         Those are how long and where it trains, where its data lies, and what happens
@@ -232,7 +232,7 @@ class Run:
             )
         names = settings_of(type(recipe))
         settings = {name: getattr(recipe, name) for name in names}
-        return self.resumed_with(
+        return self.with_changes(
             {n: v for n, v in settings.items() if v != getattr(self.recipe, n)}
         )
 
@@ -365,7 +365,7 @@ class Run:
 
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file into the folder, whole or not at all."""
-        write_whole(self.path / name, json_text(content))
+        write_atomically(self.path / name, json_text(content))
 
     def write_files(self, data: Any) -> None:
         """Writes what tells later which file of the data has changed."""
@@ -376,7 +376,7 @@ class Run:
     def _files(self):
         try:
             return json.loads((self.path / _FILES).read_bytes())
-        except (OSError, *NOT_JSON):
+        except (OSError, *JSON_ERRORS):
             return {}  # of an older run, or of another source
 
     def write_skipped(self, skipped: Iterable[tuple[str, str]]) -> None:
@@ -385,7 +385,7 @@ class Run:
         lines = (f"{file!r}: {reason}\n" for file, reason in skipped)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path / _BAD_IMAGES, "".join(lines))
+            write_atomically(self.path / _BAD_IMAGES, "".join(lines))
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -418,7 +418,7 @@ def _refuse_edited(path, config):
     made = recipes.class_of(config, path / "config.json")
     try:
         copy = json.loads(_copy_of_config(path).read_bytes())
-    except (FileNotFoundError, *NOT_JSON):
+    except (FileNotFoundError, *JSON_ERRORS):
         return  # an older run, or a copy that nobody needs
 
     def values(one):
@@ -455,7 +455,7 @@ def _require_utf8(path):
         ) from None
 
 
-def require_free(path: pathlib.Path) -> None:
+def require_empty(path: pathlib.Path) -> None:
     """Checks that a run can begin in a folder: it does not exist or is empty.
 
     What a run leaves that never began does not count.

@@ -30,9 +30,9 @@ from keras_gan import (
     runs,
     seeding,
 )
-from keras_gan.errors import InputError, RunError, first_line
+from keras_gan.errors import InputError, RunError, first_line_of
 from keras_gan.evaluators import Evaluator, together
-from keras_gan.files import replacing
+from keras_gan.files import atomic_path
 from keras_gan.recipes import Recipe, name_of
 
 # What follows training, in times of the imports: both grow on a busy machine.
@@ -190,7 +190,7 @@ def train(
 
     with workers.all_or_none():
         if not resume:
-            runs.require_free(path)
+            runs.require_empty(path)
         keras.utils.set_random_seed(recipe.seed)
         if recipe.deterministic:
             seeding.make_deterministic()
@@ -222,9 +222,9 @@ def train(
                     if evaluator is not None:
                         evaluator.check(evaluator.final(model), model)
                 parts = dataclasses.replace(parts, evaluator=evaluator)
-                lock.enter_context(run.locked())
+                lock.enter_context(run.lock())
                 if not resume:
-                    runs.require_free(path)  # nobody else began there meanwhile
+                    runs.require_empty(path)  # nobody else began there meanwhile
                 write_beginning(run, whole)
         follows = what_follows(parts.evaluator is not None, afterwards, imports)
         try:
@@ -240,7 +240,7 @@ def train(
                     trained = close(parts, trained, afterwards)
         except (OSError, tf.errors.OpError) as error:
             raise RunError(
-                f"{first_line(error)}. All checkpoints are whole; --resume goes on "
+                f"{first_line_of(error)}. All checkpoints are whole; --resume goes on "
                 "from the newest."
             ) from error
     return trained
@@ -316,7 +316,7 @@ def fit(parts: Parts, resume: bool, follows: str) -> int | None:
     checkpoint = callbacks.Checkpoint(
         run.path / "checkpoints",
         recipe.checkpoint_steps,
-        also={"seconds": stop.seconds},
+        extra_variables={"seconds": stop.seconds},
     )
     if not checkpoint.restore(model):
         recipe.initialize(model, data)
@@ -344,7 +344,9 @@ def fit(parts: Parts, resume: bool, follows: str) -> int | None:
             f"epoch, from step {step}, in {run.path}",
             flush=True,
         )
-    model.steps_per_execution = recipe.steps_at_a_time(epoch_steps, total_steps, step)
+    model.steps_per_execution = recipe.steps_per_execution_for(
+        epoch_steps, total_steps, step
+    )
     signals = callbacks.StopOnSignal()
     guard = callbacks.DivergenceGuard(
         checkpoint,
@@ -396,7 +398,7 @@ def run_callbacks(
     ending = [signals, stop, guard]
     # The checkpoint comes after what it saves. Any of the others may end training,
     # which all workers then do together.
-    saving = [checkpoint, callbacks.StopTogether(signals)]
+    saving = [checkpoint, callbacks.SyncStop(signals)]
     if not parts.workers.chief:
         return [*ending, *saving]
     run, model, evaluator = parts.run, parts.model, parts.evaluator
@@ -419,7 +421,7 @@ def run_callbacks(
             recipe.evaluate_epochs,
             path=run.path / "measures.csv",
             best_directory=run.path / "best",
-            also={"seconds": stop.seconds},
+            extra_variables={"seconds": stop.seconds},
             signals=signals,
             every_steps=recipe.evaluate_steps,
         )
@@ -463,7 +465,7 @@ def finish(parts: Parts, bar: tqdm) -> dict[str, Any] | None:
     """Saves the model and measures it; returns the measures."""
     run, model, evaluator = parts.run, parts.model, parts.evaluator
     bar.set_description("model.keras")
-    with replacing(run.path / "model.keras") as part:
+    with atomic_path(run.path / "model.keras") as part:
         model.save(part)
     bar.update()
     if evaluator is None:

@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
             if run is None:
                 recipe = recipe.override(settings)
             else:
-                recipe = run.resumed_with(settings).recipe
+                recipe = run.with_changes(settings).recipe
             return train(recipe, path, name, options, began)
         except (KerasGANError, OSError) as error:
             print(f"error: {sentence(error)}", file=sys.stderr)
@@ -118,7 +118,7 @@ def chosen(
     if word is not None and recipes.is_file(word):
         name, recipe, given = recipes.load(word)
         if run is not None:
-            run = run.resumed_with(given)
+            run = run.with_changes(given)
     elif run is None:
         name = word or DEFAULT
         recipe = recipes.get(name)

@@ -61,7 +61,7 @@ def test_strategies_of_a_recipe():
         with pytest.raises(InputError, match=f"jit is on and strategy is {strategy}"):
             digits.override({"strategy": strategy, "jit": "on"})
         recipe = digits.override({"strategy": strategy, "steps_per_execution": 8})
-        assert recipe.steps_at_a_time(8) == 1
+        assert recipe.steps_per_execution_for(8) == 1
 
 
 def test_a_process_alone_is_the_chief_and_asks_nobody():

@@ -125,9 +125,9 @@ def test_penalties_at_intervals_need_a_penalty():
 )
 def test_steps_at_a_time_end_where_something_happens(boundaries, expected):
     recipe = recipes.get("gan-mnist").override({"steps_per_execution": 10})
-    assert recipe.steps_at_a_time(*boundaries) == expected
+    assert recipe.steps_per_execution_for(*boundaries) == expected
     sampled = recipe.override({"sample_steps": 7})
-    assert sampled.steps_at_a_time(*boundaries) == 1
+    assert sampled.steps_per_execution_for(*boundaries) == 1
 
 
 def test_mixed_precision_is_of_the_networks_alone():

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_gan import runs, sample
-from keras_gan.evaluators.modes import coverage_of
+from keras_gan.evaluators.modes import mode_counter_for
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -55,7 +55,7 @@ def test_run_gives_points_whose_modes_can_be_counted(finished):
     points = runs.load(finished).generate(500, seed=0)
     assert points.shape == (500, 2)
     assert points.dtype == np.float32
-    assert 0 <= coverage_of("ring")(points).modes <= 8
+    assert 0 <= mode_counter_for("ring")(points).modes <= 8
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_recipes_refuse_the_other_kind(train, tmp_path, capsys, arguments, recei
 def test_recipe_finds_all_modes(train, tmp_path, recipe, modes):
     path = tmp_path / "run"
     assert train.main([recipe, "--no-export", "--run-dir", str(path)]) == 0
-    hit, high_quality = coverage_of(recipe)(runs.load(path).generate(2500, seed=0))
+    hit, high_quality = mode_counter_for(recipe)(runs.load(path).generate(2500, seed=0))
     assert hit == modes
     assert high_quality >= 0.9

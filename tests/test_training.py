@@ -110,7 +110,7 @@ def test_the_order_of_the_callbacks(trained, recipe):
     assert names == [
         *everywhere,
         *("Evaluate", "Progress", "Diagnosis", "SampleGrid"),
-        *("MetricsCSV", "TensorBoardPoints", "Checkpoint", "StopTogether"),
+        *("MetricsCSV", "TensorBoardPoints", "Checkpoint", "SyncStop"),
     ]
 
 

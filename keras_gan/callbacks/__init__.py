@@ -9,7 +9,7 @@ from keras_gan.callbacks.held_out import HeldOut
 from keras_gan.callbacks.metrics_csv import MetricsCSV
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.sample_grid import SampleGrid
-from keras_gan.callbacks.stop import StopAfter, StopOnSignal, StopTogether
+from keras_gan.callbacks.stop import StopAfter, StopOnSignal, SyncStop
 from keras_gan.callbacks.tensorboard import TensorBoardPoints
 from keras_gan.checkpoints import restore_newest, steps_taken
 
@@ -26,7 +26,7 @@ __all__ = [
     "SampleGrid",
     "StopAfter",
     "StopOnSignal",
-    "StopTogether",
+    "SyncStop",
     "TensorBoardPoints",
     "restore_newest",
     "steps_taken",

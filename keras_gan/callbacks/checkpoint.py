@@ -32,12 +32,12 @@ class Checkpoint(StepCallback):
         every_steps: steps between checkpoints; None saves every `every_minutes`.
         every_minutes: minutes between checkpoints, if `every_steps` is None.
         keep: how many checkpoints stay.
-        also: further named `tf.Variable` objects to save with the model.
+        extra_variables: further named `tf.Variable` objects to save with the model.
 
     Of several workers the chief saves, and all of them restore: the directory must be
     one that all can read. All of them need this callback.
 
-    Put it after those whose work it should save; only `StopTogether` comes later.
+    Put it after those whose work it should save; only `SyncStop` comes later.
 
     Example:
 
@@ -63,14 +63,14 @@ class Checkpoint(StepCallback):
         every_steps: int | None = None,
         every_minutes: float = 5.0,
         keep: int | None = 3,
-        also: dict[str, tf.Variable] | None = None,
+        extra_variables: dict[str, tf.Variable] | None = None,
     ):
         super().__init__()
         self.directory = str(directory)
         self.every_steps = every_steps
         self.every_minutes = every_minutes
         self.keep = keep
-        self.also = also
+        self.extra_variables = extra_variables
         self._interrupted_metrics: list | None = None
 
     def restore(self, model: keras.Model) -> bool:
@@ -80,7 +80,7 @@ class Checkpoint(StepCallback):
             InputError: where no checkpoint can be read, or the newest belongs to
                 another model.
         """
-        if restore_newest(model, self.directory, self.also) is None:
+        if restore_newest(model, self.directory, self.extra_variables) is None:
             return False
         self._interrupted_metrics = [
             [keras.ops.convert_to_numpy(variable) for variable in metric.variables]
@@ -91,7 +91,7 @@ class Checkpoint(StepCallback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._steps = steps_of_epoch(self)
         self._folder = CheckpointFolder(
-            self.model, self.directory, self.also, self.keep
+            self.model, self.directory, self.extra_variables, self.keep
         )
         workers = workers_of(self.model.distribute_strategy)
         self._chief = workers.chief

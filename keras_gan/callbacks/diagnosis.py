@@ -22,7 +22,7 @@ from keras_gan.callbacks.step_callback import (
 )
 from keras_gan.checkpoints import steps_taken
 from keras_gan.errors import Diverged, InputError
-from keras_gan.files import json_text, set_aside, write_whole
+from keras_gan.files import json_text, set_aside, write_atomically
 from keras_gan.ownership import is_own
 from keras_gan.symptoms import Variety, Window
 
@@ -251,7 +251,7 @@ class Diagnosis(StepCallback):
 
     def _write(self):
         found = [*self._earlier, *map(dataclasses.asdict, self.findings)]
-        write_whole(self.path, json_text(found))
+        write_atomically(self.path, json_text(found))
 
     def _compared(self):
         """Returns title -> the real images that the samples under it resemble.

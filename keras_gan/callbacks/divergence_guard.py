@@ -12,7 +12,7 @@ from keras_gan.callbacks.checkpoint import Checkpoint
 from keras_gan.callbacks.step_callback import StepCallback
 from keras_gan.checkpoints import restore_newest, steps_taken
 from keras_gan.errors import Diverged, InputError
-from keras_gan.files import json_text, set_aside, write_whole
+from keras_gan.files import json_text, set_aside, write_atomically
 from keras_gan.optimizers import lower_learning_rate, schedule_of
 from keras_gan.ownership import is_own
 
@@ -145,7 +145,7 @@ class DivergenceGuard(StepCallback):
             {"step": step, "problem": problem, "checkpoint": restored_step}
         )
         if self.path:
-            write_whole(self.path, json_text(self._returns))
+            write_atomically(self.path, json_text(self._returns))
         # Whoever resumes has the lower rates, and the next return builds on them.
         self.checkpoint.save(step)
         rates = [f"{float(o.learning_rate):.3g}" for o in self._optimizers()]

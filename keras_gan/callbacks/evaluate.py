@@ -21,7 +21,7 @@ from keras_gan.checkpoints import CheckpointFolder, other_training, steps_taken
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import Diverged, InputError
 from keras_gan.evaluators import Evaluator
-from keras_gan.files import json_text, write_whole
+from keras_gan.files import json_text, write_atomically
 from keras_gan.ownership import is_own
 
 
@@ -51,7 +51,7 @@ class Evaluate(StepCallback):
             0 as Keras counts them, the step, and the values.
         best_directory: where the best model is kept, or None.
         best: measure that decides; None takes the first of `names`.
-        also: further named `tf.Variable` objects to save with the best model.
+        extra_variables: further `tf.Variable` objects, by name, to save with it.
         signals: `StopOnSignal` of the same training, which then ends at once, without
             a measurement in the middle of an epoch.
         every_steps: steps from one measurement to the next, whatever the length of an
@@ -90,7 +90,7 @@ class Evaluate(StepCallback):
         path: str | os.PathLike | None = None,
         best_directory: str | os.PathLike | None = None,
         best: str | None = None,
-        also: dict[str, tf.Variable] | None = None,
+        extra_variables: dict[str, tf.Variable] | None = None,
         signals: StopOnSignal | None = None,
         every_steps: int | None = None,
     ):
@@ -120,7 +120,7 @@ class Evaluate(StepCallback):
                 f"{', '.join(comparable) or 'none of names is one'}."
             )
         self.best_directory = best_directory and pathlib.Path(best_directory)
-        self.also = also
+        self.extra_variables = extra_variables
         self.signals = signals
         self._table = path and EpochTable(path)
 
@@ -133,7 +133,7 @@ class Evaluate(StepCallback):
         self._values: dict[str, float] = {}
         if self.best_directory:
             self._folder = CheckpointFolder(
-                self.model, self.best_directory, self.also, keep=1
+                self.model, self.best_directory, self.extra_variables, keep=1
             )
             own, steps = is_own(self.model, self.best_directory), self._folder.steps()
             if steps and not own:
@@ -214,7 +214,7 @@ class Evaluate(StepCallback):
             "step": step,
             "protocol": self._protocol,
         }
-        write_whole(self.best_directory / "best.json", json_text(facts))
+        write_atomically(self.best_directory / "best.json", json_text(facts))
 
     def _value_before(self):
         """Returns the best value of the run so far, None where none compares."""

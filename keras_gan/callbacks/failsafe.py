@@ -9,7 +9,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_gan.checkpoints import steps_taken
-from keras_gan.errors import KerasGANError, first_line
+from keras_gan.errors import KerasGANError, first_line_of
 
 
 def _passing_on(hook):
@@ -92,7 +92,7 @@ class Failsafe(keras.callbacks.Callback):
             traceback.print_exception(error)  # a mistake in code, not of the machine
         failure = (
             f"{type(callback).__name__} failed at step {steps_taken(self.model)}: "
-            f"{type(error).__name__}: {first_line(error)}"
+            f"{type(error).__name__}: {first_line_of(error)}"
         )
         self.failure = self.failure or failure
         # At once: a callback after this one may have to tell other workers.

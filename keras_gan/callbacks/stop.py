@@ -19,8 +19,8 @@ class StopAfter(StepCallback):
         steps: steps of the model at which training ends, or None.
         minutes: minutes of training, those before a resume included, or None.
 
-    `seconds` is a `tf.Variable` with the time trained; save it with the model
-    (`Checkpoint(..., also={"seconds": stop.seconds})`) to count on after a resume. It
+    `seconds` is a `tf.Variable` with the time trained. To count on after a resume, save
+    it with the model: `Checkpoint(..., extra_variables={"seconds": stop.seconds})`. It
     is set, and compared with `minutes`, once a second.
 
     Example:
@@ -77,7 +77,7 @@ class StopAfter(StepCallback):
         self.seconds.assign(np.float64(now - self._begin))
 
 
-class StopTogether(keras.callbacks.Callback):
+class SyncStop(keras.callbacks.Callback):
     """Ends training on all workers after the step at which one of them would end it.
 
     Put it last: any of the others may end training. It asks the other workers at every
@@ -90,10 +90,10 @@ class StopTogether(keras.callbacks.Callback):
     Example:
 
     ```python
-    from keras_gan.callbacks import StopOnSignal, StopTogether
+    from keras_gan.callbacks import StopOnSignal, SyncStop
 
     signals = StopOnSignal()
-    callbacks = [signals, StopTogether(signals)]
+    callbacks = [signals, SyncStop(signals)]
     gan.fit(images.batches(64), epochs=2, callbacks=callbacks)
     ```
     """

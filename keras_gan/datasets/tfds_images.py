@@ -12,7 +12,7 @@ from tqdm import tqdm
 from keras_gan.datasets import arrays, conversion, storage
 from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import InputError, first_line_of
 
 # NAME is "mnist", "group/config" or, with a version, "mnist:3.0.1"; a split may hold
 # colons of its own, as in "train[:1000]".
@@ -45,7 +45,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
         _ = tfds.builder  # imports the rest of the package, which may fail
     except Exception as error:  # protobuf's error is not an ImportError
         raise InputError(
-            f"TensorFlow Datasets cannot be imported ({first_line(error)}). If "
+            f"TensorFlow Datasets cannot be imported ({first_line_of(error)}). If "
             "protobuf is older than 6, run: pip install 'tensorflow-metadata<1.18'"
         ) from error
 

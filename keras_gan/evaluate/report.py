@@ -15,7 +15,7 @@ from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import InputError
 from keras_gan.evaluators import MEASURES, Quantity
 from keras_gan.evaluators.distribution import SPLITS
-from keras_gan.files import NOT_JSON
+from keras_gan.files import JSON_ERRORS
 from keras_gan.models.chart import Chart
 from keras_gan.pictures.charts import curves
 from keras_gan.transparency import over_white
@@ -325,7 +325,7 @@ def _read_json(path):
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except NOT_JSON as error:
+    except JSON_ERRORS as error:
         raise InputError(
             f"{path} cannot be read as JSON: {error}. Remove it, or put back a whole "
             "copy; the page leaves out what is not there."

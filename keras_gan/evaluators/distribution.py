@@ -14,8 +14,8 @@ import numpy as np
 from keras_gan.datasets import Images
 from keras_gan.errors import Diverged, InputError, listed
 from keras_gan.evaluators.base import Evaluator
-from keras_gan.evaluators.measures import LEAST_IMAGES, MEASURES, Comparison
-from keras_gan.evaluators.modes import coverage_of
+from keras_gan.evaluators.measures import LEAST_IMAGES, MEASURES, FeatureComparison
+from keras_gan.evaluators.modes import mode_counter_for
 from keras_gan.features.extractor import Extracted, Extractor
 
 # On each side, by default. All measures of MNIST then take about 15 s on two cores;
@@ -38,7 +38,8 @@ class DistributionEvaluator(Evaluator):
             Fréchet distance, 8 for kernel distance, precision and recall, and 12 for
             coverage.
         extractor: from `features.get`.
-        count: images in each half, and generated ones; None takes `most_images`.
+        count: images in each half, and generated ones; None takes what
+            `default_sample_count` says.
         seed: decides which images are taken, and the samples.
         source: the string that `datasets.read` took, for the protocol and to find the
             modes of `ring`, `grid` and `stacked-mnist`; None where there is none.
@@ -90,7 +91,7 @@ class DistributionEvaluator(Evaluator):
                 "half. Give more images."
             )
         if count is None:
-            count = most_images(images, extractor)
+            count = default_sample_count(images, extractor)
         if not 2 <= count <= half:
             raise InputError(
                 f"count is {count}, and there are {len(images)} images. Give a count "
@@ -115,7 +116,7 @@ class DistributionEvaluator(Evaluator):
         # Sorted, for an array that is read from a file.
         self._first = np.sort(chosen[: self.count])
         self._second = np.sort(chosen[self.count : 2 * self.count])
-        self._coverage = None if source is None else coverage_of(source)
+        self._coverage = None if source is None else mode_counter_for(source)
 
     def _shuffled(self, rows):
         return np.random.default_rng(self.seed).permutation(len(rows))
@@ -126,7 +127,7 @@ class DistributionEvaluator(Evaluator):
         return self.extractor(self.images.array[self._first])
 
     @functools.cached_property
-    def baseline(self) -> Comparison:
+    def baseline(self) -> FeatureComparison:
         """The second half of the real images beside the first.
 
         Its class accuracy is that of real images the classifier did not learn from.
@@ -166,7 +167,9 @@ class DistributionEvaluator(Evaluator):
                 )
                 for rows in (order[: self.count], order[self.count :])
             )
-            comparison = Comparison(first, second, sees_blur=self.extractor.sees_blur)
+            comparison = FeatureComparison(
+                first, second, sees_blur=self.extractor.sees_blur
+            )
             able = [n for n in names if MEASURES[n].better and n in comparison.names]
             found.append(comparison.measure(able))
         return {
@@ -253,7 +256,7 @@ class DistributionEvaluator(Evaluator):
         """Returns a comparison that shows which measures can be taken of a model."""
         asked = model is None or self._labels(model) is not None
         form = self._form
-        return Comparison(
+        return FeatureComparison(
             form,
             form,
             self._coverage,
@@ -265,7 +268,7 @@ class DistributionEvaluator(Evaluator):
     def _form(self):
         return self.extractor.form(self.images)
 
-    def compare(self, model: keras.Model) -> Comparison:
+    def compare(self, model: keras.Model) -> FeatureComparison:
         """Generates as many images as there are in a half, and takes their features.
 
         A conditional model is asked for the labels that the first half has.
@@ -283,7 +286,7 @@ class DistributionEvaluator(Evaluator):
     def measure(
         self, model: keras.Model, names: Iterable[str] | None = None
     ) -> dict[str, float]:
-        """Returns the value of each measure, as `Comparison.measure`."""
+        """Returns the value of each measure, as `FeatureComparison.measure`."""
         return self.compare(model).measure(names)
 
     def beside(self, names: Iterable[str]) -> dict[str, float]:
@@ -392,7 +395,7 @@ class DistributionEvaluator(Evaluator):
         count_modes = self._coverage and functools.partial(
             self._coverage, samples, self.data_dir
         )
-        return Comparison(
+        return FeatureComparison(
             self.extracted,
             self.extractor(samples),
             count_modes,
@@ -401,7 +404,7 @@ class DistributionEvaluator(Evaluator):
         )
 
 
-def most_images(images: Images, extractor: Extractor) -> int:
+def default_sample_count(images: Images, extractor: Extractor) -> int:
     """Returns how many images each half can have at a cost that is always bearable.
 
     These are 10,000, or as many as have 25 million features, or half the images,

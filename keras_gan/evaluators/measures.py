@@ -16,7 +16,7 @@ from keras_gan.features.extractor import Extracted
 LEAST_IMAGES = 6
 
 
-class Comparison:
+class FeatureComparison:
     """Features of generated images beside those of real ones.
 
     What several measures share is computed once, and nothing that none asks for.
@@ -35,10 +35,10 @@ class Comparison:
 
     ```python
     from keras_gan import features
-    from keras_gan.evaluators import Comparison
+    from keras_gan.evaluators import FeatureComparison
 
     extractor = features.get("pixels", images)
-    comparison = Comparison(extractor(images.array), extractor(gan.generate(64)))
+    comparison = FeatureComparison(extractor(images.array), extractor(gan.generate(64)))
     print(comparison.names)
     print(comparison.measure(["frechet_distance", "recall"]))
     ```
@@ -138,12 +138,12 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Measure(Quantity):
-    """One number about generated images, computed from a `Comparison`.
+    """One number about generated images, computed from a `FeatureComparison`.
 
     Args:
         title, better, meaning, when: as of `Quantity`.
-        compute: function of a `Comparison` for which it is available.
-        available: function of a `Comparison` that says whether it can be taken.
+        compute: function of a `FeatureComparison` for which it is available.
+        available: function of a `FeatureComparison` that says whether it can be taken.
         least: images that it needs on each side.
 
     Example:
@@ -159,7 +159,7 @@ class Measure(Quantity):
 
     # Any, as `available` has looked that what it needs is not None.
     compute: Callable[[Any], float]
-    available: Callable[[Comparison], bool] = lambda comparison: True
+    available: Callable[[FeatureComparison], bool] = lambda comparison: True
     least: int = 2
 
 

@@ -15,7 +15,7 @@ _SURE = 0.9  # probability of a digit from which on a classifier counts as sure
 
 
 @dataclasses.dataclass(frozen=True)
-class Coverage:
+class ModeCounter:
     """How the modes of one source are counted.
 
     Args:
@@ -28,9 +28,9 @@ class Coverage:
 
     ```python
     from keras_gan.datasets.mixtures import RING
-    from keras_gan.evaluators import coverage_of
+    from keras_gan.evaluators import mode_counter_for
 
-    ring = coverage_of("ring")
+    ring = mode_counter_for("ring")
     points, _ = RING.sample(ring.samples)
     assert ring(points).modes == ring.modes == 8
     ```
@@ -57,13 +57,13 @@ class Coverage:
         return self.count(samples, data_dir)
 
 
-def coverage_of(source: str) -> Coverage | None:
+def mode_counter_for(source: str) -> ModeCounter | None:
     """Returns how the modes of a source are counted; None where they are not known.
 
     Args:
         source: string as `datasets.read` takes it.
     """
-    return COVERAGES.get(source)
+    return MODE_COUNTERS.get(source)
 
 
 def stacked_coverage(probabilities: np.ndarray) -> ModeCoverage:
@@ -82,7 +82,7 @@ def stacked_coverage(probabilities: np.ndarray) -> ModeCoverage:
 
 
 def _of_mixture(mixture):
-    return Coverage(
+    return ModeCounter(
         modes=len(mixture.centres),
         samples=2500,
         protocol="a sample within three standard deviations of its nearest mode hits "
@@ -113,10 +113,10 @@ def _digit_classifier(size, data_dir):
     return features.get("classifier", digits)
 
 
-COVERAGES: dict[str, Coverage] = {
+MODE_COUNTERS: dict[str, ModeCounter] = {
     "ring": _of_mixture(mixtures.RING),
     "grid": _of_mixture(mixtures.GRID),
-    "stacked-mnist": Coverage(
+    "stacked-mnist": ModeCounter(
         modes=stacked_mnist.MODES,
         samples=25_600,
         protocol="the most probable digit of each channel, by a classifier trained on "

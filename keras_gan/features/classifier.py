@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from keras_gan import seeding
 from keras_gan.datasets import Images
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import InputError, first_line_of
 from keras_gan.features.extractor import Extracted, Extractor
-from keras_gan.files import replacing
+from keras_gan.files import atomic_path
 from keras_gan.settings import keras_defaults
 
 # Part of the name of a cached file. Raise it if you change the network or its training.
@@ -260,8 +260,8 @@ def _read(path):
         return keras.saving.load_model(path, compile=False), accuracy
     except Exception as error:  # Keras raises many kinds on a broken file
         warnings.warn(
-            f"{path} cannot be read ({first_line(error)}). The classifier is trained "
-            "again.",
+            f"{path} cannot be read ({first_line_of(error)}). The classifier is "
+            "trained again.",
             stacklevel=3,
         )
         return None
@@ -270,7 +270,7 @@ def _read(path):
 def _write(path, model, accuracy):
     """Caches a network: whole or not at all, even if two processes do it at once."""
     try:
-        with replacing(path) as part:
+        with atomic_path(path) as part:
             model.save(part)
             with zipfile.ZipFile(part, "a") as archive:
                 archive.writestr(_RESULT, json.dumps({"accuracy": accuracy}))

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan.datasets import Images
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import InputError, first_line_of
 from keras_gan.features.extractor import Extracted, Extractor
 from keras_gan.settings import keras_defaults
 from keras_gan.transparency import images_over_white
@@ -86,7 +86,7 @@ def _own_weights(path):
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{path!r} is not a weights file of keras.applications.InceptionV3 with "
-            f"its top: {first_line(error)}"
+            f"its top: {first_line_of(error)}"
         ) from error
 
 
@@ -97,7 +97,7 @@ def _imagenet():
     except Exception as error:  # Keras raises a bare Exception for a failed download
         raise InputError(
             f"the weights of InceptionV3 cannot be downloaded "
-            f"({first_line(error)}). Give {_FILE} as inception:PATH, or put it into "
+            f"({first_line_of(error)}). Give {_FILE} as inception:PATH, or put it into "
             "the folder models of Keras's home (KERAS_HOME or ~/.keras)."
         ) from error
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gan.errors import InputError
-from keras_gan.files import write_whole
+from keras_gan.files import write_atomically
 from keras_gan.transparency import over_white
 
 _MOST_FRAMES = 120
@@ -60,7 +60,7 @@ def save(picture: Image.Image, path: str | os.PathLike, **options: Any) -> None:
         **options: of Pillow, for that kind of file.
     """
     path = pathlib.Path(path)
-    write_whole(path, encoded(picture, path.suffix, **options))
+    write_atomically(path, encoded(picture, path.suffix, **options))
 
 
 def save_out(picture: Image.Image, out: pathlib.Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from keras_gan import plugins
 from keras_gan.errors import InputError, did_you_mean, listed
-from keras_gan.files import NOT_JSON
+from keras_gan.files import JSON_ERRORS
 from keras_gan.recipes.base import FAMILIES, OneSource, Recipe
 from keras_gan.recipes.options import settings_of
 
@@ -88,7 +88,7 @@ def load(path: str | os.PathLike) -> tuple[str, Recipe, dict[str, Any]]:
         content = json.loads(text) if as_json else tomllib.loads(text)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, *NOT_JSON) as error:
+    except (tomllib.TOMLDecodeError, *JSON_ERRORS) as error:
         kind = "JSON" if as_json else "TOML"
         raise InputError(f"{path} cannot be read as {kind}: {error}.") from error
     if as_json:

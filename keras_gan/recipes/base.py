@@ -16,8 +16,8 @@ from keras_gan.errors import InputError, did_you_mean
 from keras_gan.evaluators import (
     DistributionEvaluator,
     Evaluator,
-    coverage_of,
-    most_images,
+    default_sample_count,
+    mode_counter_for,
 )
 from keras_gan.recipes.options import setting, settings_of
 
@@ -301,7 +301,7 @@ class Recipe:
                 changes = {**dict.fromkeys(group), **changes}
         return dataclasses.replace(self, **changes)
 
-    def steps_at_a_time(self, *boundaries: int | None) -> int:
+    def steps_per_execution_for(self, *boundaries: int | None) -> int:
         """Returns how many steps run at a time, at most `steps_per_execution`.
 
         Args:
@@ -570,13 +570,13 @@ class OneSource(Recipe):
         """
         if len(data) < 4:
             return {}  # two halves of one image each have no covariance
-        coverage = coverage_of(self.data)
+        coverage = mode_counter_for(self.data)
         count = _COMPARED if coverage is None else coverage.samples
         extractor = features.get(self.features, data)
         samples = DistributionEvaluator(
             data,
             extractor,
-            count=min(count, most_images(data, extractor)),
+            count=min(count, default_sample_count(data, extractor)),
             source=self.data,
             data_dir=self.data_dir,
             output=output,

@@ -134,9 +134,14 @@ def test_checkpoint_of_another_model_is_refused(images, tmp_path):
 
 def test_also_saves_what_is_named(images, tmp_path):
     seconds = tf.Variable(12.5, dtype="float64")
-    fit(make_gan(), images, 1, [Checkpoint(tmp_path, also={"seconds": seconds})])
+    fit(
+        make_gan(),
+        images,
+        1,
+        [Checkpoint(tmp_path, extra_variables={"seconds": seconds})],
+    )
     seconds.assign(0.0)
-    Checkpoint(tmp_path, also={"seconds": seconds}).restore(make_gan())
+    Checkpoint(tmp_path, extra_variables={"seconds": seconds}).restore(make_gan())
     assert seconds.numpy() == 12.5
 
 

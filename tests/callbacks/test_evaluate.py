@@ -207,7 +207,7 @@ def test_the_best_model_is_kept_whole(images, scripted, tmp_path):
     evaluate = Evaluate(
         scripted.script([5.0, 3.0, 4.0, 3.0]),
         best_directory=tmp_path,
-        also={"seconds": seconds},
+        extra_variables={"seconds": seconds},
     )
     fit(make_gan(), images, 4, [evaluate, Recorded()])
     assert best_step(tmp_path) == 2 * STEPS

@@ -12,8 +12,8 @@ from keras_gan.datasets import Images
 from keras_gan.errors import Diverged
 from keras_gan.evaluators import (
     MEASURES,
-    Comparison,
     DistributionEvaluator,
+    FeatureComparison,
     Measure,
 )
 from keras_gan.features import Extracted, Extractor, Pixels
@@ -113,7 +113,7 @@ def test_what_none_asks_for_is_not_computed(monkeypatch):
     for name in ("symmetric_precision_recall", "density_coverage", "kernel_distance"):
         monkeypatch.setattr(metrics, name, counted(name))
     features = np.random.default_rng(0).normal(size=(2, 20, 3))
-    comparison = Comparison(*(Extracted(part, None) for part in features))
+    comparison = FeatureComparison(*(Extracted(part, None) for part in features))
     comparison.measure(["frechet_distance"])
     assert calls == []
     comparison.measure()
@@ -156,13 +156,13 @@ def test_classes_are_counted_where_they_are_most_probable():
         return Extracted(bright[:, None], np.stack([1 - bright, bright], axis=1))
 
     real, fake = extracted([0.2, 0.4, 0.9, 0.8]), extracted([0.6, 0.9, 0.7, 0.1])
-    comparison = Comparison(real, fake, class_names=("dark", "bright"))
+    comparison = FeatureComparison(real, fake, class_names=("dark", "bright"))
     assert comparison.classes() == {
         "names": ["dark", "bright"],
         "generated": [0.25, 0.75],
         "real": [0.5, 0.5],
     }
-    assert Comparison(real, Extracted(fake.features, None)).classes() is None
+    assert FeatureComparison(real, Extracted(fake.features, None)).classes() is None
 
 
 def test_measures_that_the_features_do_not_allow_are_refused(images):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from keras_gan import InputError, datasets
-from keras_gan.evaluators.modes import coverage_of, stacked_coverage
+from keras_gan.evaluators.modes import mode_counter_for, stacked_coverage
 
 
 @pytest.mark.parametrize(("source", "modes"), [("ring", 8), ("grid", 25)])
 def test_points_of_the_data_hit_all_modes_and_a_collapsed_set_one(source, modes):
-    coverage = coverage_of(source)
+    coverage = mode_counter_for(source)
     points = datasets.read(source).array
     hit, high_quality = coverage(points)
     assert hit == coverage.modes == modes
@@ -21,7 +21,7 @@ def test_points_of_the_data_hit_all_modes_and_a_collapsed_set_one(source, modes)
 
 def test_sources_without_known_modes():
     for source in ("digits", "tfds:mnist", "ring:8", "folder:ring"):
-        assert coverage_of(source) is None
+        assert mode_counter_for(source) is None
 
 
 def certain(digits, probability=1.0):
@@ -47,7 +47,7 @@ def test_one_unsure_digit_makes_an_image_one_of_low_quality():
 def test_samples_that_are_no_stacked_digits():
     for samples in (np.zeros((4, 2)), np.zeros((4, 28, 28, 1), "uint8")):
         with pytest.raises(InputError, match=r"\[N, H, W, 3\], not"):
-            coverage_of("stacked-mnist")(samples)
+            mode_counter_for("stacked-mnist")(samples)
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_real_stacked_images_hit_the_modes_that_they_should(
     tfds_dir, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    count = coverage_of("stacked-mnist")
+    count = mode_counter_for("stacked-mnist")
     images = datasets.read("stacked-mnist", data_dir=tfds_dir)
     hit, high_quality = count(images.array[:1000], tfds_dir)
     # The digits of MNIST are not equally frequent, and the labels say which came.

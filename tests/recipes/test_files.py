@@ -198,10 +198,10 @@ def test_a_run_of_a_users_own_recipe_opens(tmp_path, images, train, mine, capsys
     run = runs.Run.open(path)
     assert run == written
     assert type(run.recipe) is mine
-    changed = run.resumed_with({"extra": 5, "place": "there"})
+    changed = run.with_changes({"extra": 5, "place": "there"})
     assert (changed.recipe.extra, changed.recipe.place) == (5, "there")
     # Where data lies may differ from one worker to the next, and nothing else.
-    elsewhere = run.resumed_with({"place": "there"})
+    elsewhere = run.with_changes({"place": "there"})
     assert elsewhere.fingerprint() == run.fingerprint() != changed.fingerprint()
     assert train.main(["--resume", "--run-dir", str(path), "--help"]) == 0
     assert "--extra INT" in capsys.readouterr().out
