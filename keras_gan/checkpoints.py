@@ -193,8 +193,8 @@ class CheckpointFolder:
             except (AssertionError, ValueError) as error:
                 raise InputError(
                     f"checkpoint {path} belongs to another model: "
-                    f"{first_line_of(error)}. Build and compile the model as it was when the checkpoint was "
-                    "saved, or name another folder."
+                    f"{first_line_of(error)}. Build and compile the model as it was "
+                    "when the checkpoint was saved, or name another folder."
                 ) from error
             known.update((earlier, True) for earlier in steps if earlier <= step)
             self._known_steps().update(known)
