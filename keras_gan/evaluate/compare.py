@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_gan import examples, pictures, plugins, runs
+from keras_gan import pictures, plugins, runs
 from keras_gan.datasets import Images, storage
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import InputError, KerasGANError, listed, sentence
@@ -88,7 +88,8 @@ def compare(
             for run in opened:
                 run.check_data(data)
             real, held_out, seen = _divided(names, opened, data)
-        rows, shown, remarks = {}, {}, []
+        rows, shown = {}, {}
+        remarks: list[str | None] = []
         measures: dict[str, Quantity] = {}
         between: dict[str, dict] = {"between_halves": {}, "between_halves_spread": {}}
         for name, run in zip(names, opened, strict=True):
@@ -102,6 +103,7 @@ def compare(
                         f"{name} was trained on the images that the others hold out: "
                         "what is measured on them flatters it."
                     )
+                remarks.append(report.noise(evaluated))
                 for key, values in between.items():
                     values |= evaluated[key]
                 rows[name] = {
@@ -116,7 +118,7 @@ def compare(
         "seed": options.seed,
         "runs": rows,
         **between,
-        "remarks": remarks,
+        "remarks": [*dict.fromkeys(filter(None, remarks))],
     }
     # The page shows what a reader of the file will find.
     content = json.loads(json_text(content))
@@ -231,8 +233,11 @@ def _pictures(trained, data, seed):
     rows = run.recipe.examples(data)
     drawing = pictures.drawing_of(model, rows, run.data.get("class_names"))
     count = _SHOWN if len(run.data.get("image_shape", ())) == 3 else drawing.count
-    labels = drawing.labels(count)
-    given = examples.spread(model, rows, count, labels)
+    # The same rows for all runs, with the labels that they have.
+    given = {
+        name: each[np.linspace(0, len(each) - 1, count).astype(int)]
+        for name, each in rows.items()
+    }
     samples = model.samples(count, seed, given)
     return {title: drawing.draw({title: one}, None) for title, one in samples.items()}
 

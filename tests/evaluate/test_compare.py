@@ -105,7 +105,8 @@ def test_all_runs_are_measured_on_the_same_images(outcome, three):
     assert "elbo" in measured["vae"]
     assert "elbo" not in measured["gan"] and "elbo" not in measured["ae"]
     assert "frechet_distance" not in measured["ae"]
-    assert content["remarks"] == []
+    (remark,) = content["remarks"]
+    assert remark.startswith("In brackets: least and greatest over")
 
 
 def test_facts_of_each_run(outcome, three):
@@ -161,6 +162,37 @@ def test_a_page_has_a_column_for_each_run(outcome):
     assert all(link.startswith(("data:", "#")) for link in links)
 
 
+def test_a_conditional_run_shows_the_same_images(tmp_path):
+    from keras_gan.evaluate import compare
+    from keras_gan.experiments import TrainedRun
+
+    rng, path = np.random.default_rng(0), tmp_path / "labelled.npz"
+    array = rng.integers(0, 256, (60, 8, 8, 1), "uint8")
+    np.savez(path, images=array, labels=rng.integers(0, 3, 60))
+    made = []
+    for conditional in (True, False):
+        settings = {"data": f"npz:{path}", "conditional": conditional, **SMALL}
+        recipe = MLPAutoencoderRecipe("mine", **settings)
+        run = begin(tmp_path / str(conditional), recipe)
+        trained = TrainedRun.load(run)
+        made.append(compare._pictures(trained, trained.training_set, seed=0))
+    assert made[0]["image"] == made[1]["image"]
+    rows = np.linspace(0, 59, 16).astype(int)
+    trained = TrainedRun.load(tmp_path / "True")
+    labels = trained.training_set.labels[rows]
+    expected = trained.model.reconstruct(array[rows], labels)
+    small = _small(made[0]["reconstruction"])
+    np.testing.assert_array_equal(small[:8, :8], expected[0, ..., 0])
+    np.testing.assert_array_equal(small[9:17, :8], expected[4, ..., 0])
+
+
+def _small(picture):
+    """Returns a grid of 4 times 4 pictures of 8 times 8 pixels as it was."""
+    pixels = np.asarray(picture.convert("L"))
+    factor = pixels.shape[0] // 35  # lines between them
+    return pixels[factor // 2 :: factor, factor // 2 :: factor]
+
+
 def test_what_is_held_out_is_held_out_by_all(images, tmp_path, capsys):
     def run(name, **changes):
         settings = {"data": images, **SMALL, **changes}
@@ -211,11 +243,9 @@ def test_pictures_are_those_of_the_models(three, tmp_path):
 
     trained = TrainedRun.load(three[1])
     made = compare._pictures(trained, trained.held_out, seed=4)
-    picture = np.asarray(made["reconstruction"].convert("L"))
     rows = trained.held_out.array[np.linspace(0, 59, 16).astype(int)]
     expected = trained.model.reconstruct(rows)
-    factor = picture.shape[0] // 35  # four rows of 8 pixels, lines between them
-    small = picture[factor // 2 :: factor, factor // 2 :: factor]
+    small = _small(made["reconstruction"])
     np.testing.assert_array_equal(small[:8, :8], expected[0, ..., 0])
     np.testing.assert_array_equal(small[27:35, 27:35], expected[15, ..., 0])
     assert isinstance(made["sample"], Image.Image)
