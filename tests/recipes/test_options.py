@@ -81,7 +81,7 @@ def test_help_of_a_recipe_shows_its_own_options_and_defaults(train, capsys, name
     recipe = recipes.get(name)
     expected = {f"--{one.replace('_', '-')}" for one in settings_of(type(recipe))}
     assert options_in(text) == expected
-    for one in ("batch_size", "generator_learning_rate", "data"):
+    for one in ("batch_size", "latent_dim", "data"):
         flag = f"--{one.replace('_', '-')}"
         (said,) = re.findall(rf"\n  {flag} .*?default\s+(\S+)\)", text, re.DOTALL)
         assert said == str(getattr(recipe, one))
