@@ -162,8 +162,8 @@ def run(options: argparse.Namespace) -> Outcome:
             options.seed,
             f"{scored.words} and {len(images['training'])} training images",
             f"log p(x) in nats by {options.importance_samples} importance samples",
-            "all images and samples as the likelihood observes them, seen as 8-bit "
-            "images",
+            "images are what the likelihood observes of real ones, and samples of the "
+            "trained model what it observes of decoder means, in 8 bits",
             f"mixture of {SHARE:.0%} trained model and uniform noise",
             f"memorising: {len(training)} training images, width {options.width}",
             f"Fréchet distance of {len(drawn['trained'])} samples to as many training "

@@ -84,6 +84,16 @@ def test_same_seed_same_files(name, request, tmp_path):
         assert all(a != c for a, c in zip(contents[0], contents[2], strict=True))
 
 
+@pytest.mark.parametrize("name", ["active-units", "samples-by-latents"])
+def test_a_conditional_vae_is_given_the_labels_of_images(
+    name, conditional_vae_folder, tmp_path
+):
+    argv = [name, *QUICK[name], "--out", str(tmp_path), str(conditional_vae_folder)]
+    assert command.main(argv) == 0
+    report = json.loads((tmp_path / f"{name}.json").read_text())
+    assert "of 180 held-out images" in report["protocol"]
+
+
 @pytest.mark.parametrize("name", WITHOUT_RUN)
 def test_without_a_run_same_seed_same_files_in_this_folder(
     name, tmp_path, monkeypatch, deterministic

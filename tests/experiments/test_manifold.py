@@ -46,9 +46,14 @@ def test_a_run_with_other_latents_is_told_what_to_train(refused, many_latents_fo
     )
 
 
-@pytest.mark.parametrize("kind", ["run_folder", "autoencoder_folder"])
 @pytest.mark.parametrize(
-    "name", ["manifold", "active-units", "samples-by-latents", "likelihood-and-quality"]
+    ("name", "kind"),
+    [
+        ("manifold", "autoencoder_folder"),
+        ("active-units", "autoencoder_folder"),
+        ("samples-by-latents", "run_folder"),
+        ("likelihood-and-quality", "run_folder"),
+    ],
 )
 def test_a_run_of_another_family_is_told_which_to_name(name, kind, refused, request):
     line = refused(name, request.getfixturevalue(kind))
