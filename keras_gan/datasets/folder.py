@@ -262,7 +262,8 @@ def _row(picture, kind, head, stream, form):
     opacity, levels = (255, 255), None
     opaque_png = kind == "PNG" and not picture.has_transparency_data
     if wide and opaque_png and form.levels != _OLD_LEVELS:
-        pixels, levels = _wide_png(picture, stream, form)
+        unscaled = dataclasses.replace(form, levels=None)
+        pixels, levels = _wide_png(picture, stream, unscaled)
         wide = False
         if form.levels is not None:
             pixels, levels = _scaled(pixels, form, form.levels), None

@@ -7,9 +7,12 @@ import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_gan import datasets
+from keras_gan.datasets import folder
+from keras_gan.datasets.conversion import Form
 from keras_gan.errors import InputError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -94,6 +97,20 @@ def test_twelve_bits_fill_the_range_of_the_folder(tmp_path):
     images = datasets.read(f"folder:{tmp_path}", (1, 2))
     assert images.array[..., 0].tolist() == [[[0, 125]], [[0, 255]], [[0, 62]]]
     assert "from 0 (black) to 4095 (white)" in images.summary
+
+
+def test_sixteen_bit_colours_have_the_levels_that_are_given(tmp_path):
+    values = np.array([[[0, 1000, 2000], [4000, 5000, 300]]], np.uint16)
+    (tmp_path / "a.png").write_bytes(tf.io.encode_png(values).numpy())
+    expected = [[[0, 64, 128], [255, 255, 19]]]  # of 0 to 4000
+    images = datasets.read(f"folder:{tmp_path}", (1, 2), levels=(0, 4000))
+    assert images.array[0].tolist() == expected
+    form = Form(size=(1, 2), channels=3, levels=(0, 4000))
+    found = folder.read_files([tmp_path / "a.png"], form)
+    assert found[0].tolist() == expected
+    # An older run reads them as it did, by the upper 8 bits.
+    old = datasets.read(f"folder:{tmp_path}", (1, 2), levels=(0, 65535))
+    assert old.array[0].tolist() == [[[0, 3, 7], [15, 19, 1]]]
 
 
 def test_content_decides_and_the_rest_is_counted(tmp_path):
@@ -355,8 +372,8 @@ def test_what_a_system_put_there_is_no_class(tmp_path):
 
 
 def test_names_stay_on_one_line_and_are_text(tmp_path):
-    for folder in (b"two\nlines", b"no\xfftext", "né\u200cé".encode()):
-        path = os.path.join(os.fsencode(tmp_path), folder)
+    for name in (b"two\nlines", b"no\xfftext", "né\u200cé".encode()):
+        path = os.path.join(os.fsencode(tmp_path), name)
         os.mkdir(path)
         quadrants().save(os.fsdecode(path) + "/a b.png")
     images = datasets.read(f"folder:{tmp_path}", 4)
