@@ -93,7 +93,7 @@ def test_it_trains_with_the_arguments_of_train(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "name",
-    ["sample", "reconstruct", "encode", "evaluate", "experiment", "verify"],
+    ["sample", "reconstruct", "encode", "evaluate", "compare", "experiment", "verify"],
 )
 def test_each_command_has_its_help(name, capsys):
     function = keras_gan_command.COMMANDS[name][0]
