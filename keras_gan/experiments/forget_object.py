@@ -162,7 +162,7 @@ def run_on(trained: TrainedRun, options: argparse.Namespace) -> Outcome:
         return _catalogue(trained, samples, options)
     rule = RULES.get(options.rule)
     boxes = (
-        read_boxes(options.boxes, trained.image_shape)
+        read_boxes(options.boxes, trained.model.image_shape)
         if rule is None
         else find_boxes(rule, samples.images(range(options.samples)))
     )
@@ -182,7 +182,7 @@ def _forget(trained, samples, maps, boxes, rule, options):
     activations = maps.activations(samples.latent(numbers), samples.labels(numbers))
     masks = np.stack(
         [
-            positions_inside(boxes[number], trained.image_shape, maps.shape)
+            positions_inside(boxes[number], trained.model.image_shape, maps.shape)
             for number in numbers
         ]
     )
@@ -205,7 +205,10 @@ def _forget(trained, samples, maps, boxes, rule, options):
 
     before, after = draw([]), draw(dropped)
     pixels = np.stack(
-        [positions_inside(boxes[number], trained.image_shape) for number in numbers]
+        [
+            positions_inside(boxes[number], trained.model.image_shape)
+            for number in numbers
+        ]
     )
     controls = []
     for _ in trange(_DRAWS, desc="random maps", disable=None):
