@@ -25,6 +25,8 @@ OTHER_BACKEND = (
 )
 # Limits that would end a run early. If one is not a number, Keras cannot be imported.
 _KERAS_LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
+# What Keras raises if keras.json has a value that it does not know.
+_IMPORT_ERRORS = (AssertionError, AttributeError, OSError, TypeError, ValueError)
 _SEVERITIES = b"IWEF"  # information, warning, error, fatal
 _LOGGED = re.compile(
     rb"(?:\d{4}-\d\d-\d\d [\d:.]+: ([IWEF]) |([IWEF])\d{4} [\d:.]+ +\d+ )\S+:\d+\] "
@@ -126,7 +128,7 @@ def _import_keras():
     """Returns Keras, or ends the command with a sentence if it cannot be imported."""
     try:
         import keras
-    except (AttributeError, OSError, TypeError, ValueError) as error:
+    except _IMPORT_ERRORS as error:
         home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
         print(
             f"error: Keras cannot be imported ({type(error).__name__}: {error}). It "

@@ -217,7 +217,10 @@ class Run:
                 )
         # Skip unchanged settings: overriding one resets the settings that depend on it.
         changes = {n: value for n, value in changes.items() if n in accepted}
-        return dataclasses.replace(self, recipe=self.recipe.override(changes))
+        # A run goes on with what it holds out, wherever its data lies now.
+        kept = {"validation": self.recipe.validation}
+        recipe = self.recipe.override({**kept, **changes})
+        return dataclasses.replace(self, recipe=recipe)
 
     def resumed_as(self, recipe: recipes.Recipe) -> "Run":
         """Returns the run with a recipe that differs in what a resume may change.

@@ -1,6 +1,7 @@
 """Several runs on the same images beside each other, and a page about them."""
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import sys
@@ -25,6 +26,8 @@ from keras_gan.pictures.charts import curves
 _SHOWN = 16  # images of each kind
 # Facts of the data that depend on what a run learns, not on the images.
 _OF_THE_MODEL = ("num_classes", "class_names")
+# Measures that compare only if the runs have one likelihood of pixels.
+_OF_LIKELIHOODS = {"elbo", "nll", "bits_per_dimension"}
 
 
 def main(
@@ -89,6 +92,7 @@ def compare(
                 run.check_data(data)
             real, held_out, seen = _divided(names, opened, data)
         rows, shown = {}, {}
+        likelihoods: set[str | None] = set()
         remarks: list[str | None] = []
         measures: dict[str, Quantity] = {}
         between: dict[str, dict] = {"between_halves": {}, "between_halves_spread": {}}
@@ -98,6 +102,7 @@ def compare(
                 evaluator = measuring.evaluator_of(trained, real, held_out, options)
                 evaluated = evaluator.evaluate(trained.model)
                 measures |= evaluator.measures
+                likelihoods.add(evaluated.get("likelihood"))
                 if name in seen and evaluator.on_held_out:
                     remarks.append(
                         f"{name} was trained on the images that the others hold out: "
@@ -113,6 +118,13 @@ def compare(
                 }
                 images = real if held_out is None else held_out
                 shown[name] = _pictures(trained, images, options.seed)
+    if len(likelihoods - {None}) > 1:
+        remarks.append(
+            "The runs have different likelihoods of pixels: their bounds and "
+            "likelihoods do not compare."
+        )
+        for name in _OF_LIKELIHOODS & measures.keys():
+            measures[name] = dataclasses.replace(measures[name], better=None)
     content = {
         "data": opened[0].recipe.data_words,
         "seed": options.seed,

@@ -12,9 +12,9 @@ Source: Burda et al. 2015, arXiv 1509.00519, section 5.2 and table 1.
 import argparse
 
 import numpy as np
-import tensorflow as tf
 
 from keras_gan import pictures
+from keras_gan.errors import InputError
 from keras_gan.evaluators.likelihood import Scored
 from keras_gan.experiments import arguments
 from keras_gan.experiments.outcome import Outcome
@@ -47,10 +47,15 @@ def run(options: argparse.Namespace) -> Outcome:
     """Returns how much each latent tells, and how many are active.
 
     Raises:
-        InputError: where the run's images cannot be read.
+        InputError: where the run's images cannot be read or are fewer than two.
     """
     trained = TrainedRun.load(options.run, options.best, needs=NEEDS, instead=SUCH_AS)
     scored = trained.scored(options.images)
+    if len(scored.rows) < 2:
+        raise InputError(
+            f"the run in {options.run} has {scored.words}, and a variance needs at "
+            "least 2. Train a run on more images."
+        )
     mean, log_variance = posterior(trained.model, scored, options.seed)
     kl = ((mean**2 + np.exp(log_variance) - log_variance - 1) / 2).mean(axis=0)
     variance = mean.var(axis=0, ddof=1)
@@ -91,10 +96,7 @@ def posterior(model: VAE, scored: Scored, seed: int) -> tuple[np.ndarray, np.nda
         scored: the images.
         seed: decides what the likelihood observes of them.
     """
-    seeds = tf.constant([seed, 0], "int64")
-    observed = model.likelihood.observed(
-        tf.constant(model.pixels.to_float(scored.array)), seeds
-    ).numpy()
+    observed = model.observed(scored.array, seed)
     mean, log_variance = model.posterior(observed, scored.labels)
     return mean.astype("float64"), log_variance.astype("float64")
 

@@ -80,14 +80,15 @@ def run(options: argparse.Namespace) -> Outcome:
             f"{options.recipe} holds no images out. Name a recipe with a validation, "
             "such as vae-digits."
         )
+    # All before the first is trained, since one may be refused.
+    each = {n: recipe.override({"latent_dim": n}) for n in options.latents}
     found = {}
     steps = int(recipe.steps or 0)  # `recipe_of` sets it
     with tqdm(
         total=steps * len(options.latents), unit=" steps", disable=None
     ) as progress:
-        for latents in options.latents:
+        for latents, own in each.items():
             progress.set_description(f"{latents} latents")
-            own = recipe.override({"latent_dim": latents})
             found[str(latents)] = bounds(own, train, test, progress)
     paper = paper_figure(recipe.data_words, train.shape)
     measured = {name: {**one, **_ends(one)} for name, one in found.items()}

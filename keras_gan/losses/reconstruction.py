@@ -83,6 +83,8 @@ class Likelihood:
 class Bernoulli(Likelihood):
     """Pixels that are 0 or 1; the decoder gives the probability of 1.
 
+    The decoder's last operation should be a sigmoid: other probabilities are clipped.
+
     Args:
         binarization: how grey images become black and white: "random" draws each pixel
             by its grey value at each use; "fixed" draws it once, so that an image is
@@ -134,7 +136,8 @@ class Bernoulli(Likelihood):
     def log_prob(
         self, image: tf.Tensor, mean: tf.Tensor, log_scale: tf.Tensor | None = None
     ) -> tf.Tensor:
-        # Keras finds the logits behind a sigmoid, so no pixel saturates.
+        # Keras finds the logits if a sigmoid is the decoder's last operation, so that
+        # no pixel saturates. It clips other probabilities to 1e-7.
         return -_sum(keras.ops.binary_crossentropy(image, mean))
 
     def get_config(self) -> dict:
@@ -268,4 +271,5 @@ def _noise_of(image, seed):
     of_place = mixed(place * 0x9E3779B1 % 2**32 + seed)
     of_image = mixed(tf.reduce_sum(levels * of_place, axis=1) % 2**32)
     bits = mixed(of_place ^ of_image[:, tf.newaxis])
-    return tf.reshape(tf.cast(bits, "float32") * 2.0**-32, shape)
+    numbers = tf.cast(tf.bitwise.right_shift(bits, 8), "float32") * 2.0**-24
+    return tf.reshape(numbers, shape)

@@ -1,7 +1,7 @@
 """The autoencoder, and the variational one of Kingma and Welling 2013."""
 
-import functools
 import math
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -17,9 +17,9 @@ from keras_gan.pixels import PixelRange
 from keras_gan.symptoms import Blur, IgnoredLatents, PosteriorCollapse, Symptom
 
 ESTIMATORS = ("closed_form", "sampled")
-# Log variances beyond it add nothing that float32 could show, and their exponential
-# would soon be infinite.
+# So that the exponential of a log variance stays finite.
 _LARGEST_LOG_VARIANCE = 20.0
+_OBSERVED = 100  # images of which one draw makes black and white ones
 _ROWS = 1000  # that the decoder makes at a time for a likelihood: they fit a cache
 # Nats of a latent unit above which it tells something of the image.
 ACTIVE = 0.01
@@ -104,7 +104,8 @@ class Autoencoder(LatentModel):
         self.encoder = checks.network("encoder", encoder)
         self.decoder = checks.network("decoder", decoder)
         latent, label = self.example_inputs()
-        image, _ = _pair(self.decoder(inputs_of(latent, label), training=False))
+        image, scale = _pair(self.decoder(inputs_of(latent, label), training=False))
+        self._gives_scale = scale is not None
         self._check_codes(self.encoder(inputs_of(image, label), training=False))
         self.image_shape = tuple(image.shape[1:])
         self._encoded = tf.function(self._codes, autograph=False, reduce_retracing=True)
@@ -189,8 +190,7 @@ class Autoencoder(LatentModel):
                 f"the range {self.value_range}. Build the model with value_range="
                 f"{needed}, and a decoder whose images lie in it."
             )
-        outputs = self.decoder.outputs if hasattr(self.decoder, "outputs") else []
-        if likelihood.needs_scale and len(outputs) == 1:
+        if likelihood.needs_scale and not self._gives_scale:
             raise InputError(
                 f"the likelihood is {name}(None), which needs a scale of the decoder, "
                 f"and the decoder has one output. Use {name}(), or the decoder "
@@ -205,6 +205,9 @@ class Autoencoder(LatentModel):
         Args:
             images: uint8 [count, *image_shape], 0 to 255, or floats in `value_range`.
             labels: of a conditional model, one integer for all or one for each image.
+
+        Grey images are taken as they are, also by an encoder that a Bernoulli
+        likelihood showed black and white ones: `VAE.observed` makes such ones.
 
         Returns:
             float32 [count, latent_dim].
@@ -266,9 +269,14 @@ class Autoencoder(LatentModel):
 
     def _checked_images(self, images):
         """Returns images as float32 in the model's range."""
-        images = np.asarray(images)
+        shape = ", ".join(map(str, self.image_shape))
+        try:
+            images = np.asarray(images)
+        except ValueError:  # rows of several lengths
+            raise InputError(
+                f"images are {reprlib.repr(images)}. Use (count, {shape})."
+            ) from None
         if images.shape[1:] != self.image_shape or not len(images):
-            shape = ", ".join(map(str, self.image_shape))
             raise InputError(
                 f"images have the shape {images.shape}. Use (count, {shape})."
             )
@@ -282,8 +290,7 @@ class Autoencoder(LatentModel):
     def _encoded_parts(self, images, labels):
         """Yields the outputs of the encoder as arrays, for some images at a time."""
         images = self._checked_images(images)
-        if self.labels is not None:
-            labels = self.labels.checked(labels, len(images))
+        labels = self._checked_labels(labels, len(images))
         for start in range(0, len(images), _ROWS):
             rows = slice(start, start + _ROWS)
             label = None if labels is None else tf.constant(labels[rows])
@@ -362,7 +369,8 @@ class VAE(Autoencoder):
     sample Burda et al. 2015, arXiv 1509.00519.
     """
 
-    # What is minimised; the bound of log p(x), which is minus that if beta is 1;
+    # Minus the bound with beta, which is minimised beside the weight decay; the bound
+    # of log p(x), with beta 1;
     # -log p(x|z) and the divergence of posterior and prior, all in nats; and how many
     # latents tell something of an image.
     reported = ("loss", "bound", "reconstruction", "kl", "active_latents")
@@ -388,6 +396,12 @@ class VAE(Autoencoder):
                 f"and log variance, two tensors {expected}."
             )
 
+    def _codes(self, image, label, training):
+        """Returns mean and log variance of q(z|x), float32 [batch, latent_dim]."""
+        mean, log_variance = super()._codes(image, label, training)
+        largest = _LARGEST_LOG_VARIANCE
+        return mean, tf.clip_by_value(log_variance, -largest, largest)
+
     # The bound -----------------------------------------------------------------
 
     def _loss(self, batch, seed, training):
@@ -399,7 +413,7 @@ class VAE(Autoencoder):
         """
         image, label = batch["image"], batch.get("label")
         image = self.likelihood.observed(image, seed(1))
-        mean, log_variance = self._posterior(image, label, training)
+        mean, log_variance = self._codes(image, label, training)
         k = self.importance_samples
 
         def repeated(tensor):
@@ -431,12 +445,6 @@ class VAE(Autoencoder):
             "kl": tf.reduce_mean(kl),
             "active_latents": tf.reduce_sum(tf.cast(active, "float32")),
         }
-
-    def _posterior(self, image, label, training):
-        """Returns mean and log variance of q(z|x), float32 [batch, latent_dim]."""
-        mean, log_variance = self._codes(image, label, training)
-        largest = _LARGEST_LOG_VARIANCE
-        return mean, tf.clip_by_value(log_variance, -largest, largest)
 
     def _beta_now(self):
         """Returns beta, which rises from 0 to its value in the steps of the warm-up."""
@@ -486,6 +494,10 @@ class VAE(Autoencoder):
         self.beta_warmup_steps = warmup
         self.importance_samples = k
         self.estimator = estimator
+        # Made here, since a trace holds the likelihood.
+        options = {"autograph": False, "reduce_retracing": True}
+        self._terms = tf.function(self._terms_of, **options)
+        self._log_weights = tf.function(self._log_weights_of, **options)
 
     # The likelihood ------------------------------------------------------------
 
@@ -518,19 +530,10 @@ class VAE(Autoencoder):
 
         Source: Burda et al. 2015, arXiv 1509.00519, section 5.
         """
-        self._assert_compile_called("log_likelihood")
         samples = checks.whole_number("samples", samples, 1)
-        seed = checks.whole_number("seed", seed, 0)
-        images = self._checked_images(images)
-        checked = None
-        if self.labels is not None:
-            checked = self.labels.checked(labels, len(images))
         values = []
-        for i, image in enumerate(images):
-            label = None if checked is None else tf.constant(checked[i : i + 1])
-            image = self.likelihood.observed(
-                tf.constant(image[np.newaxis]), tf.constant([seed, 2 * i], "int64")
-            )
+        parts = self._observed_parts(images, labels, seed, rows=1)
+        for i, (image, label) in enumerate(parts):
             total, done = -np.inf, 0
             while done < samples:
                 rows = min(_ROWS, samples - done)
@@ -543,19 +546,68 @@ class VAE(Autoencoder):
                 each()
         return np.array(values)
 
-    @functools.cached_property
-    def _log_weights(self):
-        return tf.function(
-            self._log_weights_of_one, autograph=False, reduce_retracing=True
-        )
+    def bound_terms(
+        self, images: np.ndarray, seed: int = 0, labels: Labels = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the two terms of the bound of each image, in nats.
 
-    def _log_weights_of_one(self, image, label, rows, seed):
+        Args:
+            images, seed, labels: as in `log_likelihood`, which sees the same black and
+                white pixels.
+
+        Returns:
+            log p(x|z) of one latent of the posterior, float32 [count], and the
+            divergence of each latent from the prior, float32 [count, latent_dim].
+
+        Raises:
+            InputError: as `log_likelihood`.
+        """
+        found = []
+        parts = self._observed_parts(images, labels, seed, _OBSERVED)
+        for i, (image, label) in enumerate(parts):
+            draw = tf.constant([seed, 2 * i + 1], "int64")
+            found.append([term.numpy() for term in self._terms(image, label, draw)])
+        log_p, divergence = map(np.concatenate, zip(*found, strict=True))
+        return log_p, divergence
+
+    def observed(self, images: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Returns what the likelihood observes of images, float32 in `value_range`.
+
+        Args:
+            images, seed: as in `log_likelihood`.
+        """
+        self._assert_compile_called("observed")
+        seed = checks.whole_number("seed", seed, 0)
+        images, parts = self._checked_images(images), []
+        for start in range(0, len(images), _OBSERVED):
+            part = tf.constant(images[start : start + _OBSERVED])
+            draw = tf.constant([seed, 2 * start], "int64")
+            parts.append(self.likelihood.observed(part, draw).numpy())
+        return np.concatenate(parts)
+
+    def _observed_parts(self, images, labels, seed, rows):
+        """Yields what is observed of some images at a time, and their labels."""
+        images = self.observed(images, seed)
+        labels = self._checked_labels(labels, len(images))
+        for start in range(0, len(images), rows):
+            part = slice(start, start + rows)
+            label = None if labels is None else tf.constant(labels[part])
+            yield tf.constant(images[part]), label
+
+    def _terms_of(self, image, label, seed):
+        mean, log_variance = self._codes(image, label, training=False)
+        noise = self.prior.draw(tf.shape(mean)[0], seed)
+        latent = mean + tf.exp(log_variance / 2) * noise
+        log_p = self._log_p_of_image(image, latent, label, training=False)
+        return log_p, _divergence(mean, log_variance)
+
+    def _log_weights_of(self, image, label, rows, seed):
         """Returns log sum w of some samples of the posterior of one image."""
 
         def repeated(tensor):
             return None if tensor is None else tf.repeat(tensor, rows, axis=0)
 
-        mean, log_variance = self._posterior(image, label, training=False)
+        mean, log_variance = self._codes(image, label, training=False)
         noise = self.prior.draw(rows, seed)
         latent = mean + tf.exp(log_variance / 2) * noise
         log_p = self._log_p_of_image(repeated(image), latent, repeated(label), False)

@@ -144,6 +144,7 @@ class CheckedData(keras.Model):
         self._require_test_step()
         self.check_batch(*self._parts((x, y)), scaled_to=self.value_ranges())
         with self._evaluation():
+            self.reset_metrics()  # Keras 3.12 goes on with those of `evaluate`
             return super().test_on_batch(x, y, *args, **kwargs)
 
     def value_ranges(self) -> dict[str, tuple[float, float]]:

@@ -191,17 +191,11 @@ class LatentModel(GenerativeModel):
         """
         # A tensor, as Keras takes no array beside that of the labels.
         latent = tf.constant(self.prior.checked(latent))
-        if self.labels is not None:
-            labels = self.labels.checked(labels, len(latent))
-        elif labels is not None:
-            raise InputError(
-                "labels were given to a model without classes; build it with "
-                "num_classes to use them."
-            )
+        classes = self._checked_labels(labels, len(latent))
         network, parts = self.inference_network(), []
         for start in range(0, len(latent), _ROWS):
             rows = slice(start, start + _ROWS)
-            label = None if labels is None else tf.constant(labels[rows])
+            label = None if classes is None else tf.constant(classes[rows])
             values = self._images_of(network, latent[rows], label, training=False)
             values = values.numpy()
             if not np.isfinite(values).all():
@@ -211,6 +205,17 @@ class LatentModel(GenerativeModel):
                 values if self.pixels is None else self.pixels.to_uint8(values)
             )
         return np.concatenate(parts)
+
+    def _checked_labels(self, labels: Labels, count: int) -> np.ndarray | None:
+        """Returns labels, int64 [count], or None for a model without classes."""
+        if self.labels is not None:
+            return self.labels.checked(labels, count)
+        if labels is not None:
+            raise InputError(
+                "labels were given to a model without classes; build it with "
+                "num_classes to use them."
+            )
+        return None
 
     def samples(
         self, count: int, seed: int = 0, examples: Mapping | None = None

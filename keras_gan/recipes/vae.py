@@ -263,7 +263,7 @@ class FullyConnected(AutoencoderRecipe):
     def build_likelihood(self) -> losses.Likelihood:
         if self.likelihood == "bernoulli":
             how = self.binarization or "random"
-            return losses.Bernoulli(None if how == "grey" else how, seed=self.seed)
+            return losses.Bernoulli(None if how == "grey" else how)
         if self.binarization is not None:
             raise InputError(
                 f"binarization is {self.binarization!r} and likelihood "
