@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from export.__main__ import main
+from keras_gan import process
 
 _ROOT = Path(__file__).parents[2]
 
@@ -53,7 +54,10 @@ def test_a_terminal_shows_which_format_is_being_written(
 def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):
     out = tmp_path / "serving"
     result = run_command(run_folder, "--out", out, "--version", 4)
-    assert (result.returncode, result.stderr) == (0, "")
+    # TensorFlow 2.19 logs information of its optimizer whatever the level is.
+    lines = result.stderr.encode().splitlines()
+    assert [line for line in lines if not process.is_noise(line, 3)] == []
+    assert result.returncode == 0
     header, *lines = result.stdout.strip().splitlines()
     names = ["format", "file", "MB", "runtime", "ms at 1", "at 64"]
     columns = [*names, "largest difference", "passed"]
