@@ -206,7 +206,7 @@ def train(
         if held_out is not None and workers.count > 1:
             raise InputError(
                 f"validation is {recipe.validation} and there are {workers.count} "
-                "workers. Leave it out: one worker alone can measure."
+                "workers. Use --validation none: one worker alone can measure."
             )
     workers.check_same("the settings and the data", run.fingerprint())
     with strategy.scope():
