@@ -264,6 +264,15 @@ class Images:
         dataset.value_range = value_range
         return dataset
 
+    def evenly_spaced(self, most: int | None = None) -> np.ndarray:
+        """Returns the numbers of some images, int64, in ascending order.
+
+        Args:
+            most: how many if there are more; None takes all.
+        """
+        count = min(len(self), most or len(self))
+        return np.linspace(0, len(self) - 1, count).round().astype("int64")
+
     def in_order(
         self,
         batch_size: int,
@@ -277,8 +286,7 @@ class Images:
             batch_size, value_range, labels: as of `batches`.
             most: takes this many images, evenly spaced, if there are more.
         """
-        count = min(len(self), most or len(self))
-        rows = np.linspace(0, len(self) - 1, count).round().astype("int64")
+        rows = self.evenly_spaced(most)
         image_rows = _rows_of(self.array)
         label_rows = _rows_of(self.labels) if labels else None
 

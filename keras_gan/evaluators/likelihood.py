@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from keras_gan.datasets import Images
 from keras_gan.evaluators.base import Evaluator, Quantity
+from keras_gan.models.autoencoder import ACTIVE
 
 _QUICK = 1000  # images: the bound takes a fraction of a second
-_ACTIVE = 0.01  # nats of a latent that tells something
 # Of each image, as Burda et al. 2015 take. 1,000 images of MNIST take about a minute.
 _IMPORTANCE_SAMPLES = 5000
 
@@ -96,8 +96,7 @@ class Scored:
     @property
     def rows(self) -> np.ndarray:
         """Which they are, int64 [count]."""
-        last, count = len(self.images) - 1, min(self.count, len(self.images))
-        return np.linspace(0, last, count).round().astype("int64")
+        return self.images.evenly_spaced(self.count)
 
     @property
     def array(self) -> np.ndarray:
@@ -166,7 +165,7 @@ class LikelihoodEvaluator(Evaluator):
         found = {
             "elbo": (log_p - divergence.sum(axis=1)).mean(),
             "kl": divergence.sum(axis=1).mean(),
-            "active_latents": (divergence.mean(axis=0) > _ACTIVE).sum(),
+            "active_latents": (divergence.mean(axis=0) > ACTIVE).sum(),
         }
         if {"nll", "bits_per_dimension"} & {*names}:
             found["nll"] = self._nll(model)

@@ -145,7 +145,7 @@ def bounds(
     Args:
         recipe: all settings.
         train, test: the images.
-        progress: is told of each step.
+        progress: bar of all steps.
     """
     model = recipe.build(recipe.facts(train))
     recipe.initialize(model, train)

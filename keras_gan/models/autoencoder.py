@@ -420,16 +420,13 @@ class VAE(Autoencoder):
             return tensor if tensor is None or k == 1 else tf.repeat(tensor, k, axis=0)
 
         noise = self.prior.draw(k * tf.shape(mean)[0], seed(0))
-        deviation = tf.exp(repeated(log_variance) / 2)
-        latent = repeated(mean) + deviation * noise
+        latent = _latents(repeated(mean), repeated(log_variance), noise)
         log_p = self._log_p_of_image(repeated(image), latent, repeated(label), training)
         kl_of_latents = _divergence(mean, log_variance)
         kl = tf.reduce_sum(kl_of_latents, axis=1)
         divergence = kl
         if self.estimator == "sampled":
-            # log q(z|x) - log p(z); the constants of both densities cancel.
-            densities = latent**2 - noise**2 - repeated(log_variance)
-            divergence = tf.reduce_sum(densities, axis=1) / 2
+            divergence = _sampled_divergence(latent, noise, repeated(log_variance))
 
         def bound(beta):
             log_weights = tf.reshape(log_p - beta * divergence, [-1, k])
@@ -597,7 +594,7 @@ class VAE(Autoencoder):
     def _terms_of(self, image, label, seed):
         mean, log_variance = self._codes(image, label, training=False)
         noise = self.prior.draw(tf.shape(mean)[0], seed)
-        latent = mean + tf.exp(log_variance / 2) * noise
+        latent = _latents(mean, log_variance, noise)
         log_p = self._log_p_of_image(image, latent, label, training=False)
         return log_p, _divergence(mean, log_variance)
 
@@ -609,10 +606,10 @@ class VAE(Autoencoder):
 
         mean, log_variance = self._codes(image, label, training=False)
         noise = self.prior.draw(rows, seed)
-        latent = mean + tf.exp(log_variance / 2) * noise
+        latent = _latents(mean, log_variance, noise)
         log_p = self._log_p_of_image(repeated(image), latent, repeated(label), False)
-        densities = latent**2 - noise**2 - log_variance
-        return tf.reduce_logsumexp(log_p - tf.reduce_sum(densities, axis=1) / 2)
+        divergence = _sampled_divergence(latent, noise, log_variance)
+        return tf.reduce_logsumexp(log_p - divergence)
 
     # What it makes -------------------------------------------------------------
 
@@ -655,6 +652,16 @@ def _pair(outputs):
 def _shapes(outputs):
     """Returns the shapes of outputs in words."""
     return " and ".join(str(tuple(one.shape)) for one in tf.nest.flatten(outputs))
+
+
+def _latents(mean, log_variance, noise):
+    """Returns samples of posteriors, of which noise of N(0, 1) decides the place."""
+    return mean + tf.exp(log_variance / 2) * noise
+
+
+def _sampled_divergence(latent, noise, log_variance):
+    """Returns log q(z|x) - log p(z), in which the constants of the densities cancel."""
+    return tf.reduce_sum(latent**2 - noise**2 - log_variance, axis=1) / 2
 
 
 def _divergence(mean, log_variance):

@@ -260,6 +260,19 @@ class Recipe:
         return self.batch_size
 
     @property
+    def dtype_policy(self) -> str:
+        """Keras's name of `mixed_precision`.
+
+        It must be in force while networks are built, from which they take it.
+        """
+        return f"mixed_{self.mixed_precision}" if self.mixed_precision else "float32"
+
+    @property
+    def jit_compile(self) -> bool | str:
+        """What `compile` calls `jit`."""
+        return "auto" if self.jit == "auto" else self.jit == "on"
+
+    @property
     def labelled(self) -> bool:
         """Whether the model learns the labels of the data too."""
         return False

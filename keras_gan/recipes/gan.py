@@ -116,10 +116,8 @@ class GANRecipe(OneSource):
                 f"penalty_interval is {self.penalty_interval} and there is no penalty; "
                 "name one too."
             )
-        mixed = self.mixed_precision
-        # Networks take the policy that is in force while they are built.
         try:
-            with keras_defaults(f"mixed_{mixed}" if mixed else "float32"):
+            with keras_defaults(self.dtype_policy):
                 gan = self.build_model(image_shape, num_classes)
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             shape = "x".join(map(str, image_shape))
@@ -138,7 +136,7 @@ class GANRecipe(OneSource):
                 discriminator_steps=self.discriminator_steps,
                 update=self.update,
                 generator_average=self.generator_average or None,
-                jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
+                jit_compile=self.jit_compile,
             )
         return gan
 

@@ -90,9 +90,8 @@ class AutoencoderRecipe(OneSource):
 
     def build(self, facts: Mapping[str, Any]) -> Autoencoder:
         image_shape, num_classes = tuple(facts["image_shape"]), facts.get("num_classes")
-        likelihood, mixed = self.build_likelihood(), self.mixed_precision
-        # Networks take the policy that is in force while they are built.
-        with keras_defaults(f"mixed_{mixed}" if mixed else "float32"):
+        likelihood = self.build_likelihood()
+        with keras_defaults(self.dtype_policy):
             encoder, decoder = self.build_networks(image_shape, num_classes)
             if likelihood.needs_scale:
                 decoder = networks.with_learned_scale(decoder)
@@ -108,7 +107,7 @@ class AutoencoderRecipe(OneSource):
             model.compile(
                 self.build_optimizer(),
                 likelihood,
-                jit_compile={"on": True, "off": False, "auto": "auto"}[self.jit],
+                jit_compile=self.jit_compile,
                 **self.bound(),
             )
         return model
