@@ -414,6 +414,17 @@ class Recipe:
         """Returns the steps of one pass over the data."""
         return data.steps_per_epoch(self.examples_per_step)
 
+    def total_steps(self, examples: int) -> int | None:
+        """Returns the steps of the run, None if a time decides how many they are.
+
+        Args:
+            examples: of the data, with those that `validation` holds out.
+        """
+        if self.epochs is None:
+            return self.steps
+        trained_on = examples - round((self.held_out_share or 0) * examples)
+        return self.epochs * (trained_on // self.examples_per_step)
+
     def words_of(self, data: Any) -> str:
         """Returns how many examples of what the data has, in words."""
         return f"{len(data)} examples"
