@@ -33,8 +33,11 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
 
     family: ClassVar[str] = "cyclegan"
 
-    objective: str = setting(
-        "least_squares", "the game of every patch", choices=losses.OBJECTIVES
+    objective: str | None = setting(
+        None,
+        "the game of every patch",
+        choices=losses.OBJECTIVES,
+        unset="least squares as in the paper",
     )
     cycle_weight: float = setting(
         10.0, "of the difference from an image that came back", at_least=0
@@ -89,10 +92,7 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
                 seed=self.seed,
             )
         with keras_defaults():
-            objective = losses.get_objective(self.objective)
-            if isinstance(objective, losses.LeastSquares):
-                objective = losses.LeastSquares(scale=1.0)  # as Zhu et al.
-            self.compile(model, facts, objective)
+            self.compile(model, facts, self.objective)
         return model
 
 

@@ -69,7 +69,7 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
                 seed=self.seed,
             )
         with keras_defaults():
-            self.compile(model, facts, losses.get_objective(self.objective))
+            self.compile(model, facts, self.objective)
         return model
 
 
