@@ -237,4 +237,3 @@ class Images:
         dataset = indices.map(batch)
         dataset.value_range = value_range
         return dataset
-

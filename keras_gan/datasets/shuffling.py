@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,9 @@ from keras_gan.errors import InputError
 # Fixed, not tf.data.AUTOTUNE: closing an autotuned iterator can block for seconds.
 PARALLEL_BATCHES = 2
 PREFETCHED_BATCHES = 2
+
+# Of row numbers and what was drawn for the rows.
+Gather: TypeAlias = Callable[..., tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +159,7 @@ def batches(
     )
 
 
-def rows_of(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+def rows_of(array: np.ndarray) -> Gather:
     """Returns a graph function that gathers rows of an array by number."""
 
     # Not tf.gather: a tensor would be a second copy of all images in memory.
