@@ -13,7 +13,7 @@ FLOORS = [
     "symptoms version",
     "checks",
     "distribution examples files latents losses metrics networks optimizers "
-    "transparency",
+    "tiling transparency",
     "pixels plugins",
     "serving",
     "datasets epoch_table models pictures theory",
