@@ -23,7 +23,7 @@ FLOORS = [
     "runs",
     "callbacks sample",
     "experiments training",
-    "encode evaluate reconstruct",
+    "encode evaluate reconstruct translate",
     "keras_gan",
     "export",
     "keras_gan_command",

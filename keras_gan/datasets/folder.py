@@ -1,5 +1,6 @@
 """Images from the files below a folder."""
 
+import contextlib
 import dataclasses
 import hashlib
 import math
@@ -97,13 +98,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             f"Pictures in folder {argument!r} may differ in size. Give image_size."
         )
     first_safe.warn("pictures", "pillow")
-    files, others, folders = _list(root)
-    if not files:
-        raise InputError(
-            f"Folder {argument!r} holds no picture; {census.ignored(others)}. Use PNG, "
-            "JPEG, WebP, BMP, GIF, TIFF, AVIF or PPM files; their names do not matter."
-        )
-
+    files, others, folders = _pictures(root, argument)
     store = _Store(len(files), form)
     kept, seen, digests, skipped = [], [], [], []
     with warnings.catch_warnings(), ThreadPool() as pool:
@@ -156,11 +151,12 @@ def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
 
     Args:
         files: paths of pictures.
-        form: needs a size and channels. Without levels, the least and greatest value
-            of each picture become its black and white if it has more than 8 bits.
+        form: needs channels, and a size unless all pictures have one. Without levels,
+            the least and greatest value of each picture become its black and white if
+            it has more than 8 bits.
 
     Returns:
-        uint8 [len(files), *form.size, form.channels].
+        uint8 [len(files), height, width, form.channels].
 
     Raises:
         InputError: for the first file that cannot be read.
@@ -186,15 +182,77 @@ def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
         for file in files:
             row = _decode(Path(file).expanduser(), unscaled)
             if not isinstance(row, Row):
-                raise InputError(
-                    f"{str(file)!r} cannot be read as a picture ({_reason(row)}). Give "
-                    f"a file of one of the kinds {', '.join(formats.FORMATS)}."
-                )
+                raise _unreadable(file, row) from row
             pixels = row.pixels
             if row.levels is not None:
                 pixels = _scaled(pixels, form, form.levels or row.levels)
             images.append(pixels)
     return np.stack(images)
+
+
+def size_of(file: str | os.PathLike) -> tuple[int, int]:
+    """Returns height and width of a picture, upright, without reading its pixels.
+
+    Raises:
+        InputError: if it is not a picture that can be read.
+
+    Example:
+
+    ```python
+    from PIL import Image
+    from keras_gan.datasets import folder
+
+    Image.new("RGB", (20, 10), "brown").save("photo.png")
+    assert folder.size_of("photo.png") == (10, 20)
+    ```
+    """
+    try:
+        with _opened(Path(file).expanduser()) as (picture, kind, _, _):
+            width, height = _upright_size(picture, kind)
+            return height, width
+    except Exception as error:  # decoders raise almost any
+        raise _unreadable(file, error) from error
+
+
+def pictures_below(folder: str | os.PathLike) -> list[Path]:
+    """Returns the paths of all pictures below a folder, in the order that `read` has.
+
+    Raises:
+        InputError: if there is no such folder, or no picture in it.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from PIL import Image
+    from keras_gan.datasets import folder
+
+    Path("photos").mkdir(exist_ok=True)
+    Image.new("RGB", (20, 10), "brown").save("photos/1.png")
+    assert Path("photos/1.png") in folder.pictures_below("photos")
+    ```
+    """
+    root = Path(folder).expanduser()
+    _require_folder(root, str(folder))
+    return _pictures(root, str(folder))[0]
+
+
+def _pictures(root, argument):
+    """Return what `_list` does, of a folder that has pictures."""
+    files, others, folders = _list(root)
+    if not files:
+        raise InputError(
+            f"Folder {argument!r} holds no picture; {census.ignored(others)}. Use PNG, "
+            "JPEG, WebP, BMP, GIF, TIFF, AVIF or PPM files; their names do not matter."
+        )
+    return files, others, folders
+
+
+def _unreadable(file, error):
+    return InputError(
+        f"{str(file)!r} cannot be read as a picture ({_reason(error)}). Give a file of "
+        f"one of the kinds {', '.join(formats.FORMATS)}."
+    )
 
 
 def _require_folder(root, argument):
@@ -237,25 +295,37 @@ def _list(root):
 def _decode(file, form):
     # Decoders raise almost any exception for a broken file, and the run must go on.
     try:
-        if not file.is_file():  # opening a pipe would block forever
-            raise OSError("not a file, or a broken link")
-        with file.open("rb") as stream:
-            head = stream.read(formats.HEAD)
-            stream.seek(0)
-            kind = formats.kind_of(head, file.suffix.lower())
-            with formats.open_picture(stream, kind) as picture:
-                return _row(picture, kind, head, stream, form)
+        with _opened(file) as (picture, kind, head, stream):
+            return _row(picture, kind, head, stream, form)
     except Exception as error:
         return error
 
 
-def _row(picture, kind, head, stream, form):
-    size = picture.size
+@contextlib.contextmanager
+def _opened(file):
+    """Give a picture, its kind, the first bytes of its file, and the file."""
+    if not file.is_file():  # opening a pipe would block forever
+        raise OSError("not a file, or a broken link")
+    with file.open("rb") as stream:
+        head = stream.read(formats.HEAD)
+        stream.seek(0)
+        kind = formats.kind_of(head, file.suffix.lower())
+        with formats.open_picture(stream, kind) as picture:
+            yield picture, kind, head, stream
+
+
+def _upright_size(picture, kind):
+    """Return width and height as a viewer shows the picture."""
     # Pillow rotates TIFF pictures itself.
     if kind != "TIFF" and (
         picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
     ):
-        size = size[::-1]
+        return picture.size[::-1]
+    return picture.size
+
+
+def _row(picture, kind, head, stream, form):
+    size = _upright_size(picture, kind)
     # The second picture of a phone's JPEG is not a frame, but a map or a thumbnail.
     frames = kind != "JPEG" and getattr(picture, "is_animated", False)
     wide = formats.has_wide_colours(picture, kind, head)
@@ -270,7 +340,8 @@ def _row(picture, kind, head, stream, form):
     else:
         # Decode a JPEG at an eighth, quarter or half of its size, the smallest that is
         # still at least twice our size: four times faster for a photograph.
-        picture.draft(None, (2 * max(form.size), 2 * max(form.size)))
+        if form.size is not None:
+            picture.draft(None, (2 * max(form.size), 2 * max(form.size)))
         if not conversion.is_deep(picture):
             opacity = conversion.opacity(picture)
         elif form.levels is None:
