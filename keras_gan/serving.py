@@ -139,9 +139,7 @@ def image(
         multiple: what a free height or width must be a multiple of.
     """
     pixels = None if value_range is None else PixelRange(*value_range)
-    return Spec(
-        tuple(shape), pixels=pixels, image=len(shape) == 3, multiple=multiple
-    )
+    return Spec(tuple(shape), pixels=pixels, image=len(shape) == 3, multiple=multiple)
 
 
 def latent_to_image(

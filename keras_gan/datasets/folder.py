@@ -110,12 +110,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     """
     root = Path(argument).expanduser()
     require_folder(root, argument)
-    files, others, folders = list_pictures(root)
-    if not files:
-        raise InputError(
-            f"Folder {argument!r} holds no picture; {census.ignored(others)}. Use PNG, "
-            "JPEG, WebP, BMP, GIF, TIFF, AVIF or PPM files; their names do not matter."
-        )
+    files, others, folders = _pictures(root, argument)
     form = dataclasses.replace(form, size=form.size or common_size(files))
     rows, (column,), skipped = read_columns(
         argument, [(file,) for file in files], [(form,)]
@@ -238,11 +233,12 @@ def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
 
     Args:
         files: paths of pictures.
-        form: needs a size and channels. Without levels, the least and greatest value
-            of each picture become its black and white if it has more than 8 bits.
+        form: needs channels, and a size unless all pictures have one. Without levels,
+            the least and greatest value of each picture become its black and white if
+            it has more than 8 bits.
 
     Returns:
-        uint8 [len(files), *form.size, form.channels].
+        uint8 [len(files), height, width, form.channels].
 
     Raises:
         InputError: for the first file that cannot be read.
@@ -268,16 +264,78 @@ def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
         for file in files:
             found = _decode(Path(file).expanduser(), [unscaled])
             if isinstance(found, Exception):
-                raise InputError(
-                    f"{str(file)!r} cannot be read as a picture ({_reason(found)}). "
-                    f"Give a file of one of the kinds {', '.join(formats.FORMATS)}."
-                )
+                raise _unreadable(file, found) from found
             (row,) = found
             pixels = row.pixels
             if row.levels is not None:
                 pixels = _scaled(pixels, form, form.levels or row.levels)
             images.append(pixels)
     return np.stack(images)
+
+
+def size_of(file: str | os.PathLike) -> tuple[int, int]:
+    """Returns height and width of a picture, upright, without reading its pixels.
+
+    Raises:
+        InputError: if it is not a picture that can be read.
+
+    Example:
+
+    ```python
+    from PIL import Image
+    from keras_gan.datasets import folder
+
+    Image.new("RGB", (20, 10), "brown").save("photo.png")
+    assert folder.size_of("photo.png") == (10, 20)
+    ```
+    """
+    try:
+        with _opened(Path(file).expanduser()) as (picture, kind, _, _):
+            width, height = _upright_size(picture, kind)
+            return height, width
+    except Exception as error:  # decoders raise almost any
+        raise _unreadable(file, error) from error
+
+
+def pictures_below(folder: str | os.PathLike) -> list[Path]:
+    """Returns the paths of all pictures below a folder, in the order that `read` has.
+
+    Raises:
+        InputError: if there is no such folder, or no picture in it.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from PIL import Image
+    from keras_gan.datasets import folder
+
+    Path("photos").mkdir(exist_ok=True)
+    Image.new("RGB", (20, 10), "brown").save("photos/1.png")
+    assert Path("photos/1.png") in folder.pictures_below("photos")
+    ```
+    """
+    root = Path(folder).expanduser()
+    require_folder(root, str(folder))
+    return _pictures(root, str(folder))[0]
+
+
+def _pictures(root, argument):
+    """Return what `list_pictures` does, of a folder that has pictures."""
+    files, others, folders = list_pictures(root)
+    if not files:
+        raise InputError(
+            f"Folder {argument!r} holds no picture; {census.ignored(others)}. Use PNG, "
+            "JPEG, WebP, BMP, GIF, TIFF, AVIF or PPM files; their names do not matter."
+        )
+    return files, others, folders
+
+
+def _unreadable(file, error):
+    return InputError(
+        f"{str(file)!r} cannot be read as a picture ({_reason(error)}). Give a file of "
+        f"one of the kinds {', '.join(formats.FORMATS)}."
+    )
 
 
 def require_folder(root: Path, argument: str, kind: str = "folder") -> None:
@@ -353,7 +411,7 @@ def _decode(file, forms):
                 )
             # Decode a JPEG at an eighth, quarter or half of its size, the smallest that
             # is still at least twice our size: four times faster for a photograph.
-            most = 2 * max(max(form.size) for form in forms)
+            most = 2 * max(max(form.size or size) for form in forms)
             if not halved:
                 picture.draft(None, (most, most))
             # A width that is odd at a smaller size has no middle.

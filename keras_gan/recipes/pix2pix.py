@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from keras_gan import losses, networks, seeding
 from keras_gan.models import Pix2Pix
 from keras_gan.recipes.options import setting
-from keras_gan.recipes.translation import PairedSource, TranslatorRecipe
+from keras_gan.recipes.translation import PairedSource
+from keras_gan.recipes.translators import TranslatorRecipe
 from keras_gan.settings import keras_defaults
 
 
@@ -22,7 +23,7 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
 
     recipe = Pix2PixRecipe("small", base_filters=2, image_size="32", steps=100)
     shapes = {"source_shape": (32, 32, 1), "target_shape": (32, 32, 3)}
-    model = recipe.build({**shapes, "images": 100})
+    model = recipe.build(shapes)
     assert model.networks()["generator"].output_shape == (None, None, None, 3)
     ```
 
@@ -40,7 +41,10 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
     conditional: bool = setting(True, "show the discriminator the source too")
     skips: bool = setting(True, "connect encoder and decoder of the generator")
     dropout: float = setting(
-        0.5, "share of features that the generator drops in training", at_least=0, below=1
+        0.5,
+        "share of features that the generator drops in training",
+        at_least=0,
+        below=1,
     )
 
     def build(self, facts: Mapping[str, Any]) -> Pix2Pix:

@@ -44,7 +44,7 @@ def test_one_image_at_a_time_as_the_authors_do():
 
 
 def test_every_place_is_replaced_alike():
-    pool, exchange = pool_and_exchange()
+    _, exchange = pool_and_exchange()
     ages = []
     for step in range(900):
         seed = tf.constant([1, step], "int64")
@@ -56,7 +56,7 @@ def test_every_place_is_replaced_alike():
 
 
 def test_images_of_a_batch_do_not_replace_each_other():
-    pool, exchange = pool_and_exchange()
+    _, exchange = pool_and_exchange()
     exchange(images(0, 1, 2), tf.constant([0, 0], "int64"))
     before = {0.0, 1.0, 2.0}
     for step in range(1, 50):

@@ -215,9 +215,7 @@ def test_values_that_no_model_can_have(options, words):
 
 
 def test_identity_needs_as_many_channels():
-    colour = keras.Sequential(
-        [keras.Input((None, None, 1)), keras.layers.Conv2D(3, 1)]
-    )
+    colour = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(3, 1)])
     grey = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 1)])
     with pytest.raises(InputError, match="1 channels and those of b 3"):
         CycleGAN(colour, grey, judge(1.0), judge(1.0), pool_size=0)
