@@ -77,7 +77,7 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
             ]
             discriminators = [
                 networks.patch_discriminator(
-                    free[name],
+                    shapes[name],
                     layers=self.patch_layers_for(shapes[name]),
                     base_filters=self.base_filters,
                     normalization="instance",
@@ -112,7 +112,7 @@ RECIPES: dict[str, CycleGANRecipe] = {
     ),
     "cyclegan-digits": CycleGANRecipe(
         "white digits to coloured ones and back, whose right answer is known",
-        data_a="digits",
+        data_a="digits-half",
         data_b="digits-tinted",
         validation="0.1",
         image_size="32",

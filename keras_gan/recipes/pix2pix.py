@@ -39,6 +39,12 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
         100.0, "of the mean absolute difference from the target", at_least=0
     )
     conditional: bool = setting(True, "show the discriminator the source too")
+    depth: int | None = setting(
+        None,
+        "how often the generator halves images",
+        at_least=1,
+        unset="down to one pixel",
+    )
     skips: bool = setting(True, "connect encoder and decoder of the generator")
     dropout: float = setting(
         0.5,
@@ -56,14 +62,14 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
                     (None, None, source[2]),
                     (None, None, target[2]),
                     self.base_filters,
-                    depth=networks.unet_depth(*source[:2]),
+                    depth=networks.unet_depth(source, target, self.depth),
                     skips=self.skips,
                     dropout=self.dropout,
                     seed=seeding.draw(rng),
                 ),
                 networks.patch_discriminator(
-                    (None, None, target[2]),
-                    (None, None, source[2]) if self.conditional else None,
+                    target,
+                    source if self.conditional else None,
                     layers=self.patch_layers_for(target),
                     base_filters=self.base_filters,
                     seed=seeding.draw(rng),
