@@ -119,8 +119,8 @@ def unet_depth(
     if depth is None:
         if len(sides) < 2:
             raise InputError(
-                f"source_shape is {source_shape} and depth is None. Give the depth of a "
-                "network for images of any size."
+                f"source_shape is {source_shape} and depth is None. Give the depth of "
+                "a network for images of any size."
             )
         depth = max(min(sides).bit_length() - 1, 1)
     depth = checks.whole_number("depth", depth, 1)
