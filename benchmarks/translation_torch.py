@@ -67,7 +67,7 @@ class UNet(nn.Module):
         for up in self.ups:
             x = up(x)
             if self.skips and features:
-                x = torch.cat([x, features.pop()], 1)
+                x = torch.cat([features.pop(), x], 1)
         return x
 
 
