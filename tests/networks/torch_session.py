@@ -9,7 +9,6 @@ import sys
 
 import numpy as np
 import torch
-
 import translation_torch as reference
 
 # The network, and the shape of an image for it.
