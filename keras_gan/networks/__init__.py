@@ -27,7 +27,7 @@ from keras_gan.networks.mlp import (
 from keras_gan.networks.patch import patch_discriminator
 from keras_gan.networks.points import points_discriminator, points_generator
 from keras_gan.networks.residual_translator import residual_translator
-from keras_gan.networks.unet import unet
+from keras_gan.networks.unet import unet, unet_depth
 
 __all__ = [
     "ConcatenateLabel",
@@ -50,5 +50,6 @@ __all__ = [
     "residual_translator",
     "set_output_bias",
     "unet",
+    "unet_depth",
     "with_learned_scale",
 ]

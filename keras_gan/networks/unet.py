@@ -55,7 +55,7 @@ def unet(
 
     Source: Isola et al. 2016, arXiv 1611.07004, sections 3.2.1 and 6.1.1.
     """
-    depth = _depth(tuple(source_shape), tuple(target_shape), depth)
+    depth = unet_depth(tuple(source_shape), tuple(target_shape), depth)
     widths = [base_filters * 2 ** min(i, 3) for i in range(depth)]
     initial = Initializers(seed)
 
@@ -97,19 +97,30 @@ def unet(
     return keras.Model(source, x, name="generator")
 
 
-def _depth(source, target, depth):
-    """Returns how often to halve the size."""
-    if source[:2] != target[:2]:
+def unet_depth(
+    source_shape: tuple[int | None, ...],
+    target_shape: tuple[int | None, ...],
+    depth: int | None = None,
+) -> int:
+    """Returns how often a U-Net halves images.
+
+    Args:
+        source_shape, target_shape, depth: as of `unet`.
+
+    Raises:
+        InputError: for a size that cannot be halved so often.
+    """
+    if source_shape[:2] != target_shape[:2]:
         raise InputError(
-            f"source_shape is {source} and target_shape {target}. Their heights and "
-            "widths must be equal."
+            f"source_shape is {source_shape} and target_shape {target_shape}. Their "
+            "heights and widths must be equal."
         )
-    sides = [side for side in source[:2] if side is not None]
+    sides = [side for side in source_shape[:2] if side is not None]
     if depth is None:
         if len(sides) < 2:
             raise InputError(
-                f"source_shape is {source} and depth is None. Give the depth of a "
-                "network for images of any size."
+                f"source_shape is {source_shape} and depth is None. Give the depth of "
+                "a network for images of any size."
             )
         depth = max(min(sides).bit_length() - 1, 1)
     depth = checks.whole_number("depth", depth, 1)
