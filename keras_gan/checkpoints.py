@@ -218,7 +218,7 @@ class CheckpointFolder:
         for name in {*saved, *has}:
             if averaging.is_average(name) and (saved[name] > 0) != (has[name] > 0):
                 raise InputError(
-                    averaging.mismatch(f"checkpoint {path}", saved[name] > 0, name)
+                    averaging.mismatch(f"checkpoint {path}", saved[name] > 0)
                 )
         # A variable that two parts share is saved once, under one of their names.
         if sum(saved[name] for name in state) == len(

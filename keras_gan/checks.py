@@ -87,6 +87,22 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def not_negative(name: str, value: Any) -> float:
+    """Returns a finite number of at least 0.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+
+    Raises:
+        InputError: for anything else.
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 <= value < math.inf:
+        raise InputError(f"{name} is {value!r}; it must be a number of at least 0.")
+    return float(value)
+
+
 def one_of(name: str, value: Any, accepted: Sequence[str]) -> str:
     """Returns a value that is one of those accepted.
 

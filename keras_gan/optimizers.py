@@ -141,6 +141,45 @@ class RisingMomentumSGD(keras.optimizers.SGD):
 
 
 @keras.saving.register_keras_serializable("keras_gan")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that is constant at first and then falls linearly to 0.
+
+    Args:
+        initial_rate: float above 0.
+        total_steps: of the run; the rate is 0 from then on.
+        share: last share of the run, in which the rate falls, in (0, 1].
+
+    Example:
+
+    ```python
+    from keras_gan import optimizers
+
+    schedule = optimizers.LinearDecay(2e-4, total_steps=200, share=0.5)
+    assert [round(float(schedule(n)), 6) for n in (0, 100, 150)] == [2e-4, 2e-4, 1e-4]
+    ```
+
+    Source: Zhu et al. 2017, arXiv 1703.10593, section 4.
+    """
+
+    def __init__(self, initial_rate: float, total_steps: int, share: float):
+        super().__init__()
+        self.initial_rate = initial_rate
+        self.total_steps = total_steps
+        self.share = share
+
+    def __call__(self, step):
+        left = 1.0 - tf.cast(step, "float32") / self.total_steps
+        return self.initial_rate * tf.clip_by_value(left / self.share, 0.0, 1.0)
+
+    def get_config(self) -> dict:
+        return {
+            "initial_rate": self.initial_rate,
+            "total_steps": self.total_steps,
+            "share": self.share,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_gan")
 class Lowered(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule whose rates are multiplied by a factor.
 

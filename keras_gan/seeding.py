@@ -38,22 +38,40 @@ def draw(rng: np.random.Generator) -> int:
 # the number of replicas.
 
 
-def _bits(shape, seed):
-    rows, *rest = shape
-    context = tf.distribute.get_replica_context()
-    replicas = 1 if context is None else context.num_replicas_in_sync
-    bits = tf.random.stateless_uniform(
-        [replicas * rows, *rest],
+def _all_bits(shape, seed):
+    return tf.random.stateless_uniform(
+        shape,
         tf.cast(seed, "int64"),
         minval=None,
         maxval=None,
         dtype="uint32",
         alg="philox",
     )
+
+
+def _unit(bits):
+    return tf.cast(tf.bitwise.right_shift(bits, 8), "float32") * 2.0**-24
+
+
+def _bits(shape, seed):
+    rows, *rest = shape
+    context = tf.distribute.get_replica_context()
+    replicas = 1 if context is None else context.num_replicas_in_sync
+    bits = _all_bits([replicas * rows, *rest], seed)
     if replicas == 1:
         return bits
     first = context.replica_id_in_sync_group * rows
     return bits[first : first + rows]
+
+
+def shared_uniform(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Returns float32 numbers in [0, 1), the same ones on all replicas.
+
+    Args:
+        count: of the numbers.
+        seed: integers [2], as of `uniform`.
+    """
+    return _unit(_all_bits([count], seed))
 
 
 def uniform(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -65,7 +83,7 @@ def uniform(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         seed: integers [2]; the same seed gives the same numbers on every device, with
             XLA and without. Each replica gets the numbers of its part of the batch.
     """
-    return tf.cast(tf.bitwise.right_shift(_bits(shape, seed), 8), "float32") * 2.0**-24
+    return _unit(_bits(shape, seed))
 
 
 def normal(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

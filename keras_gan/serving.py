@@ -36,6 +36,7 @@ class Spec:
         image: whether a row is an image, [height, width, channels].
         unit: what errors of floats are measured in. None measures them in parts of half
             the range of `pixels`, or of the largest value if it is None.
+        multiple: what a side of any length must be a multiple of.
 
     Example:
 
@@ -53,6 +54,7 @@ class Spec:
     pixels: PixelRange | None = None
     image: bool = False
     unit: float | None = None
+    multiple: int = 1
 
     @property
     def is_picture(self) -> bool:
@@ -125,16 +127,19 @@ class Signature:
 
 
 def image(
-    shape: tuple[int | None, ...], value_range: tuple[float, float] | None
+    shape: tuple[int | None, ...],
+    value_range: tuple[float, float] | None,
+    multiple: int = 1,
 ) -> Spec:
     """Returns the spec of images, or of vectors if their shape is another.
 
     Args:
         shape: [height, width, channels]; a height or width of None is free.
         value_range: (low, high) of the networks' values, or None for any value.
+        multiple: what a free height or width must be a multiple of.
     """
     pixels = None if value_range is None else PixelRange(*value_range)
-    return Spec(tuple(shape), pixels=pixels, image=len(shape) == 3)
+    return Spec(tuple(shape), pixels=pixels, image=len(shape) == 3, multiple=multiple)
 
 
 def latent_to_image(
@@ -338,7 +343,7 @@ def _label_rows(num_classes, count, rng):
 
 def _image_rows(source, num_classes):
     """Returns a function that draws images of all values, and files of them."""
-    shape = [_EXAMPLE_SIDE if side is None else side for side in source.shape]
+    shape = _example_shape(source)
 
     def rows(count):
         rng = np.random.default_rng(0)
@@ -354,9 +359,15 @@ def _image_rows(source, num_classes):
     return rows
 
 
+def _example_shape(source):
+    """Returns the shape of example images, also of those whose size is free."""
+    free = source.multiple * -(-_EXAMPLE_SIDE // source.multiple)
+    return [free if side is None else side for side in source.shape]
+
+
 def _affordable(source):
     """Returns how many rows a proof can take of images of this size."""
-    values = np.prod([side or _EXAMPLE_SIDE for side in source.shape])
+    values = np.prod(_example_shape(source))
     return 64 if values <= _MANY_VALUES else 8
 
 

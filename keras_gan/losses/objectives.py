@@ -5,6 +5,7 @@ Write l for a logit; D(x) = sigmoid(l), so log D = -softplus(-l) and
 log(1 - D) = -softplus(l). These stay finite even if the sigmoid rounds to 0 or 1.
 """
 
+import math
 from typing import Self
 
 import keras
@@ -155,15 +156,27 @@ class LeastSquares(Objective):
     assert game.discriminator_loss(np.ones((4, 1)), np.zeros((4, 1))) == 0
     ```
 
+    Args:
+        scale: factor of both losses, above 0: 0.5 as Mao et al., 1 as Zhu et al. 2017,
+            arXiv 1703.10593, whose weights of other losses count on it.
+
     Source: Mao et al. 2017, arXiv 1611.04076, equation 9.
     """
 
+    def __init__(self, scale: float = 0.5):
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale is {scale}. Use a number above 0.")
+        self.scale = scale
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         real = ops.mean(ops.square(real_logits - 1.0))
-        return 0.5 * (real + ops.mean(ops.square(fake_logits)))
+        return self.scale * (real + ops.mean(ops.square(fake_logits)))
 
     def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        return 0.5 * ops.mean(ops.square(fake_logits - 1.0))
+        return self.scale * ops.mean(ops.square(fake_logits - 1.0))
+
+    def get_config(self) -> dict:
+        return {"scale": self.scale}
 
 
 @keras.saving.register_keras_serializable("keras_gan")

@@ -15,76 +15,77 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import checks
 from keras_gan.errors import InputError
 
 
 class Averaged(keras.Model):
-    """What a model has that may keep the moving average of one of its networks.
+    """What a model has that may keep moving averages of some of its networks.
 
-    A family has it before its other base, and names the network in `averages`. It has
-    the attributes `averaged_NAME` and `NAME_average`, the decay, None at first. It
-    calls `set_average` in `compile`, `with_average` in `networks` and `update_average`
-    in `train_step`. Checkpoints, files and exports then have the average.
+    A family has it before its other base, and names the networks in `averages`. For
+    each it has the attribute `averaged_NAME`, None at first. It calls `set_average` in
+    `compile`, `with_averages` in `networks` and `update_averages` in `train_step`.
+    Checkpoints, files and exports then have the averages.
 
     Example:
 
     ```python
     gan.compile("adam", "adam", generator_average=0.99)
-    assert gan.networks()["averaged_generator"] is gan.average()
+    assert gan.networks()["averaged_generator"] is gan.averaged_generator
     ```
     """
 
-    averages: ClassVar[str]
+    averages: ClassVar[tuple[str, ...]]
+    # The decay; a model that was read from a file without its optimizers has none.
+    generator_average: float | None = None
 
-    def average_inputs(self) -> tf.Tensor | list[tf.Tensor]:
-        """Returns a batch that the network takes."""
+    def average_inputs(self, name: str) -> tf.Tensor | list[tf.Tensor]:
+        """Returns a batch that the network of a name takes."""
         raise NotImplementedError
 
-    def average(self) -> keras.Model | None:
-        """Returns the averaged network, or None without one."""
-        return getattr(self, f"averaged_{self.averages}")
-
     def set_average(self, decay: float | None) -> None:
-        """Begins an average with the weights of the network, or ends it.
+        """Begins averages with the weights of the networks, or ends them.
 
         Args:
-            decay: in (0, 1), of the exponential moving average; None keeps none. With a
-                decay, an average that there is goes on.
+            decay: in (0, 1), of the exponential moving averages; None keeps none. With
+                a decay, averages that there are go on.
+
+        Raises:
+            InputError: for another decay.
         """
-        setattr(self, f"{self.averages}_average", decay)
-        if decay is None:
-            setattr(self, f"averaged_{self.averages}", None)
-        elif self.average() is None:
-            self._add_average()
+        if decay is not None:
+            checks.fraction("generator_average", decay)
+        self.generator_average = decay
+        for name in self.averages:
+            if decay is None:
+                setattr(self, f"averaged_{name}", None)
+            elif getattr(self, f"averaged_{name}") is None:
+                self._add_average(name)
 
-    def with_average(self, networks: dict[str, keras.Model]) -> dict[str, keras.Model]:
-        """Returns the networks of the model, and their average if there is one."""
-        if self.average() is None:
-            return networks
-        return {**networks, f"averaged_{self.averages}": self.average()}
+    def with_averages(self, networks: dict[str, keras.Model]) -> dict[str, keras.Model]:
+        """Returns the networks of the model, and their averages if there are any."""
+        averages = {
+            f"averaged_{name}": getattr(self, f"averaged_{name}")
+            for name in self.averages
+        }
+        return {**networks, **{name: one for name, one in averages.items() if one}}
 
-    def update_average(self) -> None:
-        """Moves the average, if there is one, after the update of its network."""
-        if self.average() is not None:
-            update(
-                self.average(),
-                getattr(self, self.averages),
-                decay=getattr(self, f"{self.averages}_average"),
-                step=self.step,
-            )
+    def update_averages(self) -> None:
+        """Moves the averages, if there are any, after the update of their networks."""
+        for name in self.averages:
+            average = getattr(self, f"averaged_{name}")
+            if average is not None:
+                network, decay = getattr(self, name), self.generator_average
+                update(average, network, decay=decay, step=self.step)
 
     def training_state(self) -> dict[str, list[tf.Variable]]:
-        # Checkpoints have the entry of the average without one too.
-        names = [*self.networks(), f"averaged_{self.averages}"]
+        # Checkpoints have the entries of averages without any too.
+        names = [*self.networks(), *(f"averaged_{name}" for name in self.averages)]
         return {**{name: [] for name in names}, **super().training_state()}
 
     def export_facts(self) -> dict:
-        # A model that was read from a file without its optimizers has no decay.
-        decay = getattr(self, f"{self.averages}_average")
-        return {
-            **super().export_facts(),
-            "average_decay": None if self.average() is None else decay,
-        }
+        decay = self.generator_average if self._is_averaged() else None
+        return {**super().export_facts(), "average_decay": decay}
 
     def load_weights(
         self, filepath: str | os.PathLike, *args: Any, **kwargs: Any
@@ -96,26 +97,34 @@ class Averaged(keras.Model):
                 way round.
         """
         saved = saved_in(filepath)
-        if saved is not None and saved != (self.average() is not None):
-            raise InputError(mismatch(filepath, saved, f"averaged_{self.averages}"))
+        if saved is not None and saved != self._is_averaged():
+            raise InputError(mismatch(filepath, saved))
         super().load_weights(filepath, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "averaged": kind_of(self.average())}
+        kinds = [kind_of(getattr(self, f"averaged_{name}")) for name in self.averages]
+        return {
+            **super().get_config(),
+            "averaged": kinds[0] if len(kinds) == 1 else kinds,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
-        kind = config.pop("averaged", False)
+        kinds = config.pop("averaged", False)
         model = super().from_config(config)
-        # Here, not in compile, so that a model loaded without compiling has it too.
-        if kind:
-            model._add_average(kind)
+        # Here, not in compile, so that a model loaded without compiling has them too.
+        for name, kind in zip(cls.averages, _listed(kinds), strict=False):
+            if kind:
+                model._add_average(name, kind)
         return model
 
-    def _add_average(self, kind=True):
-        average = twin_of(getattr(self, self.averages), self.average_inputs(), kind)
-        setattr(self, f"averaged_{self.averages}", average)
+    def _is_averaged(self):
+        return any(getattr(self, f"averaged_{name}") for name in self.averages)
+
+    def _add_average(self, name, kind=True):
+        average = twin_of(getattr(self, name), self.average_inputs(name), kind)
+        setattr(self, f"averaged_{name}", average)
 
 
 def twin_of(
@@ -206,19 +215,17 @@ def is_average(name: str) -> bool:
     return name.startswith("averaged_")
 
 
-def mismatch(file: str | os.PathLike, saved: bool, name: str) -> str:
+def mismatch(file: str | os.PathLike, saved: bool) -> str:
     """Returns why a model cannot take a file if only one of the two has an average.
 
     Args:
         file: what it is called.
         saved: whether it holds the average.
-        name: of the averaged network.
     """
-    option = f"{name.removeprefix('averaged_')}_average"
     return (
         f"{file} holds {'an' if saved else 'no'} average of the weights, and the model "
         f"has {'none' if saved else 'one'}; compile it "
-        f"{'with' if saved else 'without'} {option} to read the file."
+        f"{'with' if saved else 'without'} generator_average to read the file."
     )
 
 
@@ -238,11 +245,16 @@ def saved_in(path: str | os.PathLike) -> bool | None:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(archive.read("config.json"))["config"]
-                return bool(config["averaged"])
+                return any(_listed(config["averaged"]))
         with h5py.File(path) as file:
             return any(is_average(name) for name in file)
     except (OSError, KeyError, TypeError, ValueError):
         return None
+
+
+def _listed(kinds):
+    """Returns the kinds of several averages; a file of one network holds one kind."""
+    return kinds if isinstance(kinds, list) else [kinds]
 
 
 class Twin(keras.Model):

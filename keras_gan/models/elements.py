@@ -26,6 +26,7 @@ class ImageElement:
     Args:
         shape: of one image; None stands for a side of any length.
         pixels: the range of its values; None accepts all finite values.
+        multiple: a side of any length must be a multiple of it.
 
     Example:
 
@@ -41,21 +42,28 @@ class ImageElement:
 
     shape: tuple[int | None, ...]
     pixels: PixelRange | None = None
+    multiple: int = 1
     dtype = "float32"
 
     def check_kind(self, name: str, part: tf.Tensor | np.ndarray) -> None:
         """Raises InputError if a part of a batch has another dtype or shape."""
         shape = tuple(part.shape[1:])
         if not (self.fits(shape) and _dtype(part).is_floating):
+            free = None in self.shape and self.multiple > 1
             raise InputError(
                 f"the {name} of a batch has dtype {_dtype(part).name} and shape "
-                f"{shape}; the networks take floats of shape {self.shape}."
+                f"{shape}; the networks take floats of shape {self.shape}"
+                f"{f', each None a multiple of {self.multiple}' if free else ''}."
             )
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Returns whether one image may have a shape."""
         return len(shape) == len(self.shape) and all(
-            side in (None, given) for side, given in zip(self.shape, shape, strict=True)
+            given == side
+            if side is not None
+            # A data set may have a side whose length shows in the batch alone.
+            else given is None or given % self.multiple == 0
+            for side, given in zip(self.shape, shape, strict=True)
         )
 
     def check(

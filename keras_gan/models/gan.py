@@ -74,9 +74,8 @@ class GAN(Averaged, LatentModel):
         "D(x)": "d_real",
         "D(G(z))": "d_fake",
     }
-    images_from = averages = "generator"
+    images_from, averages = "generator", ("generator",)
     averaged_generator: keras.Model | None = None
-    generator_average: float | None = None
     elements_hint = "A GAN takes (image, label) if it was built with num_classes."
 
     def __init__(
@@ -110,7 +109,7 @@ class GAN(Averaged, LatentModel):
         self.image_shape = tuple(image.shape[1:])
 
     def networks(self) -> dict[str, keras.Model]:
-        return self.with_average(
+        return self.with_averages(
             {"generator": self.generator, "discriminator": self.discriminator}
         )
 
@@ -119,7 +118,7 @@ class GAN(Averaged, LatentModel):
         """The network that images come from: the averaged generator if there is one."""
         return self.inference_network()
 
-    def average_inputs(self) -> tf.Tensor | list[tf.Tensor]:
+    def average_inputs(self, name: str) -> tf.Tensor | list[tf.Tensor]:
         return inputs_of(*self.example_inputs())
 
     # The game ------------------------------------------------------------------
@@ -156,7 +155,7 @@ class GAN(Averaged, LatentModel):
             )
         generator_loss, gradients = generators
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
-        self.update_average()
+        self.update_averages()
         self.step.assign_add(1)
         return self.report(
             {
@@ -312,8 +311,6 @@ class GAN(Averaged, LatentModel):
             "discriminator_steps", discriminator_steps, 1
         )
         penalty_interval = checks.whole_number("penalty_interval", penalty_interval, 1)
-        if generator_average is not None:
-            checks.fraction("generator_average", generator_average)
         self._check_lazy_penalty(penalty_interval)
         super().compile(**kwargs)
         self.set_optimizers(

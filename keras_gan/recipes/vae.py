@@ -24,13 +24,14 @@ from keras_gan.models.latent_model import MOST_LATENT
 from keras_gan.optimizers import Adam
 from keras_gan.recipes.base import OneSource
 from keras_gan.recipes.options import setting
+from keras_gan.recipes.rates import DecayingRates
 from keras_gan.settings import keras_defaults
 
 _OPTIMIZERS = ("adam", "adagrad")
 
 
 @dataclasses.dataclass(frozen=True)
-class AutoencoderRecipe(OneSource):
+class AutoencoderRecipe(DecayingRates, OneSource):
     """Settings of an `Autoencoder` between any two networks.
 
     A subclass makes them: `build_networks`, and their likelihood: `build_likelihood`.
@@ -71,9 +72,15 @@ class AutoencoderRecipe(OneSource):
         return self.conditional
 
     def override(self, changes: Mapping[str, Any]) -> Self:
-        """A tenth of another source is held out, unless something else is asked for."""
+        """A tenth of another source is held out, unless something else is asked for.
+
+        One way in which rates fall replaces the recipe's.
+        """
         if changes.get("data", self.data) != self.data:
             changes = {"validation": "0.1", **changes}
+        ways = ("halving_steps", "decay_share")
+        if changes.keys() & set(ways):
+            changes = {**dict.fromkeys(ways), **changes}
         return super().override(changes)
 
     def evaluators(
@@ -105,7 +112,7 @@ class AutoencoderRecipe(OneSource):
             )
         with keras_defaults():
             model.compile(
-                self.build_optimizer(),
+                self.build_optimizer(facts.get("images", 0)),
                 likelihood,
                 jit_compile=self.jit_compile,
                 **self.bound(),
@@ -126,9 +133,13 @@ class AutoencoderRecipe(OneSource):
         """Returns the likelihood of the images."""
         raise NotImplementedError
 
-    def build_optimizer(self) -> keras.optimizers.Optimizer:
-        """Returns a new optimizer."""
-        rate = self.learning_rate
+    def build_optimizer(self, examples: int) -> keras.optimizers.Optimizer:
+        """Returns a new optimizer.
+
+        Args:
+            examples: images of the data.
+        """
+        rate = self.decayed(self.learning_rate, examples)
         if self.halving_steps is not None:
             rate = keras.optimizers.schedules.ExponentialDecay(
                 rate, self.halving_steps, decay_rate=0.5
@@ -417,7 +428,7 @@ RECIPES: dict[str, AutoencoderRecipe] = {
         hidden_layers=2,
         hidden_units=200,
         epochs=200,
-        halving_steps=40_000,
+        decay_share=0.5,
         **_MNIST,
     ),
     "ae-mnist": MLPAutoencoderRecipe(
