@@ -1,6 +1,7 @@
 """`python -m keras_gan.translate RUN PICTURE`: pictures as a run translates them."""
 
 import argparse
+import contextlib
 import pathlib
 import sys
 from collections import Counter
@@ -129,7 +130,8 @@ def translate(options: argparse.Namespace) -> tuple[str, int]:
         for group in _of_one_shape(tasks, form, side, faults, bar):
             images = np.stack([image for _, image in group])
             try:
-                made = model.translate(images, to=to)
+                with _tiles(images) as progress:
+                    made = model.translate(images, to=to, progress=progress)
             except InputError as error:  # such as a picture that is too small
                 faults += [(task, error) for task, _ in group]
                 bar.update(len(group))
@@ -142,6 +144,26 @@ def translate(options: argparse.Namespace) -> tuple[str, int]:
                 pictures.save_out(picture, file)
                 bar.update()
     return _said(tasks, faults, options.out, to, side), len(faults)
+
+
+@contextlib.contextmanager
+def _tiles(images):
+    """Gives what shows the progress of a picture that is cut into tiles."""
+    from tqdm import tqdm
+
+    from keras_gan import tiling
+
+    pixels = images[..., 0].size
+    large = pixels > tiling.MOST_PIXELS
+    with tqdm(
+        desc="in tiles",
+        total=pixels,
+        unit=" pixels",
+        unit_scale=True,
+        leave=False,
+        disable=None if large else True,
+    ) as bar:
+        yield bar.update
 
 
 def _size(text):
