@@ -125,7 +125,7 @@ def translate(options: argparse.Namespace) -> tuple[str, int]:
         fit="stretch",
         levels=_levels(run, source),
     )
-    faults = []
+    faults: list[tuple[_Task, InputError]] = []
     with tqdm(total=len(tasks), unit=" pictures", disable=None) as bar:
         for group in _of_one_shape(tasks, form, side, faults, bar):
             images = np.stack([image for _, image in group])
@@ -232,8 +232,8 @@ def _files(tasks: Sequence[_Task], options: argparse.Namespace) -> list[pathlib.
     if existing and not options.overwrite:
         raise InputError(
             f"--out is {out}, where {len(existing)} of the pictures to write exist "
-            f"already ({listed(existing, most=1)}). Add --overwrite to replace them, "
-            "or name another file or folder."
+            f"already ({listed(map(str, existing), most=1)}). Add --overwrite to "
+            "replace them, or name another file or folder."
         )
     return files
 
@@ -317,7 +317,7 @@ def _read(file: pathlib.Path, form: "Form", side: int | None) -> "np.ndarray":
     if side is not None:
         height, width = folder.size_of(file)
         share = side / min(height, width)
-        size = tuple(max(round(length * share), 1) for length in (height, width))
+        size = round(height * share), round(width * share)
         form = dataclasses.replace(form, size=size)
     (image,) = folder.read_files([file], form)
     return image

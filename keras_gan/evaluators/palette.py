@@ -39,7 +39,7 @@ class Palette:
     ```
     """
 
-    colours: tuple[tuple[int, int, int], ...]
+    colours: tuple[tuple[int, ...], ...]
 
     def __post_init__(self):
         for colour in self.colours:

@@ -163,11 +163,12 @@ class PairedEvaluator(Evaluator):
     @functools.cached_property
     def labelled_side(self) -> str | None:
         """ "source" or "target", whichever has the palette's classes; None without."""
-        if self.palette is None:
+        palette = self.palette
+        if palette is None:
             return None
         sides = {"target": self._targets, "source": self._sources}
         coloured = {k: v for k, v in sides.items() if v.shape[-1] in (1, 3, 4)}
-        return min(coloured, key=lambda k: self.palette.distance(coloured[k]))
+        return min(coloured, key=lambda k: palette.distance(coloured[k]))
 
     @functools.cached_property
     def _energy(self):
