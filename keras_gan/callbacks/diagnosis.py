@@ -93,8 +93,10 @@ class Diagnosis(StepCallback):
     - blur: the reconstructions' mean squared Laplacian is less than 0.3 times that of
       the images, and does not grow.
 
-    Those of models that make images from images, besides:
+    Those of models that make images from images:
 
+    - the discriminator is far ahead, as above; for least squares, its loss is less than
+      0.08 times that of a coin;
     - the output equals the input: it differs from its source by less than a twentieth
       of what real images of the target do;
     - one output for all inputs: outputs vary less than a fiftieth as much as real ones;

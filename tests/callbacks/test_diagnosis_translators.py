@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gan import CycleGAN, Pix2Pix, networks
 from keras_gan.callbacks import Diagnosis
 from keras_gan.models.base import GenerativeModel
 from keras_gan.models.elements import ImageElement
 from keras_gan.pixels import PixelRange
 from keras_gan.symptoms import (
     CycleByHiding,
+    DiscriminatorAhead,
     DiscriminatorAheadByLoss,
     OneOutputForAll,
     OutputEqualsInput,
@@ -162,3 +164,58 @@ def test_what_cannot_be_compared_is_left_out(real):
     hiding = CycleByHiding(source="a", to="b")
     probes = {hiding: hiding.probe(model, samples, {"b": real["b"]})}
     assert not hiding.seen(Window(1, 1, {}, probes=probes))
+
+
+# The families ------------------------------------------------------------------
+
+FREE = (None, None, 1)
+
+
+def judge(**options):
+    return networks.patch_discriminator(FREE, layers=1, base_filters=2, **options)
+
+
+def fit(model, parts, steps=5):
+    data = tf.data.Dataset.from_tensors(tuple(map(PIXELS.to_float, parts))).repeat()
+    data.value_range = model.value_ranges()
+    named = dict(zip(model.elements, parts, strict=True))
+    diagnosis = Diagnosis(named, count=8, every_steps=1)
+    model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=[diagnosis])
+    return diagnosis._windows[-1]
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (8, 16, 16, 1), "uint8") for _ in "ab"]
+
+
+def test_pix2pix_is_watched(pictures):
+    generator = networks.unet(FREE, FREE, base_filters=2, depth=2)
+    model = Pix2Pix(generator, judge(condition_shape=FREE), seed=0)
+    model.compile("sgd", "sgd")
+    window = fit(model, pictures)
+    ahead, equal, alike = model.symptoms
+    assert isinstance(ahead, DiscriminatorAhead) and isinstance(alike, OneOutputForAll)
+    assert 0 < window.probes[equal]["share"] < 2
+    model.compile("sgd", "sgd", objective="wasserstein")
+    assert model.symptoms == (equal, alike)
+
+
+def test_cyclegan_is_watched_both_ways(pictures):
+    generators = [
+        networks.residual_translator(FREE, base_filters=2, blocks=1) for _ in "ab"
+    ]
+    model = CycleGAN(*generators, judge(), judge(), pool_size=0, seed=0)
+    model.compile("sgd", "sgd")
+    window = fit(model, pictures)
+    kinds = [(symptom.kind, symptom.which) for symptom in model.symptoms]
+    for name, way in (("a", "b to a"), ("b", "a to b")):
+        assert ("discriminator_ahead", name) in kinds
+        for kind in ("output_equals_input", "one_output_for_all", "cycle_by_hiding"):
+            assert (kind, way) in kinds
+    assert len(kinds) == 8
+    # Least squares says 1/2 of everything: (1/4 + 1/4) / 2.
+    assert {s.coin for s in model.symptoms if s.kind == "discriminator_ahead"} == {0.25}
+    probes = [n for numbers in window.probes.values() for n in numbers.values()]
+    assert len(probes) == 8 and np.isfinite(probes).all()
