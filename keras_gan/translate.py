@@ -1,6 +1,7 @@
 """`python -m keras_gan.translate RUN PICTURE`: pictures as a run translates them."""
 
 import argparse
+import contextlib
 import pathlib
 import sys
 from collections import Counter
@@ -124,12 +125,13 @@ def translate(options: argparse.Namespace) -> tuple[str, int]:
         fit="stretch",
         levels=_levels(run, source),
     )
-    faults = []
+    faults: list[tuple[_Task, InputError]] = []
     with tqdm(total=len(tasks), unit=" pictures", disable=None) as bar:
         for group in _of_one_shape(tasks, form, side, faults, bar):
             images = np.stack([image for _, image in group])
             try:
-                made = model.translate(images, to=to)
+                with _tiles(images) as progress:
+                    made = model.translate(images, to=to, progress=progress)
             except InputError as error:  # such as a picture that is too small
                 faults += [(task, error) for task, _ in group]
                 bar.update(len(group))
@@ -142,6 +144,26 @@ def translate(options: argparse.Namespace) -> tuple[str, int]:
                 pictures.save_out(picture, file)
                 bar.update()
     return _said(tasks, faults, options.out, to, side), len(faults)
+
+
+@contextlib.contextmanager
+def _tiles(images):
+    """Gives what shows the progress of a picture that is cut into tiles."""
+    from tqdm import tqdm
+
+    from keras_gan import tiling
+
+    pixels = images[..., 0].size
+    large = pixels > tiling.MOST_PIXELS
+    with tqdm(
+        desc="in tiles",
+        total=pixels,
+        unit=" pixels",
+        unit_scale=True,
+        leave=False,
+        disable=None if large else True,
+    ) as bar:
+        yield bar.update
 
 
 def _size(text):
@@ -210,8 +232,8 @@ def _files(tasks: Sequence[_Task], options: argparse.Namespace) -> list[pathlib.
     if existing and not options.overwrite:
         raise InputError(
             f"--out is {out}, where {len(existing)} of the pictures to write exist "
-            f"already ({listed(existing, most=1)}). Add --overwrite to replace them, "
-            "or name another file or folder."
+            f"already ({listed(map(str, existing), most=1)}). Add --overwrite to "
+            "replace them, or name another file or folder."
         )
     return files
 
@@ -295,7 +317,7 @@ def _read(file: pathlib.Path, form: "Form", side: int | None) -> "np.ndarray":
     if side is not None:
         height, width = folder.size_of(file)
         share = side / min(height, width)
-        size = tuple(max(round(length * share), 1) for length in (height, width))
+        size = round(height * share), round(width * share)
         form = dataclasses.replace(form, size=size)
     (image,) = folder.read_files([file], form)
     return image

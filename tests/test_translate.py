@@ -11,6 +11,7 @@ from PIL import Image
 import keras_gan_command
 from keras_gan import recipes, runs, tiling
 from keras_gan.checkpoints import CheckpointFolder
+from keras_gan.errors import InputError
 from keras_gan.models.base import GenerativeModel
 from keras_gan.models.elements import ImageElement
 from keras_gan.pixels import PixelRange
@@ -47,13 +48,13 @@ class Negatives(GenerativeModel):
         networks = [*self.networks().values()]
         self.set_optimizers(optimizer=(keras.optimizers.SGD(), networks))
 
-    def translate(self, images, to=None):
+    def translate(self, images, to=None, progress=None):
         _, network = self.directions[to]
 
         def made(images):
             return PIXELS.to_uint8(network(PIXELS.to_float(images)).numpy())
 
-        return tiling.apply(made, images, multiple=4)
+        return tiling.apply(made, images, multiple=4, progress=progress)
 
 
 class Pictures(list):
@@ -257,3 +258,33 @@ def test_what_cannot_be_is_refused(run, cropped, gan_run, tmp_path, capsys):
         translate(cropped, photo, "--out", new, "--size", "0")
     assert end.value.code == 2
     assert "'0' is not a size" in capsys.readouterr().err
+
+
+TINY = {"base_filters": 2, "patch_layers": 1, "steps": 1}
+
+
+# The sides of images are multiples of 32, or of 4 with 8 at the least.
+@pytest.mark.parametrize(
+    ("name", "fewest"), [("pix2pix-digits", 12), ("cyclegan-digits", 4)]
+)
+def test_the_families_translate_pictures_of_any_size(name, fewest, tmp_path):
+    path = begin(tmp_path / "run", recipes.get(name).override(TINY))
+    model = runs.load(path)
+    (to, (_, network)) = [*model.directions.items()][-1]
+    channels = network.input_shape[-1]
+    for side in (fewest - 1, fewest, 45):
+        given = picture(2, side, 20, channels)
+        if side < fewest:
+            with pytest.raises(InputError, match=f"of {fewest} pixels a side or more"):
+                model.translate(given, to=to)
+            continue
+        done = []
+        made = model.translate(given, to=to, progress=done.append)
+        assert made.shape[:3] == (2, side, 20) and sum(done) == 2 * side * 20
+    file, out = tmp_path / "photo.png", tmp_path / "made.png"
+    Image.fromarray(given[0].squeeze()).save(file)
+    argv = [path, file, "--to", to, "--size", "own", "--out", out]
+    assert translate(*argv) == 0
+    # Alone as beside another.
+    difference = np.asarray(Image.open(out), float) - made[0].squeeze()
+    assert np.abs(difference).max() <= 1

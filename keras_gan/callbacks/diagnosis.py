@@ -93,6 +93,16 @@ class Diagnosis(StepCallback):
     - blur: the reconstructions' mean squared Laplacian is less than 0.3 times that of
       the images, and does not grow.
 
+    Those of models that make images from images:
+
+    - the discriminator is far ahead, as above; for least squares, its loss is less than
+      0.08 times that of a coin;
+    - the output equals the input: it differs from its source by less than a twentieth
+      of what real images of the target do;
+    - one output for all inputs: outputs vary less than a fiftieth as much as real ones;
+    - a cycle that works by hiding: an image comes back far worse if noise of 2/255 is
+      added to its translation.
+
     Each is judged on the last 5 or 8 windows, whatever the length of an epoch. The
     first three of a `GAN` need probabilities, which the objectives "minimax" and
     "non_saturating" have; losses of "wasserstein" are not watched for oscillation.
@@ -202,7 +212,11 @@ class Diagnosis(StepCallback):
         varieties = {
             title: real.variety(samples[title]) for title, real in self._real.items()
         }
-        self._windows.append(Window(first, step, means, varieties))
+        probes = {
+            symptom: symptom.probe(self.model, samples, self._examples)
+            for symptom in self._symptoms
+        }
+        self._windows.append(Window(first, step, means, varieties, probes))
         for symptom in self._symptoms:
             if len(self._windows) >= symptom.length:
                 self._examine(symptom, list(self._windows)[-symptom.length :])

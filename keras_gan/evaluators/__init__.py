@@ -17,15 +17,20 @@ from keras_gan.evaluators.measures import (
     Measure,
 )
 from keras_gan.evaluators.modes import ModeCounter, mode_counter_for
+from keras_gan.evaluators.palette import Palette
+from keras_gan.evaluators.translation import CycleEvaluator, PairedEvaluator
 
 __all__ = [
     "LEAST_IMAGES",
     "MEASURES",
+    "CycleEvaluator",
     "DistributionEvaluator",
     "Evaluator",
     "FeatureComparison",
     "Measure",
     "ModeCounter",
+    "PairedEvaluator",
+    "Palette",
     "Quantity",
     "default_sample_count",
     "mode_counter_for",

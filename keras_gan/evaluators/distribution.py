@@ -39,7 +39,7 @@ class DistributionEvaluator(Evaluator):
             coverage.
         extractor: from `features.get`.
         count: images in each half, and generated ones; None takes what
-            `default_sample_count` says.
+            `default_sample_count` says, at most the rows of each input.
         seed: decides which images are taken, and the samples.
         source: the string that `datasets.read` took, for the protocol and to find the
             modes of `ring`, `grid` and `stacked-mnist`; None where there is none.
@@ -90,14 +90,15 @@ class DistributionEvaluator(Evaluator):
                 f"there are {len(images)} images, and at least 4 are needed, 2 in each "
                 "half. Give more images."
             )
+        self.inputs = inputs or {}
         if count is None:
-            count = default_sample_count(images, extractor)
+            most = default_sample_count(images, extractor)
+            count = min([most, *map(len, self.inputs.values())])
         if not 2 <= count <= half:
             raise InputError(
                 f"count is {count}, and there are {len(images)} images. Give a count "
                 f"from 2 to {half}, half of them."
             )
-        self.inputs = inputs or {}
         for name, rows in self.inputs.items():
             if len(rows) < count:
                 raise InputError(

@@ -13,6 +13,11 @@ from keras_gan.metrics.manifold import (
 from keras_gan.metrics.modes import ModeCoverage, mode_coverage
 from keras_gan.metrics.neighbours import nearest_neighbours
 from keras_gan.metrics.parzen import parzen_log_likelihood, validate_sigma
+from keras_gan.metrics.segmentation import (
+    SegmentationScores,
+    confusion,
+    segmentation_scores,
+)
 from keras_gan.metrics.two_sample import TwoSampleTest, classifier_test, mmd_test
 
 __all__ = [
@@ -20,8 +25,10 @@ __all__ = [
     "KernelDistance",
     "ModeCoverage",
     "PrecisionRecall",
+    "SegmentationScores",
     "TwoSampleTest",
     "classifier_test",
+    "confusion",
     "density_coverage",
     "frechet_distance",
     "inception_score",
@@ -31,6 +38,7 @@ __all__ = [
     "nearest_neighbours",
     "parzen_log_likelihood",
     "precision_recall",
+    "segmentation_scores",
     "symmetric_precision_recall",
     "validate_sigma",
 ]

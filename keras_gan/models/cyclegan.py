@@ -10,9 +10,15 @@ import tensorflow as tf
 from keras_gan import checks, losses
 from keras_gan.errors import InputError
 from keras_gan.models.chart import Chart
+from keras_gan.models.game import discriminator_ahead
 from keras_gan.models.image_pool import ImagePool
 from keras_gan.models.translator import Translator, judgement
-from keras_gan.symptoms import DiscriminatorAhead, ModeCollapse, Symptom
+from keras_gan.symptoms import (
+    CycleByHiding,
+    OneOutputForAll,
+    OutputEqualsInput,
+    Symptom,
+)
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -334,11 +340,15 @@ class CycleGAN(Translator):
     def symptoms(self) -> tuple[Symptom, ...]:
         found: list[Symptom] = []
         for name, source in (("b", "a"), ("a", "b")):
-            if self.adversarial_weight and self.objective.logit_is_log_odds:
-                players = {"real": f"real_{name}", "fake": f"fake_{name}"}
-                found.append(DiscriminatorAhead(**players, which=name))
-            way = f"{source} to {name}"
-            found.append(ModeCollapse(output=f"{source}_to_{name}", which=way))
+            if self.adversarial_weight:
+                numbers = f"real_{name}", f"fake_{name}", f"discriminator_{name}_loss"
+                found += discriminator_ahead(self.objective, *numbers, which=name)
+            output, way = f"{source}_to_{name}", f"{source} to {name}"
+            found += [
+                OutputEqualsInput(output=output, source=source, which=way),
+                OneOutputForAll(output=output, which=way),
+                CycleByHiding(source=source, to=name, which=way),
+            ]
         return tuple(found)
 
     @property

@@ -8,6 +8,7 @@ from keras_gan import losses
 from keras_gan.models.chart import Chart
 from keras_gan.symptoms import (
     DiscriminatorAhead,
+    DiscriminatorAheadByLoss,
     DiscriminatorBehind,
     GeneratorBehind,
     ModeCollapse,
@@ -33,6 +34,26 @@ def symptoms(objective: losses.Objective) -> tuple[Symptom, ...]:
     if objective.losses_have_scale:
         found.append(Oscillation(losses=("discriminator_loss", "generator_loss")))
     return (*found, ModeCollapse(output="sample"))
+
+
+def discriminator_ahead(
+    objective: losses.Objective, real: str, fake: str, loss: str, which: str = ""
+) -> tuple[Symptom, ...]:
+    """Returns what tells that a discriminator whose loss is halved is far ahead.
+
+    Args:
+        objective: of its game.
+        real, fake: names of the numbers D(x) and D of generated images.
+        loss: name of its loss, half of the objective's.
+        which: which of several it is.
+    """
+    if objective.logit_is_log_odds:
+        return (DiscriminatorAhead(real=real, fake=fake, which=which),)
+    if not objective.losses_have_scale:
+        return ()
+    logits = np.linspace(-2, 2, 41, dtype="float32")[:, np.newaxis]
+    coin = min(float(objective.discriminator_loss(one, one)) for one in logits) / 2
+    return (DiscriminatorAheadByLoss(loss=loss, coin=coin, which=which),)
 
 
 def charts(objective: losses.Objective) -> tuple[Chart, ...]:

@@ -10,8 +10,9 @@ import tensorflow as tf
 from keras_gan import checks, losses
 from keras_gan.errors import InputError
 from keras_gan.models.chart import Chart
+from keras_gan.models.game import discriminator_ahead
 from keras_gan.models.translator import Translator, judgement
-from keras_gan.symptoms import DiscriminatorAhead, ModeCollapse, Symptom
+from keras_gan.symptoms import OneOutputForAll, OutputEqualsInput, Symptom
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -228,10 +229,12 @@ class Pix2Pix(Translator):
 
     @property
     def symptoms(self) -> tuple[Symptom, ...]:
-        ahead = ()
-        if self.adversarial_weight and self.objective.logit_is_log_odds:
-            ahead = (DiscriminatorAhead(real="d_real", fake="d_fake"),)
-        return (*ahead, ModeCollapse(output="output"))
+        found: list[Symptom] = []
+        if self.adversarial_weight:
+            numbers = "d_real", "d_fake", "discriminator_loss"
+            found += discriminator_ahead(self.objective, *numbers)
+        found.append(OutputEqualsInput(output="output", source="source"))
+        return (*found, OneOutputForAll(output="output"))
 
     @property
     def charts(self) -> tuple[Chart, ...]:

@@ -2,7 +2,7 @@
 
 import functools
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -97,6 +97,12 @@ class Translator(Averaged, GenerativeModel):
         names = {network for _, network in self.ways.values()}
         return max(multiple_of(self.networks()[name]) for name in names)
 
+    @functools.cached_property
+    def least(self) -> int:
+        """What height and width of all images must be at least."""
+        names = {network for _, network in self.ways.values()}
+        return max(least_of(self.networks()[name], self.multiple) for name in names)
+
     @property
     def directions(self) -> dict[str, tuple[str, keras.Model]]:
         """Element that is made -> (its source, the network that images come from)."""
@@ -123,7 +129,12 @@ class Translator(Averaged, GenerativeModel):
 
     # What it makes -------------------------------------------------------------
 
-    def translate(self, images: np.ndarray, to: str | None = None) -> np.ndarray:
+    def translate(
+        self,
+        images: np.ndarray,
+        to: str | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> np.ndarray:
         """Returns the images that a generator makes of others.
 
         Images of any size: reflection fills them up to what the network takes, and is
@@ -133,6 +144,8 @@ class Translator(Averaged, GenerativeModel):
             images: uint8 [count, height, width, channels], 0 to 255, or floats in
                 `value_range`.
             to: one of `directions`; None takes the first.
+            progress: called with the number of pixels that are finished since the last
+                call, which add up to those of `images`.
 
         Returns:
             uint8 [count, height, width, channels of the target].
@@ -154,7 +167,14 @@ class Translator(Averaged, GenerativeModel):
             return images
 
         size = network.input_shape[1:3]
-        found = tiling.apply(made, values, multiple=self.multiple, size=size)
+        found = tiling.apply(
+            made,
+            values,
+            multiple=self.multiple,
+            least=self.least,
+            size=size,
+            progress=progress,
+        )
         return self.pixels.to_uint8(found)
 
     def _checked_images(self, images, shape, name):
@@ -231,6 +251,29 @@ def multiple_of(network: keras.Model) -> int:
         f"the network {network.name} makes images of another size than it takes. It "
         "must keep height and width."
     )
+
+
+def least_of(network: keras.Model, multiple: int) -> int:
+    """Returns the least side of square images that a network of any size takes.
+
+    A layer that extends its images by reflection needs some pixels. A network of a
+    fixed size gives 1.
+
+    Args:
+        network: as of `multiple_of`.
+        multiple: what it returned for this network, or a multiple of that.
+    """
+    _, *sides, channels = network.input_shape
+    if None not in sides:
+        return 1
+    # Each reflection may ask for more than the one before it.
+    for least in range(multiple, _LARGEST_MULTIPLE, multiple):
+        try:
+            network(tf.zeros([1, least, least, channels]), training=False)
+        except ValueError:
+            continue
+        return least
+    return multiple
 
 
 def judgement(objective: losses.Objective, logits: tf.Tensor) -> tf.Tensor:

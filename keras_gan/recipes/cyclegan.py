@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from keras_gan import losses, networks, seeding
+from keras_gan import datasets, losses, networks, seeding
+from keras_gan.datasets import Unpaired
+from keras_gan.evaluators import CycleEvaluator, Evaluator
 from keras_gan.models import CycleGAN
 from keras_gan.recipes.options import setting
 from keras_gan.recipes.translation import TwoSources
@@ -55,6 +57,25 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
         at_least=0,
         unset="9 from 256 px, else 6",
     )
+
+    def evaluators(
+        self, data: Unpaired, held_out: Unpaired | None
+    ) -> dict[str, Evaluator]:
+        measured = data if held_out is None else held_out
+        rows = {name: images.array for name, images in measured.items()}
+        cycle = CycleEvaluator(measured, held_out is not None, self._answers())
+        return {
+            **self.distances("a_to_b", measured["b"], rows),
+            **self.distances("b_to_a", measured["a"], rows),
+            "cycle": cycle,
+        }
+
+    def _answers(self):
+        """Returns element -> function of the other's images that gives the answers."""
+        answer = datasets.ANSWERS.get(self.data_b)
+        if answer is None or self.data_a not in ("digits", "digits-half"):
+            return {}
+        return {"b": answer.forward, "a": answer.back}
 
     def build(self, facts: Mapping[str, Any]) -> CycleGAN:
         shapes = {name: tuple(facts[f"{name}_shape"]) for name in "ab"}

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from keras_gan import losses, networks, seeding
+from keras_gan.datasets import Paired
+from keras_gan.evaluators import Evaluator, PairedEvaluator, Palette
 from keras_gan.models import Pix2Pix
 from keras_gan.recipes.options import setting
 from keras_gan.recipes.translation import PairedSource
@@ -52,6 +54,32 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
         at_least=0,
         below=1,
     )
+
+    palette: str | None = setting(
+        None,
+        'colours that are classes, such as "0,0,0; 255,0,0" or a JSON file of them: '
+        "their accuracy and IoU are measured, and the FCN score",
+        check=Palette.parse,
+        changeable=True,
+    )
+
+    @property
+    def colours(self) -> Palette | None:
+        """The palette, if there is one."""
+        return None if self.palette is None else Palette.parse(self.palette)
+
+    def evaluators(self, data: Paired, held_out: Paired | None) -> dict[str, Evaluator]:
+        measured = data if held_out is None else held_out
+        source, target = measured["source"], measured["target"]
+        pairs = PairedEvaluator(
+            source,
+            target,
+            held_out=held_out is not None,
+            palette=self.colours,
+            training=(data["source"], data["target"]),
+        )
+        inputs = {"source": source.array}
+        return {**self.distances("output", target, inputs), "pairs": pairs}
 
     def build(self, facts: Mapping[str, Any]) -> Pix2Pix:
         source, target = tuple(facts["source_shape"]), tuple(facts["target_shape"])

@@ -4,13 +4,24 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from keras_gan import losses
+import numpy as np
+
+from keras_gan import features, losses
+from keras_gan.datasets import Images
+from keras_gan.evaluators import (
+    LEAST_IMAGES,
+    DistributionEvaluator,
+    Evaluator,
+    default_sample_count,
+)
 from keras_gan.models.dcgan import MOST_UNITS
 from keras_gan.models.translator import Translator
 from keras_gan.optimizers import Adam
 from keras_gan.recipes.options import setting
 from keras_gan.recipes.rates import DecayingRates
 from keras_gan.recipes.translation import Translation
+
+_COMPARED = 2000  # images and translations: cheap enough during training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +63,26 @@ class TranslatorRecipe(DecayingRates, Translation):
     generator_average: float | None = setting(
         None, "decay of the generators' moving average; 0 is none", at_least=0, below=1
     )
+
+    def distances(
+        self, output: str, images: Images, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, Evaluator]:
+        """Returns what compares translations with real images, by their title.
+
+        Args:
+            output: title of the translations.
+            images: real ones of their domain; for fewer than 12 there is nothing.
+            inputs: element -> rows that the model makes pictures from.
+        """
+        most = min([len(images) // 2, *map(len, inputs.values())])
+        if most < LEAST_IMAGES:
+            return {}
+        extractor = features.get(self.features, images)
+        count = min(most, _COMPARED, default_sample_count(images, extractor))
+        evaluator = DistributionEvaluator(
+            images, extractor, count, output=output, inputs=inputs
+        )
+        return {output: evaluator}
 
     def patch_layers_for(self, shape: tuple[int, ...]) -> int:
         """Returns the strided layers of the discriminator of images.

@@ -1,0 +1,98 @@
+"""What runs of pix2pix and CycleGAN are measured by."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+
+import keras_gan_command
+from keras_gan import recipes, training
+from keras_gan.errors import InputError
+from keras_gan.evaluators import segmentation, together, translation
+
+TINY = {"base_filters": 2, "patch_layers": 1, "image_size": "16", "features": "pixels"}
+
+
+def evaluator_of(recipe):
+    data = recipe.read()
+    model = recipe.build(recipe.facts(data))
+    return together(recipe.evaluators(*recipe.divided(data))), model
+
+
+def test_a_run_of_pix2pix_is_measured(tmp_path, monkeypatch, capsys):
+    quick = functools.partial(segmentation.Segmentation, steps=20)
+    monkeypatch.setattr(translation, "Segmentation", quick)
+    rng = np.random.default_rng(0)
+    maps = rng.choice(np.uint8([0, 255]), (40, 16, 16, 1))
+    np.savez(tmp_path / "pairs.npz", source=maps, target=200 - maps // 2)
+    recipe = recipes.get("pix2pix").override(
+        {
+            **{**TINY, "steps": 2, "evaluate_steps": 1, "load_size": "16"},
+            **{"data": f"pairs:{tmp_path}/pairs.npz", "validation": "0.5"},
+            **{"palette": "0,0,0; 255,255,255"},
+        }
+    )
+    found = training.train(recipe, tmp_path / "run")
+    header, *rows = (tmp_path / "run" / "measures.csv").read_text().splitlines()
+    # The sources have the palette's colours, so classes are read from translations.
+    assert header == "epoch,step,frechet_distance,l1"
+    assert len(rows) == 2
+    at_end = {"frechet_distance", "kernel_distance"}
+    at_end |= {"l1", "psnr", "ssim", "gradient_energy"}
+    assert found.measures["measures"].keys() == at_end
+    capsys.readouterr()
+    assert keras_gan_command.main(["evaluate", str(tmp_path / "run")]) == 0
+    printed = capsys.readouterr().out
+    assert "FCN score: mean IoU" in printed and "20 of 20 held-out pairs" in printed
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    fcn = {"fcn_pixel_accuracy", "fcn_class_accuracy", "fcn_mean_iou"}
+    assert metrics["measures"].keys() > at_end | fcn
+    # Beside them stands what true pictures have.
+    assert metrics["between_halves"].keys() > fcn
+    for name in at_end & {"l1", "psnr", "ssim"}:
+        assert metrics["measures"][name] == pytest.approx(
+            found.measures["measures"][name], rel=1e-4
+        )
+
+
+def test_a_cyclegan_is_measured_both_ways():
+    evaluator, model = evaluator_of(
+        recipes.get("cyclegan-digits").override({**TINY, "steps": 1})
+    )
+    names = evaluator.final(model)
+    assert evaluator.quick(model)[0] == "a_to_b_frechet_distance"
+    assert {"answer_psnr_a", "answer_psnr_b", "noisy_cycle_l1_b"} < {*names}
+    found = evaluator.measure(model, ["answer_psnr_b", "cycle_l1_a"])
+    assert 0 < found["answer_psnr_b"] < 30 and 0 < found["cycle_l1_a"] < 2
+    assert "frechet_distance" not in found
+
+
+def test_domains_of_any_number_are_measured(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, count in (("a", 14), ("b", 40), ("c", 11)):
+        images = rng.integers(0, 256, (count, 16, 16, 3), "uint8")
+        np.savez(tmp_path / f"{name}.npz", images=images)
+
+    def names(a, b):
+        recipe = recipes.get("cyclegan").override(
+            {
+                **{**TINY, "steps": 1, "blocks": 1, "load_size": "16"},
+                **{"data_a": f"npz:{tmp_path}/{a}.npz"},
+                **{"data_b": f"npz:{tmp_path}/{b}.npz"},
+            }
+        )
+        evaluator, model = evaluator_of(recipe)
+        if a != "c":
+            evaluator = evaluator.thorough(None, 0)
+        return evaluator.measure(model, evaluator.quick(model)).keys()
+
+    both = {"a_to_b_frechet_distance", "b_to_a_frechet_distance"}
+    # There are fewer pictures to translate than real ones in a half.
+    assert names("a", "b") == both
+    assert not names("c", "c"), "two halves need twelve images"
+
+
+def test_a_palette_that_is_none_is_refused():
+    with pytest.raises(InputError, match="palette is 'red'"):
+        recipes.get("pix2pix").override({"palette": "red"})
