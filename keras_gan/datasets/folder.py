@@ -210,12 +210,13 @@ def common_size(files: Sequence[Path]) -> tuple[int, int]:
     Raises:
         InputError: if two pictures differ in size, or none can be read.
     """
-    first = None
+    first = failed = None
     for file in files:
         try:
             with _opened(file) as (picture, kind, _, _):
                 size = _upright_size(picture, kind)
-        except Exception:  # as of `_decode`
+        except Exception as error:  # as of `_decode`
+            failed = failed or f"{str(file)!r} ({_reason(error)})"
             continue
         first = first or (file, size)
         if size != first[1]:
@@ -227,8 +228,8 @@ def common_size(files: Sequence[Path]) -> tuple[int, int]:
             )
     if first is None:
         raise InputError(
-            f"None of {len(files)} pictures can be read. The first is "
-            f"{str(files[0])!r}."
+            f"{len(files)} of {len(files)} pictures cannot be read. The first is "
+            f"{failed}."
         )
     return first[1][::-1]
 
