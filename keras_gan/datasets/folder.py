@@ -38,7 +38,7 @@ _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 
 
 class Column(NamedTuple):
-    """All pictures of one kind as `read_columns` returns them.
+    """Pictures that become one array, for `folder.read` and pairs.
 
     Args:
         array: uint8 [N, H, W, C].
@@ -123,9 +123,9 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     kept = [file.relative_to(root) for (file,) in rows]
     array, seen, digests, levels = column
     labels, class_names = _classes(kept)
-    files = tuple(map(str, kept))
+    names = tuple(map(str, kept))
     notes = census.describe(
-        argument, form, array.shape[1:], files, seen, digests, levels
+        argument, form, array.shape[1:], names, seen, digests, levels
     )
     notes += census.of_classes(labels, class_names, folders)
     if others:
@@ -135,7 +135,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
         labels,
         class_names,
         skipped,
-        files,
+        names,
         digests=tuple(digests),
         levels=levels,
         summary=printable(f"{'; '.join(notes)}."),

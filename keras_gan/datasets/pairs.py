@@ -67,7 +67,8 @@ def read(
         return _from_arrays(both, forms, repr(argument))
     folder.require_folder(root, argument, "pairs")
     files, others, _ = folder.list_pictures(root)
-    loose, below = [], {}
+    loose: list[Path] = []
+    below: dict[str, list[Path]] = {}
     for file in files:
         first, *rest = file.relative_to(root).parts
         (below.setdefault(first, []) if rest else loose).append(file)
