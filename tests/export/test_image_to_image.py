@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+from pathlib import Path
 from typing import ClassVar
 
 import keras
@@ -14,9 +16,13 @@ from PIL import Image
 
 import export
 from export.exportable import describe
+from export.formats import ExportOptions
 from export.verify import verified
+from keras_gan import serving
+from keras_gan.models.base import GenerativeModel
 from keras_gan.models.translator import Translator
 
+_SESSION = Path(__file__).with_name("image_session.py")
 SHAPES = {"a": (None, None, 3), "b": (None, None, 1)}
 # Not those of the examples that verification takes, and not square.
 SIZE = (12, 44)
@@ -192,3 +198,135 @@ def test_a_file_that_takes_one_size_fails_its_proof(tmp_path):
     result = verified(free, "onnx", tmp_path / "m.onnx")
     assert not result.passed
     assert "Got: 36 Expected: 32" in result.problem
+
+
+def visit(python, folder, out, *files):
+    """Returns what a visitor of a page saw."""
+    command = [python, _SESSION, folder, out, *files]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    outcome = json.loads((out / "outcome.json").read_text())
+    assert outcome["problems"] == []
+    assert outcome["elsewhere"] == [], "with --runtime nothing comes from the network"
+    assert outcome["phone_width"] <= 390
+    return outcome
+
+
+def page(model, folder, runtime):
+    options = ExportOptions(runtime=str(runtime))
+    (row,) = export.export_all(model, folder, "maps", ["web"], options=options)
+    return row.path
+
+
+def write_pictures(folder, **pictures):
+    """Writes pictures, and a file that is none; returns their paths."""
+    for name, levels in pictures.items():
+        Image.fromarray(levels).save(folder / f"{name}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    return [folder / f"{name}.png" for name in (*pictures, "broken")]
+
+
+def smooth(height, width, channels=3):
+    coarse = np.random.default_rng(7).integers(0, 256, (5, 7, channels), "uint8")
+    picture = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(picture)
+
+
+def canvas(moment, name):
+    values = moment[name]
+    return np.reshape(values["data"], (values["height"], values["width"], 4))
+
+
+def assert_shows(moment, model, channels, to=None):
+    """Compares the result on a page with what the model makes of its original."""
+    original = canvas(moment, "original")[..., :channels]
+    made = model.translate(original[np.newaxis].astype("uint8"), to=to)[0]
+    assert made.std() > 20
+    found = canvas(moment, "result")
+    assert found.shape[:2] == made.shape[:2]
+    assert np.abs(found[..., :3] - made.astype(int)).max() <= 1
+
+
+@pytest.mark.serving
+def test_a_visitor_translates_pictures(runtime, serving_environment, tmp_path):
+    python = serving_environment("web", ["playwright"])
+    model, rng = TwoWays(), np.random.default_rng(0)
+    square, other, clear = (
+        rng.integers(0, 256, (*size, c), "uint8")
+        for size, c in [((24, 24), 3), ((13, 46), 3), ((20, 9), 4)]
+    )
+    pictures = {"square": square, "clear": clear, "other": other}
+    files = write_pictures(tmp_path, **pictures, large=smooth(500, 900))
+    outcome = visit(python, page(model, tmp_path, runtime), tmp_path, *files)
+    moments, camera = outcome["moments"], outcome["camera"]
+    for name, seen in [("square", square), ("other", other)]:
+        np.testing.assert_array_equal(canvas(moments[name], "original")[..., :3], seen)
+        assert_shows(moments[name], model, 3)
+    assert moments["other"]["caption"] == "Your picture, 46 × 13 pixels"
+    white = Image.new("RGBA", (9, 20), "white")
+    white.alpha_composite(Image.fromarray(clear))
+    seen = canvas(moments["clear"], "original")
+    assert np.abs(seen - np.asarray(white, int)).max() <= 2  # a canvas rounds, too
+    # Made smaller to the size that the visitor chose.
+    dropped = moments["dropped"]
+    assert dropped["caption"].endswith("128 × 71 pixels, made smaller from 900 × 500")
+    small = np.asarray(Image.fromarray(smooth(500, 900)).resize((128, 71)), int)
+    assert np.abs(canvas(dropped, "original")[..., :3] - small).mean() < 4
+    assert_shows(dropped, model, 3)
+    assert_shows(moments["back"], model, 1, to="a")
+    assert outcome["download"] == "maps-b-to-a.png"
+    saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGBA"))
+    np.testing.assert_array_equal(saved, canvas(moments["other"], "result"))
+    told = outcome["told"]
+    assert any(text.startswith("Loading the model: ") for text in told)
+    assert any(text.startswith("Translating ...") for text in told)
+    assert "The model runs in your browser; nothing is sent anywhere." in told
+    assert "broken.png is not a picture that this browser can read." in told
+    assert "does not let this page use the camera" in camera["refused"]
+    assert "pages from https or localhost alone" in camera["insecure"]
+    assert camera["tracks"] == ["ended"], "the camera is off after the picture"
+    assert canvas(moments["camera"], "result").shape[1] == 128
+    assert_shows(moments["camera"], model, 1, to="a")
+
+
+class Brighter(GenerativeModel):
+    """Makes images of one size brighter, by a class."""
+
+    def __init__(self):
+        super().__init__(seed=3)
+        image, label = keras.Input((24, 32, 3)), keras.Input((), dtype="int64")
+        gain = keras.layers.Embedding(3, 1, weights=[np.float32([[0.2], [0.5], [1]])])
+        made = keras.layers.Multiply()(
+            [image, keras.layers.Reshape((1, 1, 1))(gain(label))]
+        )
+        self.network = keras.Model([image, label], made)
+
+    def networks(self):
+        return {"network": self.network}
+
+    def signatures(self, networks):
+        image = serving.image((24, 32, 3), (0.0, 1.0))
+        return serving.image_to_image(networks["network"], image, image, 3)
+
+
+@pytest.mark.serving
+def test_a_page_of_a_model_of_one_size(runtime, serving_environment, tmp_path):
+    python = serving_environment("web", ["playwright"])
+    exact = np.random.default_rng(0).integers(0, 256, (24, 32, 3), "uint8")
+    pictures = {"exact": exact, "small": exact[:7, :9], "large": smooth(300, 200)}
+    files = write_pictures(tmp_path, **pictures)
+    outcome = visit(python, page(Brighter(), tmp_path, runtime), tmp_path, *files)
+    moments = outcome["moments"]
+    for name, gain in {
+        "exact": 0.2,
+        "small": 0.2,
+        "dropped": 0.2,
+        "class": 1.0,
+    }.items():
+        seen, found = (
+            canvas(moments[name], x)[..., :3] for x in ("original", "result")
+        )
+        assert np.abs(found - gain * seen).max() <= 1
+    assert canvas(moments["small"], "original").shape == (7, 9, 4)
+    assert canvas(moments["dropped"], "original").shape == (24, 16, 4)
+    np.testing.assert_array_equal(canvas(moments["exact"], "original")[..., :3], exact)
