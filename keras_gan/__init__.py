@@ -11,7 +11,7 @@ with process.prepared():
     # All that Keras must know to load a saved model is registered by these imports.
     from keras_gan import datasets, losses, metrics, networks, optimizers
     from keras_gan.errors import Diverged, InputError, KerasGANError
-    from keras_gan.models import DCGAN, GAN, VAE, Autoencoder
+    from keras_gan.models import DCGAN, GAN, VAE, Autoencoder, CycleGAN, Pix2Pix
     from keras_gan.version import __version__
 
 __all__ = [
@@ -19,9 +19,11 @@ __all__ = [
     "GAN",
     "VAE",
     "Autoencoder",
+    "CycleGAN",
     "Diverged",
     "InputError",
     "KerasGANError",
+    "Pix2Pix",
     "__version__",
     "datasets",
     "losses",

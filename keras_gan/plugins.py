@@ -35,6 +35,7 @@ _INSTANCES = {
     "keras_gan.experiments.EXPERIMENTS": "Experiment",
     "keras_gan.features.EXTRACTORS": "Kind",
     "keras_gan.recipes.RECIPES": "Recipe",
+    "keras_gan.datasets.PAIRED_SOURCES": "Source",
     "export.formats.FORMATS": "Format",
 }
 _CLASSES = {

@@ -87,6 +87,7 @@ def bfloat16_gain(*networks: keras.Model, repeats: int = _REPEATS) -> float | No
         for layer in network._flatten_layers(include_self=False)
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose)
         and layer.data_format == "channels_last"
+        and None not in layer.input.shape[1:]  # images of any size
     ]
     if not layers:
         return None

@@ -276,7 +276,7 @@ class Run:
         found = []
         for name in self.recipe.sources:
             kind, _, place = (getattr(self.recipe, name) or "").partition(":")
-            if kind in ("folder", "npz") and not pathlib.Path(place).exists():
+            if kind in ("folder", "npz", "pairs") and not pathlib.Path(place).exists():
                 found.append(f"{flag(name)} {kind}:PATH")
         return found
 

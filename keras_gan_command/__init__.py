@@ -22,6 +22,11 @@ COMMANDS = {
         [],
         "the codes that a VAE or an autoencoder gives to images",
     ),
+    "translate": (
+        "keras_gan.translate:main",
+        [],
+        "pictures as pix2pix or CycleGAN translate them",
+    ),
     "evaluate": (
         "keras_gan.evaluate.__main__:main",
         [],

@@ -205,6 +205,9 @@ def list_choices() -> int:
     print("data sources:")
     for source in datasets.SOURCES.values():
         print(f"  {source.usage:<20} {source.description}")
+    print("sources of pairs:")
+    for source in datasets.PAIRED_SOURCES.values():
+        print(f"  {source.usage:<20} {source.description}")
     return 0
 
 

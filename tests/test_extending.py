@@ -203,6 +203,7 @@ def test_a_module_of_the_working_directory_by_its_dotted_name(here):
 def test_each_command_refuses_a_bad_plugin_before_anything_else(here, capsys, command):
     given = {"verify": "no.onnx --against no", "export": "no --out no", "list": ""}
     given |= {"reconstruct": "no no.png", "encode": "no no --out no.npz"}
+    given["translate"] = "no no.png --out no"
     line = given.get(command, "digits" if command == "train" else "no")
     line = "nearest no" if command == "experiment" else line
     arguments = [command, *shlex.split(line), "--plugin", "plugin_none.py"]

@@ -13,7 +13,7 @@ FLOORS = [
     "symptoms version",
     "checks",
     "distribution examples files latents losses metrics networks optimizers "
-    "transparency",
+    "tiling transparency",
     "pixels plugins",
     "serving",
     "datasets epoch_table models pictures theory",
@@ -23,7 +23,7 @@ FLOORS = [
     "runs",
     "callbacks sample",
     "experiments training",
-    "encode evaluate reconstruct",
+    "encode evaluate reconstruct translate",
     "keras_gan",
     "export",
     "keras_gan_command",

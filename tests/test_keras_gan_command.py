@@ -96,7 +96,10 @@ def test_it_trains_with_the_arguments_of_train(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "name",
-    ["sample", "reconstruct", "encode", "evaluate", "compare", "experiment", "verify"],
+    [
+        *("sample", "reconstruct", "translate", "encode", "evaluate", "compare"),
+        *("experiment", "verify"),
+    ],
 )
 def test_each_command_has_its_help(name, capsys):
     function = keras_gan_command.COMMANDS[name][0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan.optimizers import Adam, RisingMomentumSGD
+from keras_gan.optimizers import Adam, LinearDecay, RisingMomentumSGD
 
 SHAPES = [(7, 5), (5,)]
 STEPS = 20
@@ -162,3 +162,14 @@ def test_rising_momentum_survives_serialisation():
     assert copy.get_config() == optimizer.get_config()
     assert copy.momentum_steps == 9
     assert copy.nesterov
+
+
+def test_the_rate_of_the_paper_on_cyclegan():
+    """Constant for 100 epochs, then linearly to 0 in 100; here of 7 steps each."""
+    schedule = LinearDecay(2e-4, total_steps=1400, share=0.5)
+    rates = [float(schedule(7 * epoch)) for epoch in (0, 100, 150, 200, 201)]
+    np.testing.assert_allclose(rates, [2e-4, 2e-4, 1e-4, 0, 0], atol=1e-10)
+    copy = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(schedule)
+    )
+    assert float(copy(1050)) == rates[2]

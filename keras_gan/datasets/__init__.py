@@ -3,9 +3,7 @@
 A user adds a source by `SOURCES["mine"] = Source("mine", "my own images", read)`.
 """
 
-import dataclasses
 import difflib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ import tensorflow as tf
 
 from keras_gan.datasets import (
     arrays,
-    conversion,
+    digit_domains,
     digits,
     folder,
     mixtures,
@@ -22,38 +20,28 @@ from keras_gan.datasets import (
     storage,
     tfds_images,
 )
-from keras_gan.datasets.conversion import Form
+from keras_gan.datasets.digit_domains import ANSWERS, Answer
+from keras_gan.datasets.examples import Jitter, Paired, Unpaired, unpaired
 from keras_gan.datasets.images import Images
-from keras_gan.errors import InputError, did_you_mean
+from keras_gan.datasets.pairs import PAIRED_SOURCES, read_pairs
+from keras_gan.datasets.source import Source, form_of
+from keras_gan.errors import InputError
 
-__all__ = ["SOURCES", "Images", "Source", "load", "read"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """One kind of source that `read` accepts.
-
-    Args:
-        usage: the form of the string, such as `"folder:PATH"`. What stands before the
-            colon is the key in `SOURCES`; without a colon it takes no argument.
-        description: one line for a list of all sources.
-        read: function `(argument, form, data_dir)`. It returns an array of images, or a
-            tuple of one and its labels, as `read` takes them; or `Images` that have the
-            `form` already.
-
-    Example:
-
-    ```python
-    from keras_gan import datasets
-
-    for source in datasets.SOURCES.values():
-        print(f"{source.usage:20} {source.description}")
-    ```
-    """
-
-    usage: str
-    description: str
-    read: Callable[..., Images | np.ndarray | tuple[np.ndarray, np.ndarray]]
+__all__ = [
+    "ANSWERS",
+    "PAIRED_SOURCES",
+    "SOURCES",
+    "Answer",
+    "Images",
+    "Jitter",
+    "Paired",
+    "Source",
+    "Unpaired",
+    "load",
+    "read",
+    "read_pairs",
+    "unpaired",
+]
 
 
 SOURCES: dict[str, Source] = {
@@ -84,6 +72,26 @@ SOURCES: dict[str, Source] = {
         "stacked-mnist",
         "128,000 images of three MNIST digits in red, green and blue, 1,000 classes",
         stacked_mnist.read,
+    ),
+    "digits-half": Source(
+        "digits-half",
+        "899 of the digits; none of them is in the other digits-... sources",
+        digit_domains.read_half,
+    ),
+    "digits-inverted": Source(
+        "digits-inverted",
+        "the other 898 digits, black on white",
+        digit_domains.reader_of("digits-inverted"),
+    ),
+    "digits-tinted": Source(
+        "digits-tinted",
+        "the other 898 digits, yellow on blue",
+        digit_domains.reader_of("digits-tinted"),
+    ),
+    "digits-turned": Source(
+        "digits-turned",
+        "the other 898 digits, turned by 90 degrees clockwise",
+        digit_domains.reader_of("digits-turned"),
     ),
 }
 
@@ -124,20 +132,9 @@ def read(
     Raises:
         InputError: if the source or an argument cannot be used.
     """
-    size = _height_and_width(image_size)
-    if channels not in (None, 1, 3, 4):
-        raise InputError(f"channels is {channels!r}. Use 1, 3, 4 or None.")
-    if fit not in conversion.FITS:
-        raise InputError(
-            f"fit is {fit!r}. Use one of: {', '.join(conversion.FITS)}."
-            f"{did_you_mean(fit, conversion.FITS)}"
-        )
-    if levels is not None and not (len(levels) == 2 and levels[0] < levels[1]):
-        raise InputError(
-            f"levels is {levels!r}. Use (black, white) with black < white, or None."
-        )
+    form = form_of(image_size, channels, fit, levels)
     with storage.within(memory_budget):
-        return _read(source, Form(size, channels, fit, levels), data_dir)
+        return _read(source, form, data_dir)
 
 
 def _read(source, form, data_dir):
@@ -151,6 +148,11 @@ def _read(source, form, data_dir):
             "a tuple (images, labels)."
         )
     kind, _, argument = source.partition(":")
+    if kind in PAIRED_SOURCES:
+        raise InputError(
+            f"{source!r} is a source of pairs, and one set of images is needed here. "
+            "Use read_pairs in a script, or a recipe of pairs such as pix2pix."
+        )
     if kind not in SOURCES:
         usages = ", ".join(entry.usage for entry in SOURCES.values())
         raise InputError(
@@ -217,16 +219,3 @@ def load(
     """
     images = read(source, image_size, channels, data_dir, memory_budget, fit, levels)
     return images.batches(batch_size, value_range, labels, seed)
-
-
-def _height_and_width(image_size):
-    if image_size is None:
-        return None
-    size = (image_size,) * 2 if np.ndim(image_size) == 0 else tuple(image_size)
-    if len(size) != 2 or any(
-        not isinstance(side, int | np.integer) or side < 1 for side in size
-    ):
-        raise InputError(
-            f"image_size is {image_size!r}. Use a positive integer or (height, width)."
-        )
-    return size

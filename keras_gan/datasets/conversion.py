@@ -28,6 +28,7 @@ class Form:
             picture's border. The bars are transparent if the picture has alpha.
         levels: (black, white) of values of more than 8 bits and of floats, or None for
             the range of the source.
+        half: 0 takes the left half of a picture alone, 1 the right half.
 
     Example:
 
@@ -45,6 +46,7 @@ class Form:
     channels: int | None = None
     fit: str = "crop"
     levels: tuple[float, float] | None = None
+    half: int | None = None
 
 
 def picture_to_array(picture: Image.Image, form: Form) -> np.ndarray:
@@ -59,10 +61,26 @@ def picture_to_array(picture: Image.Image, form: Form) -> np.ndarray:
         uint8 [height, width, channels]. If the picture has floats or more than 8 bits
         and the form has no levels: its values unscaled, float32 [height, width, 1].
     """
+    part = part_of(picture, form)
+    pixels = np.asarray(_fit(_convert(part, form), form))
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def part_of(picture: Image.Image, form: Form) -> Image.Image:
+    """Return the half of a picture that a form asks for, or the picture.
+
+    Args:
+        picture: of any mode. This applies its EXIF orientation to it in place.
+        form: what it becomes.
+    """
     # Without in_place it would copy all pixels.
     ImageOps.exif_transpose(picture, in_place=True)
-    pixels = np.asarray(_fit(_convert(picture, form), form))
-    return pixels.reshape(*pixels.shape[:2], -1)
+    if form.half is None:
+        return picture
+    middle = picture.width // 2
+    return picture.crop(
+        (form.half * middle, 0, (1 + form.half) * middle, picture.height)
+    )
 
 
 def is_deep(picture: Image.Image) -> bool:

@@ -1,5 +1,6 @@
 """Images from the files below a folder."""
 
+import contextlib
 import dataclasses
 import hashlib
 import math
@@ -36,6 +37,22 @@ _OLD_LEVELS = (0, 65535)
 _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 
 
+class Column(NamedTuple):
+    """All pictures of one kind as `read_columns` returns them.
+
+    Args:
+        array: uint8 [N, H, W, C].
+        seen: what each picture is like.
+        digests: of the pixels of each picture.
+        levels: values that became 0 and 255 if some have more than 8 bits, else None.
+    """
+
+    array: np.ndarray
+    seen: list[census.Seen]
+    digests: list[str]
+    levels: tuple[float, float] | None
+
+
 class Row(NamedTuple):
     """One picture as a worker reads it, for `folder.read`.
 
@@ -63,8 +80,8 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
 
     Args:
         argument: path of the folder.
-        form: needs a size, because pictures differ in size. Without channels, the
-            images get 1 if all pictures are grey, 4 if more than half of them have
+        form: needs a size if pictures differ in size. Without channels, the images
+            get 1 if all pictures are grey, 4 if more than half of them have
             transparency, else 3. Without levels, the least and greatest value of the
             folder become black and white for values of more than 8 bits.
         data_dir: not used.
@@ -73,7 +90,8 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
         The images, with labels if the sub-folders give them.
 
     Raises:
-        InputError: if there is no such folder, no readable picture or no size.
+        InputError: if there is no such folder or no readable picture, or if pictures
+            differ in size and the form has none.
 
     Example:
 
@@ -91,49 +109,18 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     ```
     """
     root = Path(argument).expanduser()
-    _require_folder(root, argument)
-    if form.size is None:
-        raise InputError(
-            f"Pictures in folder {argument!r} may differ in size. Give image_size."
-        )
-    first_safe.warn("pictures", "pillow")
-    files, others, folders = _list(root)
-    if not files:
-        raise InputError(
-            f"Folder {argument!r} holds no picture; {census.ignored(others)}. Use PNG, "
-            "JPEG, WebP, BMP, GIF, TIFF, AVIF or PPM files; their names do not matter."
-        )
-
-    store = _Store(len(files), form)
-    kept, seen, digests, skipped = [], [], [], []
-    with warnings.catch_warnings(), ThreadPool() as pool:
-        # Pillow warns of pictures that are large enough to be an attack.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        rows = pool.imap(lambda file: _decode(file, form), files, chunksize=8)
-        bar = tqdm(rows, argument, len(files), unit=" images", disable=None)
-        for file, row in zip(files, bar, strict=True):
-            if isinstance(row, Row):
-                store.append(row)
-                kept.append(file.relative_to(root))
-                seen.append(row.seen)
-                digests.append(row.digest)
-            else:
-                skipped.append((str(file), _reason(row)))
-        if kept:
-            array = store.finish(seen)
-
-    if skipped:
-        summary = (
-            f"{len(skipped)} of {len(files)} pictures in {argument!r} cannot be read. "
-            f"The first is {skipped[0][0]!r} ({skipped[0][1]})."
-        )
-        if not kept:
-            raise InputError(summary)
-        warnings.warn(summary, stacklevel=3)
+    require_folder(root, argument)
+    files, others, folders = _pictures(root, argument)
+    form = dataclasses.replace(form, size=form.size or common_size(files))
+    rows, (column,), skipped = read_columns(
+        argument, [(file,) for file in files], [(form,)]
+    )
+    kept = [file.relative_to(root) for (file,) in rows]
+    array, seen, digests, levels = column
     labels, class_names = _classes(kept)
     files = tuple(map(str, kept))
     notes = census.describe(
-        argument, form, array.shape[1:], files, seen, digests, store.levels
+        argument, form, array.shape[1:], files, seen, digests, levels
     )
     notes += census.of_classes(labels, class_names, folders)
     if others:
@@ -142,13 +129,103 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
         array,
         labels,
         class_names,
-        tuple(skipped),
+        skipped,
         files,
         digests=tuple(digests),
-        levels=store.levels,
-        summary=_printable(f"{'; '.join(notes)}."),
+        levels=levels,
+        summary=printable(f"{'; '.join(notes)}."),
         unlabelled=None if class_names else _why_unlabelled(kept, argument),
     )
+
+
+def read_columns(
+    argument: str,
+    rows: Sequence[tuple[Path, ...]],
+    forms: Sequence[tuple[Form, ...]],
+) -> tuple[list[tuple[Path, ...]], list[Column], tuple[tuple[str, str], ...]]:
+    """Read files that belong together into arrays with one row for all of them.
+
+    Args:
+        argument: what the user calls the pictures.
+        rows: the files of each row.
+        forms: for each file of a row, what it becomes: one column for each form. All
+            have a size.
+
+    Returns:
+        The rows of which all files could be read; the columns; and (file, reason) of
+        the first file of every other row that cannot be read.
+
+    Raises:
+        InputError: if no row can be read, or a picture cannot be halved.
+    """
+    first_safe.warn("pictures", "pillow")
+    stores = [_Store(len(rows), form) for own in forms for form in own]
+    seen: list[list[census.Seen]] = [[] for _ in stores]
+    digests: list[list[str]] = [[] for _ in stores]
+    kept, skipped, columns = [], [], []
+    with warnings.catch_warnings(), ThreadPool() as pool:
+        # Pillow warns of pictures that are large enough to be an attack.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        decoded = pool.imap(lambda files: _decode_all(files, forms), rows, chunksize=8)
+        bar = tqdm(decoded, argument, len(rows), unit=" images", disable=None)
+        for files, found in zip(rows, bar, strict=True):
+            if isinstance(found, list):
+                kept.append(files)
+                for column, row in enumerate(found):
+                    stores[column].append(row)
+                    seen[column].append(row.seen)
+                    digests[column].append(row.digest)
+                continue
+            file, error = found
+            if isinstance(error, InputError):
+                raise error
+            skipped.append((str(file), _reason(error)))
+        if kept:
+            columns = [
+                Column(store.finish(own), own, sums, store.levels)
+                for store, own, sums in zip(stores, seen, digests, strict=True)
+            ]
+    if skipped:
+        summary = (
+            f"{len(skipped)} of {len(rows)} pictures in {argument!r} cannot be read. "
+            f"The first is {skipped[0][0]!r} ({skipped[0][1]})."
+        )
+        if not kept:
+            raise InputError(summary)
+        warnings.warn(summary, stacklevel=4)
+    return kept, columns, tuple(skipped)
+
+
+def common_size(files: Sequence[Path]) -> tuple[int, int]:
+    """Return (height, width) of pictures that all have one size.
+
+    Args:
+        files: pictures; those that cannot be read do not count.
+
+    Raises:
+        InputError: if two pictures differ in size, or none can be read.
+    """
+    first = None
+    for file in files:
+        try:
+            with _opened(file) as (picture, kind, _, _):
+                size = _upright_size(picture, kind)
+        except Exception:  # as of `_decode`
+            continue
+        first = first or (file, size)
+        if size != first[1]:
+            (w, h), (other_w, other_h) = first[1], size
+            raise InputError(
+                f"Pictures differ in size: {str(first[0])!r} is {w}x{h} pixels (width "
+                f"x height) and {str(file)!r} {other_w}x{other_h}. Give the size that "
+                "all of them become: image_size, or load_size if windows are cut."
+            )
+    if first is None:
+        raise InputError(
+            f"None of {len(files)} pictures can be read. The first is "
+            f"{str(files[0])!r}."
+        )
+    return first[1][::-1]
 
 
 def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
@@ -156,11 +233,12 @@ def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
 
     Args:
         files: paths of pictures.
-        form: needs a size and channels. Without levels, the least and greatest value
-            of each picture become its black and white if it has more than 8 bits.
+        form: needs channels, and a size unless all pictures have one. Without levels,
+            the least and greatest value of each picture become its black and white if
+            it has more than 8 bits.
 
     Returns:
-        uint8 [len(files), *form.size, form.channels].
+        uint8 [len(files), height, width, form.channels].
 
     Raises:
         InputError: for the first file that cannot be read.
@@ -184,12 +262,10 @@ def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for file in files:
-            row = _decode(Path(file).expanduser(), unscaled)
-            if not isinstance(row, Row):
-                raise InputError(
-                    f"{str(file)!r} cannot be read as a picture ({_reason(row)}). Give "
-                    f"a file of one of the kinds {', '.join(formats.FORMATS)}."
-                )
+            found = _decode(Path(file).expanduser(), [unscaled])
+            if isinstance(found, Exception):
+                raise _unreadable(file, found) from found
+            (row,) = found
             pixels = row.pixels
             if row.levels is not None:
                 pixels = _scaled(pixels, form, form.levels or row.levels)
@@ -197,22 +273,97 @@ def read_files(files: Sequence[str | os.PathLike], form: Form) -> np.ndarray:
     return np.stack(images)
 
 
-def _require_folder(root, argument):
+def size_of(file: str | os.PathLike) -> tuple[int, int]:
+    """Returns height and width of a picture, upright, without reading its pixels.
+
+    Raises:
+        InputError: if it is not a picture that can be read.
+
+    Example:
+
+    ```python
+    from PIL import Image
+    from keras_gan.datasets import folder
+
+    Image.new("RGB", (20, 10), "brown").save("photo.png")
+    assert folder.size_of("photo.png") == (10, 20)
+    ```
+    """
+    try:
+        with _opened(Path(file).expanduser()) as (picture, kind, _, _):
+            width, height = _upright_size(picture, kind)
+            return height, width
+    except Exception as error:  # decoders raise almost any
+        raise _unreadable(file, error) from error
+
+
+def pictures_below(folder: str | os.PathLike) -> list[Path]:
+    """Returns the paths of all pictures below a folder, in the order that `read` has.
+
+    Raises:
+        InputError: if there is no such folder, or no picture in it.
+
+    Example:
+
+    ```python
+    from pathlib import Path
+    from PIL import Image
+    from keras_gan.datasets import folder
+
+    Path("photos").mkdir(exist_ok=True)
+    Image.new("RGB", (20, 10), "brown").save("photos/1.png")
+    assert Path("photos/1.png") in folder.pictures_below("photos")
+    ```
+    """
+    root = Path(folder).expanduser()
+    require_folder(root, str(folder))
+    return _pictures(root, str(folder))[0]
+
+
+def _pictures(root, argument):
+    """Return what `list_pictures` does, of a folder that has pictures."""
+    files, others, folders = list_pictures(root)
+    if not files:
+        raise InputError(
+            f"Folder {argument!r} holds no picture; {census.ignored(others)}. Use PNG, "
+            "JPEG, WebP, BMP, GIF, TIFF, AVIF or PPM files; their names do not matter."
+        )
+    return files, others, folders
+
+
+def _unreadable(file, error):
+    return InputError(
+        f"{str(file)!r} cannot be read as a picture ({_reason(error)}). Give a file of "
+        f"one of the kinds {', '.join(formats.FORMATS)}."
+    )
+
+
+def require_folder(root: Path, argument: str, kind: str = "folder") -> None:
+    """Raises InputError if a path is not a folder.
+
+    Args:
+        root: the path.
+        argument: what the user calls it.
+        kind: of the source.
+    """
     if root.is_dir():
         return
     if not root.exists():
-        raise InputError(f"{argument!r} does not exist. folder:PATH needs a folder.")
-    remedy = f"Use folder:{root.parent} to read all pictures beside it."
+        raise InputError(f"{argument!r} does not exist. {kind}:PATH needs a folder.")
+    remedy = f"Use {kind}:{root.parent} to read all pictures beside it."
     if root.suffix.lower() in (".npz", ".npy"):
         remedy = f"Did you mean npz:{argument}?"
     elif root.suffix.lower() in _ARCHIVES:
         remedy = "Unpack it and name the folder."
-    raise InputError(f"{argument!r} is not a folder. folder:PATH needs one. {remedy}")
+    raise InputError(f"{argument!r} is not a folder. {kind}:PATH needs one. {remedy}")
 
 
-def _list(root):
+def list_pictures(root: Path) -> tuple[list[Path], Counter, list[str]]:
     """Return the pictures, a count of other files by kind, and first-level folders."""
-    files, others, visited, first = [], Counter(), set(), []
+    files: list[Path] = []
+    others: Counter[str] = Counter()
+    visited: set[str] = set()
+    first: list[str] = []
     for folder, subfolders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         if real in visited:  # a link that leads back
@@ -234,28 +385,69 @@ def _list(root):
     return sorted(files), +others, first
 
 
-def _decode(file, form):
+def _decode_all(files, forms):
+    """Return the Rows of some files, or the first that cannot be read and its error."""
+    rows = []
+    for file, own in zip(files, forms, strict=True):
+        found = _decode(file, own)
+        if isinstance(found, Exception):
+            return file, found
+        rows += found
+    return rows
+
+
+def _decode(file, forms):
+    """Return a Row for each form, or an exception."""
     # Decoders raise almost any exception for a broken file, and the run must go on.
     try:
-        if not file.is_file():  # opening a pipe would block forever
-            raise OSError("not a file, or a broken link")
-        with file.open("rb") as stream:
-            head = stream.read(formats.HEAD)
-            stream.seek(0)
-            kind = formats.kind_of(head, file.suffix.lower())
-            with formats.open_picture(stream, kind) as picture:
-                return _row(picture, kind, head, stream, form)
+        with _opened(file) as (picture, kind, head, stream):
+            size = _upright_size(picture, kind)
+            halved = any(form.half is not None for form in forms)
+            if halved and size[0] % 2:
+                raise InputError(
+                    f"{str(file)!r} is {size[0]}x{size[1]} pixels (width x height), "
+                    "and only an even width can be cut into two halves. Give pictures "
+                    "of two halves side by side, or two folders of pictures."
+                )
+            # Decode a JPEG at an eighth, quarter or half of its size, the smallest that
+            # is still at least twice our size: four times faster for a photograph.
+            most = 2 * max(max(form.size or size) for form in forms)
+            if not halved:
+                picture.draft(None, (most, most))
+            # A width that is odd at a smaller size has no middle.
+            elif picture.width % 16 == picture.height % 16 == 0:
+                picture.draft(None, (2 * most, 2 * most))
+            return [_row(picture, kind, head, stream, size, form) for form in forms]
     except Exception as error:
         return error
 
 
-def _row(picture, kind, head, stream, form):
-    size = picture.size
+@contextlib.contextmanager
+def _opened(file):
+    """Gives a picture whose pixels are not read yet, its kind, first bytes and file."""
+    if not file.is_file():  # opening a pipe would block forever
+        raise OSError("not a file, or a broken link")
+    with file.open("rb") as stream:
+        head = stream.read(formats.HEAD)
+        stream.seek(0)
+        kind = formats.kind_of(head, file.suffix.lower())
+        with formats.open_picture(stream, kind) as picture:
+            yield picture, kind, head, stream
+
+
+def _upright_size(picture, kind):
+    """Return (width, height) as a viewer shows a picture."""
     # Pillow rotates TIFF pictures itself.
     if kind != "TIFF" and (
         picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
     ):
-        size = size[::-1]
+        return picture.size[::-1]
+    return picture.size
+
+
+def _row(picture, kind, head, stream, size, form):
+    if form.half is not None:
+        size = (size[0] // 2, size[1])
     # The second picture of a phone's JPEG is not a frame, but a map or a thumbnail.
     frames = kind != "JPEG" and getattr(picture, "is_animated", False)
     wide = formats.has_wide_colours(picture, kind, head)
@@ -268,14 +460,12 @@ def _row(picture, kind, head, stream, form):
         if form.levels is not None:
             pixels, levels = _scaled(pixels, form, form.levels), None
     else:
-        # Decode a JPEG at an eighth, quarter or half of its size, the smallest that is
-        # still at least twice our size: four times faster for a photograph.
-        picture.draft(None, (2 * max(form.size), 2 * max(form.size)))
-        if not conversion.is_deep(picture):
-            opacity = conversion.opacity(picture)
+        part, form = conversion.part_of(picture, form), _whole(form)
+        if not conversion.is_deep(part):
+            opacity = conversion.opacity(part)
         elif form.levels is None:
-            levels = _extremes(np.asarray(picture))
-        pixels = conversion.picture_to_array(picture, form)
+            levels = _extremes(np.asarray(part))
+        pixels = conversion.picture_to_array(part, form)
     # Look at a few pixels first: they decide for most pictures, in a tenth of the time.
     few = pixels[::8, ::8]
     low, high = few.min((0, 1)).tolist(), few.max((0, 1)).tolist()
@@ -301,6 +491,10 @@ def _row(picture, kind, head, stream, form):
     return Row(pixels, levels, digest.hexdigest(), seen)
 
 
+def _whole(form):
+    return dataclasses.replace(form, half=None)
+
+
 def _is_grey(pixels):
     # Comparing all bands at once takes ten times longer.
     bands = np.moveaxis(pixels[..., :3], -1, 0)
@@ -316,8 +510,11 @@ def _wide_png(picture, stream, form):
     for band in np.moveaxis(values, -1, 0):
         plane = Image.fromarray(band.astype(np.float32))
         plane.info["exif"] = picture.info.get("exif", b"")
-        planes.append(conversion.picture_to_array(plane, form))
-    return np.concatenate(planes, axis=-1), _extremes(values)
+        planes.append(conversion.part_of(plane, form))
+    levels = _extremes(np.stack([np.asarray(plane) for plane in planes]))
+    form = _whole(form)
+    pixels = [conversion.picture_to_array(plane, form) for plane in planes]
+    return np.concatenate(pixels, axis=-1), levels
 
 
 def _extremes(values):
@@ -374,7 +571,7 @@ class _Store:
 
     def _convert(self, channels, change):
         old = self._array
-        self._array = storage.allocate((*old.shape[:-1], channels))
+        self._array = storage.allocate((*old.shape[:-1], channels), replaced=old)
         for start in range(0, self._count, BLOCK):
             rows = slice(start, min(start + BLOCK, self._count))
             _fill(self._array[rows], change(old[rows])[..., :channels])
@@ -409,10 +606,10 @@ def _classes(files):
     if len(names) < 2 or any(len(file.parts) == 1 for file in files):
         return None, None
     labels = [names.index(file.parts[0]) for file in files]
-    return np.array(labels, np.int64), tuple(map(_printable, names))
+    return np.array(labels, np.int64), tuple(map(printable, names))
 
 
-def _printable(text):
+def printable(text: str) -> str:
     """Return a text on one line; escape characters that cannot be printed."""
     odd = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
     return re.sub(odd, lambda match: ascii(match[0])[1:-1], text)

@@ -1,19 +1,14 @@
 """Images in one array, and training batches gathered from it by index."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gan import checks
-from keras_gan.datasets import storage
+from keras_gan.datasets import shuffling, storage
 from keras_gan.errors import InputError
 from keras_gan.pixels import PixelRange
-
-# Fixed, not tf.data.AUTOTUNE: closing an autotuned iterator can block for seconds.
-PARALLEL_BATCHES = 2
-PREFETCHED_BATCHES = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,82 +180,24 @@ class Images:
                 divided among the replicas, if labels are asked for but missing, or if
                 a value is out of range.
         """
-        steps = self.steps_per_epoch(batch_size)
+        self.steps_per_epoch(batch_size)
         if value_range is None and self.array.dtype == np.uint8:
             raise InputError("value_range is None. Images need (low, high).")
         if value_range is not None:
             pixels = PixelRange(*checks.interval("value_range", value_range))
         if labels:
             self.require_labels()
-        if first_step is not None and first_step < 0:
-            raise InputError(f"first_step is {first_step!r}. Use 0 or more.")
+        image_rows = shuffling.rows_of(self.array)
+        label_rows = shuffling.rows_of(self.labels) if labels else None
 
-        context = context or tf.distribute.InputContext()
-        replicas = context.num_replicas_in_sync
-        if batch_size % replicas:
-            raise InputError(
-                f"A batch of {batch_size} cannot be divided among {replicas} replicas. "
-                f"Use a multiple of {replicas}."
-            )
-        own_replicas = replicas // context.num_input_pipelines
-        first_replica = context.input_pipeline_id * own_replicas
-
-        def order(epoch):
-            # A full shuffle. index_shuffle would be O(1) per image, but its orders
-            # repeat after 256 epochs, and successive epochs are correlated.
-            permutation = tf.random.experimental.stateless_shuffle(
-                tf.range(len(self), dtype=tf.int64),
-                seed=tf.stack([tf.constant(seed, tf.int64), epoch]),
-                alg="philox",
-            )
-            batches = tf.reshape(
-                permutation[: steps * batch_size],
-                [steps, replicas, batch_size // replicas],
-            )
-            own = batches[:, first_replica : first_replica + own_replicas]
-            return tf.data.Dataset.from_tensor_slices(
-                tf.reshape(own, [steps * own_replicas, batch_size // replicas])
-            )
-
-        image_rows = _rows_of(self.array)
-        label_rows = _rows_of(self.labels) if labels else None
-
-        def batch(indices):
-            images = image_rows(indices)
+        def gather(numbers):
+            images = image_rows(numbers)
             if images.dtype == tf.uint8:
                 images = pixels.to_float(images)
-            return (images, label_rows(indices)) if labels else images
+            return (images, label_rows(numbers)) if labels else (images,)
 
-        if first_step is None:
-            # Not Dataset.random, which depends on TensorFlow's global seed too.
-            iterations = itertools.count()
-
-            def epoch(_):
-                drawn = tf.numpy_function(
-                    lambda: np.int64(next(iterations)), [], tf.int64
-                )
-                return tf.ensure_shape(drawn, [])
-
-            indices = tf.data.Dataset.from_tensors(0).map(epoch).flat_map(order)
-            indices = indices.apply(
-                tf.data.experimental.assert_cardinality(steps * own_replicas)
-            )
-        else:
-            epochs = tf.data.Dataset.counter(first_step // steps)
-            indices = epochs.flat_map(order).skip(first_step % steps * own_replicas)
-
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        options.deterministic = True
-        # A strategy that gets whole batches divides each batch: there are no files.
-        options.experimental_distribute.auto_shard_policy = (
-            tf.data.experimental.AutoShardPolicy.DATA
-        )
-        dataset = (
-            indices.map(batch, num_parallel_calls=PARALLEL_BATCHES)
-            .prefetch(PREFETCHED_BATCHES)
-            .with_options(options)
-        )
+        rows = shuffling.Rows(len(self), seed, gather)
+        dataset = shuffling.batches([rows], batch_size, first_step, context)
         dataset.value_range = value_range
         return dataset
 
@@ -287,8 +224,8 @@ class Images:
             most: takes this many images, evenly spaced, if there are more.
         """
         rows = self.evenly_spaced(most)
-        image_rows = _rows_of(self.array)
-        label_rows = _rows_of(self.labels) if labels else None
+        image_rows = shuffling.rows_of(self.array)
+        label_rows = shuffling.rows_of(self.labels) if labels else None
 
         def batch(rows):
             values = image_rows(rows)
@@ -300,17 +237,3 @@ class Images:
         dataset = indices.map(batch)
         dataset.value_range = value_range
         return dataset
-
-
-def _rows_of(array):
-    """Return a graph function that gathers rows of `array` by index."""
-
-    # Not tf.gather: a tensor would be a second copy of all images in memory.
-    def rows(indices):
-        values = tf.numpy_function(
-            lambda i: np.take(array, i, axis=0), [indices], array.dtype, stateful=False
-        )
-        values.set_shape(indices.shape + array.shape[1:])
-        return values
-
-    return rows

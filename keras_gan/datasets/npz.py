@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -32,13 +34,34 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     Raises:
         InputError: if the file cannot be read or does not hold images.
     """
+    array, labels = load(argument, _select)
+    images = arrays.from_arrays(array, labels, form)
+    if labels is not None:
+        return images
+    names = ", ".join(LABEL_KEYS)
+    reason = f"{argument!r} has no array named {names}"
+    return dataclasses.replace(images, unlabelled=reason)
+
+
+def load(
+    argument: str, select: Callable[[Mapping[str, np.ndarray], str], Any]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns two arrays of a NumPy file; of an .npy file, its array and None.
+
+    Args:
+        argument: path of the file.
+        select: function of the arrays of an .npz file by name, and of the path, that
+            returns two of them.
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
     try:
         content = np.load(pathlib.Path(argument).expanduser(), allow_pickle=False)
         if isinstance(content, np.ndarray):
-            array, labels = content, None
-        else:
-            with content:
-                array, labels = _select(content, argument)
+            return content, None
+        with content:
+            return select(content, argument)
     except InputError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -46,12 +69,6 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
             f"{argument!r} cannot be read ({error}). Use a NumPy file without pickled "
             "objects."
         ) from error
-    images = arrays.from_arrays(array, labels, form)
-    if labels is not None:
-        return images
-    names = ", ".join(LABEL_KEYS)
-    reason = f"{argument!r} has no array named {names}"
-    return dataclasses.replace(images, unlabelled=reason)
 
 
 def _select(content, path):

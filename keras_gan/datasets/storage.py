@@ -6,6 +6,7 @@ import math
 import os
 import re
 import tempfile
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +15,24 @@ from keras_gan.errors import InputError
 
 MEMORY_BUDGET = "4GiB"
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
-_budget: contextvars.ContextVar[int] = contextvars.ContextVar("memory_budget")
+
+
+class _Account:
+    """What is left of a memory budget while arrays that were allocated exist."""
+
+    def __init__(self, size: int):
+        self.left = size
+
+    def take(self, array: np.ndarray) -> np.ndarray:
+        self.left -= array.nbytes
+        weakref.finalize(array, self._give_back, array.nbytes).atexit = False
+        return array
+
+    def _give_back(self, size):
+        self.left += size
+
+
+_account: contextvars.ContextVar[_Account] = contextvars.ContextVar("memory_budget")
 
 
 def bytes_of(budget: str) -> int:
@@ -39,21 +57,27 @@ def bytes_of(budget: str) -> int:
 def within(budget: str) -> Iterator[None]:
     """Set the memory budget of the images that are read in this block.
 
+    All arrays of the block share the budget. In another such block, its budget holds
+    for both.
+
     Raises:
         InputError: if `bytes_of` does not accept the budget.
     """
-    token = _budget.set(bytes_of(budget))
+    own = _Account(bytes_of(budget))
+    token = _account.set(_account.get(own))
     try:
         yield
     finally:
-        _budget.reset(token)
+        _account.reset(token)
 
 
-def allocate(shape: tuple[int, ...]) -> np.ndarray:
+def allocate(shape: tuple[int, ...], replaced: np.ndarray | None = None) -> np.ndarray:
     """Return an unfilled uint8 array, on disk if it exceeds the memory budget.
 
     Args:
         shape: [N, H, W, C].
+        replaced: an array of `allocate` that the new one replaces. Its memory does not
+            count.
 
     Returns:
         An array in memory, or a `np.memmap` over an unnamed file in the folder of
@@ -63,8 +87,10 @@ def allocate(shape: tuple[int, ...]) -> np.ndarray:
         InputError: if that folder does not have enough space.
     """
     size = math.prod(shape)
-    if size <= _budget.get(bytes_of(MEMORY_BUDGET)):
-        return np.empty(shape, np.uint8)
+    account = _open_account()
+    in_memory = replaced is not None and not isinstance(replaced, np.memmap)
+    if size <= account.left + (replaced.nbytes if in_memory else 0):
+        return account.take(np.empty(shape, np.uint8))
     with tempfile.TemporaryFile() as file:
         try:
             # Reserve the space now: a write to a memmap on a full disk would kill the
@@ -81,7 +107,7 @@ def allocate(shape: tuple[int, ...]) -> np.ndarray:
 
 def spool() -> tempfile.SpooledTemporaryFile:
     """Return an unnamed file; it stays in memory up to the memory budget."""
-    return tempfile.SpooledTemporaryFile(_budget.get(bytes_of(MEMORY_BUDGET)))
+    return tempfile.SpooledTemporaryFile(max(1, _open_account().left))  # 0: no limit
 
 
 def write(file: tempfile.SpooledTemporaryFile, array: np.ndarray) -> None:
@@ -98,3 +124,7 @@ def write(file: tempfile.SpooledTemporaryFile, array: np.ndarray) -> None:
             f"{tempfile.gettempdir()} has no room for them ({error.strerror}). "
             "Raise --memory-budget, or name another folder as TMPDIR."
         ) from error
+
+
+def _open_account():
+    return _account.get(None) or _Account(bytes_of(MEMORY_BUDGET))

@@ -23,6 +23,7 @@ _LACKING = {
     "inference_generator": "has no generator",
     "reconstruct": "reconstructs no images",
     "codes": "encodes no images",
+    "directions": "translates no images",
     "log_likelihood": "has no likelihood",
 }
 

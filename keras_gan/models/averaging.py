@@ -103,7 +103,10 @@ class Averaged(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         kinds = [kind_of(getattr(self, f"averaged_{name}")) for name in self.averages]
-        return {**super().get_config(), "averaged": kinds[0] if len(kinds) == 1 else kinds}
+        return {
+            **super().get_config(),
+            "averaged": kinds[0] if len(kinds) == 1 else kinds,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

@@ -105,13 +105,17 @@ class Initializers:
         """Returns arguments of a layer with a kernel."""
         return {"kernel_initializer": self._normal(0.0), "use_bias": use_bias}
 
+    def gain(self) -> keras.initializers.Initializer:
+        """Returns the initializer of the gain of a normalization."""
+        return self._normal(1.0)
+
     def batch_normalization(self) -> keras.layers.Layer:
         """Returns a layer of batch normalization."""
         # With Keras's momentum of 0.99, the averages of short runs would not settle.
         return keras.layers.BatchNormalization(
             momentum=0.9,
             epsilon=1e-5,
-            gamma_initializer=self._normal(1.0),
+            gamma_initializer=self.gain(),
             # Over all replicas. Set on one device too: otherwise the variance comes
             # from tf.nn.moments, whose second derivative is wrong (tensorflow 2.21),
             # and the gradient of a penalty would be wrong.

@@ -4,10 +4,12 @@ import numbers
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 from tensorflow import Tensor
 
 from keras_gan import seeding
+from keras_gan.errors import InputError
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -267,3 +269,227 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
         self, inputs: keras.KerasTensor, training: bool = False
     ) -> keras.KerasTensor:
         return self.layer.compute_output_spec(inputs)
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class InstanceNormalization(keras.layers.Layer):
+    """Gives each channel of each image mean 0 and variance 1.
+
+    Images of one pixel become 0. The statistics are computed in float32 under any
+    policy.
+
+    Args:
+        epsilon: added to the variance.
+        scale: multiply each channel by a learned gain.
+        center: add a learned shift to each channel.
+        gamma_initializer: of the gain.
+        **kwargs: arguments of `keras.layers.Layer`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import networks
+
+    images = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype("float32")
+    normalized = networks.InstanceNormalization()(images).numpy()
+    assert np.allclose(normalized.mean(axis=(1, 2)), 0, atol=1e-5)
+    assert np.allclose(normalized.std(axis=(1, 2)), 1, atol=1e-3)
+    ```
+
+    Source: Ulyanov et al. 2016, arXiv 1607.08022.
+    """
+
+    def __init__(
+        self,
+        epsilon: float = 1e-5,
+        scale: bool = False,
+        center: bool = False,
+        gamma_initializer: keras.initializers.Initializer | str = "ones",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+        self.scale = scale
+        self.center = center
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+
+    def build(self, input_shape: tuple) -> None:
+        shape = (input_shape[-1],)
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape, self.gamma_initializer, name="gamma", autocast=False
+            )
+        if self.center:
+            self.beta = self.add_weight(shape, "zeros", name="beta", autocast=False)
+
+    def call(self, images: Tensor) -> Tensor:
+        x = ops.cast(images, "float32")
+        mean = ops.mean(x, axis=(1, 2), keepdims=True)
+        variance = ops.mean(ops.square(x - mean), axis=(1, 2), keepdims=True)
+        return self._normalized(x, mean, variance)
+
+    def _normalized(self, x, mean, variance):
+        factor = ops.rsqrt(variance + self.epsilon)
+        if self.gamma is not None:
+            factor = factor * self.gamma
+        x = (x - mean) * factor
+        if self.beta is not None:
+            x = x + self.beta
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return input_shape
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "scale": self.scale,
+            "center": self.center,
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
+        }
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class StatelessBatchNormalization(InstanceNormalization):
+    """Batch normalization without moving averages, with a learned gain and shift.
+
+    In training it takes the statistics of the batch, on all replicas together. At
+    inference it takes those of each image alone. So an image does not depend on others
+    in its batch, and a batch of one image is treated alike in training and at
+    inference: pix2pix was trained and tested in this way.
+
+    Args:
+        epsilon: added to the variance.
+        gamma_initializer: of the gain.
+        **kwargs: arguments of `keras.layers.Layer`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import networks
+
+    layer = networks.StatelessBatchNormalization()
+    images = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype("float32")
+    batch = layer(images, training=True).numpy()
+    assert np.allclose(batch.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+    alone = layer(images[:1], training=True).numpy()
+    assert np.allclose(layer(images)[:1], alone, atol=1e-5)
+    ```
+
+    Source: Ioffe and Szegedy 2015, arXiv 1502.03167; Isola et al. 2016, arXiv
+    1611.07004, section 3.4.
+    """
+
+    def __init__(
+        self,
+        epsilon: float = 1e-5,
+        gamma_initializer: keras.initializers.Initializer | str = "ones",
+        **kwargs: Any,
+    ):
+        super().__init__(
+            epsilon,
+            scale=True,
+            center=True,
+            gamma_initializer=gamma_initializer,
+            **kwargs,
+        )
+
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            return super().call(images)
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            x = ops.cast(images, "float32")
+            moments = ops.moments(x, (0, 1, 2), keepdims=True, synchronized=True)
+            return self._normalized(x, *moments)
+        # One kernel, which takes half of the time of the operations above.
+        normalized, *_ = tf.compat.v1.nn.fused_batch_norm(
+            images, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
+        )
+        return normalized
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        del config["scale"], config["center"]
+        return config
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class ReflectionPadding(keras.layers.Layer):
+    """Surrounds images with their mirror image; the outermost pixel is not repeated.
+
+    Args:
+        pixels: width of the border. Images must be larger than this.
+        **kwargs: arguments of `keras.layers.Layer`.
+
+    Raises:
+        InputError: if the images are too small.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan import networks
+
+    image = np.arange(3.0).reshape(1, 1, 3, 1).repeat(3, axis=1)
+    padded = networks.ReflectionPadding(2)(image).numpy()
+    assert padded[0, 0, :, 0].tolist() == [2, 1, 0, 1, 2, 1, 0]
+    ```
+    """
+
+    def __init__(self, pixels: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.pixels = pixels
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+
+    def call(self, images: Tensor) -> Tensor:
+        self._check(images.shape)
+        border = (self.pixels, self.pixels)
+        return ops.pad(images, ((0, 0), border, border, (0, 0)), mode="reflect")
+
+    def _check(self, shape):
+        height, width = shape[1:3]
+        if min(height or self.pixels + 1, width or self.pixels + 1) <= self.pixels:
+            raise InputError(
+                f"images of {height}x{width} pixels are too small for a reflected "
+                f"border of {self.pixels}. Use sides of at least {self.pixels + 1} "
+                "pixels."
+            )
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, *sides, channels = input_shape
+        padded = [side and side + 2 * self.pixels for side in sides]
+        return (batch, *padded, channels)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "pixels": self.pixels}
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class HalfTurn(keras.layers.Layer):
+    """Turns images by 180 degrees.
+
+    Args:
+        **kwargs: arguments of `keras.layers.Layer`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_gan.networks.layers import HalfTurn
+
+    image = np.arange(4.0).reshape(1, 2, 2, 1)
+    assert HalfTurn()(image).numpy().ravel().tolist() == [3, 2, 1, 0]
+    ```
+    """
+
+    def call(self, images: Tensor) -> Tensor:
+        return images[:, ::-1, ::-1]
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return input_shape

@@ -20,6 +20,7 @@ from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import JSON_ERRORS
 from keras_gan.recipes.base import FAMILIES, OneSource, Recipe
 from keras_gan.recipes.options import settings_of
+from keras_gan.recipes.translation import PairedSource, TwoSources
 
 FORMAT = 2  # of config.json; 1 had neither a format nor a family
 
@@ -33,7 +34,9 @@ __all__ = [
     "FORMAT",
     "RECIPES",
     "OneSource",
+    "PairedSource",
     "Recipe",
+    "TwoSources",
     "class_of",
     "from_config",
     "get",

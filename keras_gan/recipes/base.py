@@ -24,24 +24,32 @@ from keras_gan.recipes.options import setting, settings_of
 _MOST_EXAMPLES = 2**20  # of a batch
 _MOST_PIXELS = 4096  # of a side
 _COMPARED = 2000  # images and samples: cheap enough to measure during training
-_MEASURED = 2000  # held-out examples: D(x) of them is exact to a hundredth
+MEASURED = 2000  # held-out examples: D(x) of them is exact to a hundredth
 
 # By its name, which config.json holds: the class of a family's recipes.
 FAMILIES: dict[str, type["Recipe"]] = {}
 
 
-def _height_and_width(image_size):
-    sides = str(image_size).lower().split("x")
+def height_and_width(size: int | str, name: str = "image_size") -> tuple[int, int]:
+    """Returns (height, width) of a size in the form of `image_size`.
+
+    Args:
+        size: SIDE or HEIGHTxWIDTH.
+        name: of the setting.
+
+    Raises:
+        InputError: for anything else.
+    """
+    sides = str(size).lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
         raise InputError(
-            f"image_size is {image_size!r}. Use one number of pixels, such as 64, or "
+            f"{name} is {size!r}. Use one number of pixels, such as 64, or "
             "HEIGHTxWIDTH, such as 48x64."
         )
     # Text of thousands of digits is no number to Python.
     if max(map(len, sides)) > 5 or not all(1 <= int(s) <= _MOST_PIXELS for s in sides):
         raise InputError(
-            f"image_size is {image_size!r}; sides must be from 1 to "
-            f"{_MOST_PIXELS} pixels."
+            f"{name} is {size!r}; sides must be from 1 to {_MOST_PIXELS} pixels."
         )
     return int(sides[0]), int(sides[-1])
 
@@ -118,7 +126,7 @@ class Recipe:
     image_size: int | str | None = setting(
         None,
         "SIDE or HEIGHTxWIDTH in pixels",
-        check=_height_and_width,
+        check=height_and_width,
         unset="as the source has it",
     )
     channels: int | None = setting(
@@ -279,7 +287,7 @@ class Recipe:
 
     def image_shape_asked_for(self) -> tuple[int, int] | None:
         """Returns (height, width) of `image_size`, or None where it is not set."""
-        return None if self.image_size is None else _height_and_width(self.image_size)
+        return None if self.image_size is None else height_and_width(self.image_size)
 
     @classmethod
     def require_known(cls, names: Iterable[str]) -> None:
@@ -633,5 +641,5 @@ class OneSource(Recipe):
             self.batch_size,
             model.value_ranges().get("image"),
             self.labelled,
-            most=_MEASURED,
+            most=MEASURED,
         )

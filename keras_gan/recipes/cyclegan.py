@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from keras_gan import losses, networks, seeding
 from keras_gan.models import CycleGAN
 from keras_gan.recipes.options import setting
-from keras_gan.recipes.translation import TranslatorRecipe, TwoSources
+from keras_gan.recipes.translation import TwoSources
+from keras_gan.recipes.translators import TranslatorRecipe
 from keras_gan.settings import keras_defaults
 
 _SMALL = 256  # pixels; from this size on the paper's generators have nine blocks
@@ -24,7 +25,7 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
 
     recipe = CycleGANRecipe("small", base_filters=2, image_size="32", steps=100)
     shapes = {"a_shape": (32, 32, 3), "b_shape": (32, 32, 3)}
-    model = recipe.build({**shapes, "images": 100})
+    model = recipe.build(shapes)
     assert model.image_size == (32, 32)
     ```
 
@@ -49,7 +50,10 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
         50, "earlier images that each discriminator sees again", at_least=0
     )
     blocks: int | None = setting(
-        None, "residual blocks of each generator", at_least=0, unset="9 from 256 px, else 6"
+        None,
+        "residual blocks of each generator",
+        at_least=0,
+        unset="9 from 256 px, else 6",
     )
 
     def build(self, facts: Mapping[str, Any]) -> CycleGAN:
@@ -73,7 +77,7 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
             ]
             discriminators = [
                 networks.patch_discriminator(
-                    free[name],
+                    shapes[name],
                     layers=self.patch_layers_for(shapes[name]),
                     base_filters=self.base_filters,
                     normalization="instance",
@@ -108,7 +112,7 @@ RECIPES: dict[str, CycleGANRecipe] = {
     ),
     "cyclegan-digits": CycleGANRecipe(
         "white digits to coloured ones and back, whose right answer is known",
-        data_a="digits",
+        data_a="digits-half",
         data_b="digits-tinted",
         validation="0.1",
         image_size="32",

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from keras_gan import losses, networks, seeding
 from keras_gan.models import Pix2Pix
 from keras_gan.recipes.options import setting
-from keras_gan.recipes.translation import PairedSource, TranslatorRecipe
+from keras_gan.recipes.translation import PairedSource
+from keras_gan.recipes.translators import TranslatorRecipe
 from keras_gan.settings import keras_defaults
 
 
@@ -22,7 +23,7 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
 
     recipe = Pix2PixRecipe("small", base_filters=2, image_size="32", steps=100)
     shapes = {"source_shape": (32, 32, 1), "target_shape": (32, 32, 3)}
-    model = recipe.build({**shapes, "images": 100})
+    model = recipe.build(shapes)
     assert model.networks()["generator"].output_shape == (None, None, None, 3)
     ```
 
@@ -38,9 +39,18 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
         100.0, "of the mean absolute difference from the target", at_least=0
     )
     conditional: bool = setting(True, "show the discriminator the source too")
+    depth: int | None = setting(
+        None,
+        "how often the generator halves images",
+        at_least=1,
+        unset="down to one pixel",
+    )
     skips: bool = setting(True, "connect encoder and decoder of the generator")
     dropout: float = setting(
-        0.5, "share of features that the generator drops in training", at_least=0, below=1
+        0.5,
+        "share of features that the generator drops in training",
+        at_least=0,
+        below=1,
     )
 
     def build(self, facts: Mapping[str, Any]) -> Pix2Pix:
@@ -52,14 +62,14 @@ class Pix2PixRecipe(TranslatorRecipe, PairedSource):
                     (None, None, source[2]),
                     (None, None, target[2]),
                     self.base_filters,
-                    depth=networks.unet_depth(*source[:2]),
+                    depth=networks.unet_depth(source, target, self.depth),
                     skips=self.skips,
                     dropout=self.dropout,
                     seed=seeding.draw(rng),
                 ),
                 networks.patch_discriminator(
-                    (None, None, target[2]),
-                    (None, None, source[2]) if self.conditional else None,
+                    target,
+                    source if self.conditional else None,
                     layers=self.patch_layers_for(target),
                     base_filters=self.base_filters,
                     seed=seeding.draw(rng),

@@ -428,7 +428,7 @@ RECIPES: dict[str, AutoencoderRecipe] = {
         hidden_layers=2,
         hidden_units=200,
         epochs=200,
-        halving_steps=40_000,
+        decay_share=0.5,
         **_MNIST,
     ),
     "ae-mnist": MLPAutoencoderRecipe(

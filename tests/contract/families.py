@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import toy
 
-from keras_gan import DCGAN, GAN, VAE, Autoencoder, losses
+from keras_gan import DCGAN, GAN, VAE, Autoencoder, CycleGAN, Pix2Pix, losses
 from keras_gan.models.elements import LabelElement
 from keras_gan.networks import (
     convolutional_encoder,
@@ -22,6 +22,9 @@ from keras_gan.networks import (
     mlp_decoder,
     mlp_encoder,
     mlp_generator,
+    patch_discriminator,
+    residual_translator,
+    unet,
     with_learned_scale,
 )
 from keras_gan.optimizers import Adam
@@ -168,6 +171,37 @@ def autoencoder(**compiling):
     return model
 
 
+def pix2pix(**compiling):
+    """Dropout, batch statistics, two inputs of the discriminator, an average."""
+    source, target = (8, 8, 1), (8, 8, 3)
+    model = Pix2Pix(
+        unet(source, target, 2, seed=1),
+        patch_discriminator(target, source, layers=1, base_filters=2, seed=2),
+        l1_weight=5.0,
+        seed=7,
+    )
+    model.compile(adam(), adam(), generator_average=0.9, **compiling)
+    return model
+
+
+def cyclegan(**compiling):
+    """Other channels on each side, pools that fill, and two averages."""
+    shapes = {"a": (8, 8, 1), "b": (8, 8, 3)}
+    model = CycleGAN(
+        residual_translator(shapes["a"], shapes["b"], 2, blocks=1, seed=1),
+        residual_translator(shapes["b"], shapes["a"], 2, blocks=1, seed=2),
+        *(
+            patch_discriminator(shapes[name], None, 1, 2, "instance", seed=3)
+            for name in "ab"
+        ),
+        identity_weight=0,
+        pool_size=2 * BATCH - 2,
+        seed=7,
+    )
+    model.compile(adam(), adam(), generator_average=0.9, **compiling)
+    return model
+
+
 FAMILIES = {
     "gan": gan,
     "dcgan": dcgan,
@@ -177,6 +211,8 @@ FAMILIES = {
     "vae": vae,
     "convolutional vae": convolutional_vae,
     "autoencoder": autoencoder,
+    "pix2pix": pix2pix,
+    "cyclegan": cyclegan,
 }
 
 
