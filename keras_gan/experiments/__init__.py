@@ -12,6 +12,9 @@ from types import ModuleType
 from typing import Self
 
 from keras_gan.experiments import (
+    ablate_cycle,
+    ablate_losses,
+    ablate_patches,
     active_units,
     arithmetic,
     deduplicate,
@@ -78,6 +81,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "elbo-latents": Experiment.of(elbo_latents),
     "likelihood-and-quality": Experiment.of(likelihood_and_quality),
     "active-units": Experiment.of(active_units),
+    "ablate-losses": Experiment.of(ablate_losses),
+    "ablate-patches": Experiment.of(ablate_patches),
+    "ablate-cycle": Experiment.of(ablate_cycle),
 }
 
 __all__ = ["EXPERIMENTS", "Experiment", "Outcome", "TrainedRun"]
