@@ -432,5 +432,6 @@ def test_help_does_not_wait_for_tensorflow():
 def test_list_names_recipes_and_sources(train, capsys):
     assert train.main(["--list"]) == 0
     shown = capsys.readouterr().out
-    for name in ("digits", "gan-mnist", "dcgan-64", "tfds:NAME[:SPLIT]", "folder:PATH"):
+    sources = ("tfds:NAME[:SPLIT]", "folder:PATH", "pairs:PATH", "outlines")
+    for name in ("digits", "gan-mnist", "dcgan-64", *sources):
         assert name in shown

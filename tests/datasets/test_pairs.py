@@ -112,6 +112,10 @@ def test_halves_are_read_as_pictures_of_a_folder_are(tmp_path, name):
         for pairs in (halves, apart):
             np.testing.assert_array_equal(pairs[part].array, alone.array)
             assert pairs[part].levels == alone.levels
+            ours, theirs = (
+                one.summary.split("read as")[1] for one in (pairs[part], alone)
+            )
+            assert ours == theirs
 
 
 def test_halves_are_those_of_the_picture_as_a_viewer_shows_it(tmp_path):
