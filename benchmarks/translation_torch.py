@@ -1,10 +1,10 @@
 """The PyTorch contestant of `benchmarks.translation`: pix2pix and CycleGAN.
 
 Networks and steps are those of the authors' PyTorch code. It prints the number of
-parameters of the generators and discriminators first, and one number for each line of
+parameters of each network first, and one number for each line of
 input:
 
-    steps N             takes N steps on one batch, gives the last loss
+    steps N             takes N steps on one batch, gives their processor seconds
     train SECONDS       trains until SECONDS of processor time, gives the steps so far
     translate IN OUT    translates uint8 images of one file to another (.npy)
 """
@@ -67,7 +67,7 @@ class UNet(nn.Module):
         for up in self.ups:
             x = up(x)
             if self.skips and features:
-                x = torch.cat([x, features.pop()], 1)
+                x = torch.cat([features.pop(), x], 1)
         return x
 
 
@@ -162,7 +162,6 @@ class Pix2Pix:
             patch_discriminator(6, options.filters, options.layers, "batch")
         )
         self.networks = self.generator, self.discriminator
-        self.generators = [self.generator]
         self.g_optimizer = adam([self.generator], options.rate)
         self.d_optimizer = adam([self.discriminator], options.rate)
 
@@ -215,7 +214,6 @@ class CycleGAN:
             for _ in "ab"
         )
         self.networks = self.to_b, self.to_a, self.judge_a, self.judge_b
-        self.generators = [self.to_b, self.to_a]
         self.g_optimizer = adam(self.networks[:2], options.rate)
         self.d_optimizer = adam(self.networks[2:], options.rate)
         self.pool_a, self.pool_b = Pool(50), Pool(50)
@@ -311,13 +309,15 @@ def to_levels(values):
     return levels.permute(0, 2, 3, 1).to(torch.uint8)
 
 
-def translate(network, levels, kind):
-    """Translates one image at a time; batch norm takes the statistics of the image."""
+def translate(network, levels):
+    """Translates one image at a time, without dropout.
+
+    As in the authors' code, batch norm takes the statistics of the image.
+    """
     network = copy.deepcopy(network)
-    if kind == "pix2pix":  # as test.lua: batch statistics
-        for module in network.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
     with torch.no_grad():
         made = [
             to_levels(network(to_values(levels[i : i + 1]))) for i in range(len(levels))
@@ -356,7 +356,8 @@ def main():
         begin = time.process_time()
         if what == "steps":
             for _ in range(int(rest[0])):
-                answer = model.step(*fixed).item()
+                model.step(*fixed).item()
+            answer = time.process_time() - begin
         elif what == "train":
             while spent + time.process_time() - begin < float(rest[0]):
                 model.step(*data.batch(options.batch))
@@ -365,11 +366,9 @@ def main():
             answer = steps
         elif what == "translate":
             levels = torch.from_numpy(np.load(rest[0]))
-            made = translate(model.generators[0], levels, options.kind)
+            made = translate(model.networks[0], levels)
             np.save(rest[1], made.numpy())
             answer = len(made)
-        elif what == "time":  # processor seconds of this process
-            answer = time.process_time()
         print(answer, flush=True)
 
 

@@ -1,6 +1,7 @@
 """What an export needs to know of a trained model: its functions and description."""
 
 import dataclasses
+import functools
 import os
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -111,6 +112,22 @@ class Exportable:
             ):
                 return name
         return None
+
+    @property
+    def companions(self) -> list[str]:
+        """Names of the functions that a page offers beside the default.
+
+        Of latent vectors to images it is the way back, of images to images all others
+        of that kind.
+        """
+        if self.inverse is not None:
+            return [self.inverse]
+        return [
+            name
+            for name in self.functions
+            if name != DEFAULT
+            and self.signatures[name].kind == self.default.kind == "image_to_image"
+        ]
 
     def keeping(self, functions: list[str]) -> "Exportable":
         """Returns the same with some of its functions alone.
@@ -343,20 +360,22 @@ def _with_options(name, signature, options):
             for name, spec in signature.outputs.items()
         }
 
-    def rows(count):
+    def case(number, count):
         return {
             name: _as_asked_for(
                 tf.constant(values), signature.inputs[name], options
             ).numpy()
-            for name, values in signature.examples(count).items()
+            for name, values in signature.cases(count)[number].items()
         }
 
+    other = signature.other_rows and functools.partial(case, 1)
     return dataclasses.replace(
         signature,
         function=function,
         inputs={n: _optional(x, options) for n, x in signature.inputs.items()},
         outputs={n: _optional(x, options) for n, x in signature.outputs.items()},
-        rows=rows,
+        rows=functools.partial(case, 0),
+        other_rows=other,
     )
 
 
@@ -391,4 +410,6 @@ def _description(spec: Spec) -> dict:
     if spec.pixels is not None:
         levels = spec.dtype == "uint8"
         range_ = (0, 255) if levels else (spec.pixels.low, spec.pixels.high)
-    return {"shape": spec.shape, "dtype": spec.dtype, "value_range": range_}
+    found = {"shape": spec.shape, "dtype": spec.dtype, "value_range": range_}
+    # What a side of any length must be a multiple of.
+    return found | ({"multiple": spec.multiple} if None in spec.shape else {})

@@ -119,8 +119,8 @@ class Format:
         marker: what tells such an export from others: the ending of its name, or the
             name of a file in it.
         holds: which of the model's functions are in one export: "all" of them, "each"
-            main function in one of its own, the "default" alone, or "both" it and
-            its `inverse` if the model has one.
+            main function in one of its own, the "default" alone, or "page": it and its
+            `companions`.
         choices: the fields of `ExportOptions` that it leaves open; others are as by
             default.
         loader: of a user's format: path of a Python file with a class `Loader`, which
@@ -161,8 +161,8 @@ class Format:
         """Returns what the export holds that is written for a function."""
         if self.holds == "all":
             return exportable
-        if self.holds == "both" and exportable.inverse is not None:
-            return exportable.keeping([function, exportable.inverse])
+        if self.holds == "page" and exportable.companions:
+            return exportable.keeping([function, *exportable.companions])
         return exportable.only(function)
 
     def matches(self, path: Path) -> bool:
@@ -185,7 +185,7 @@ FORMATS: dict[str, Format] = {
     ),
     "litert": Format("export.litert", litert_file, ".tflite", "each", ("precision",)),
     "web": Format(
-        *("export.web", web_folder, "index.html", "both"),
+        *("export.web", web_folder, "index.html", "page"),
         ("precision", "runtime"),
     ),
 }

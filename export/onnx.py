@@ -21,6 +21,11 @@ from keras_gan.errors import InputError
 from keras_gan.serving import DEFAULT, Signature
 
 _OPSET = 18  # the newest that tf2onnx writes
+# What the sides of an image are called.
+_SIDES = {
+    "nhwc": ("height", "width", "channels"),
+    "nchw": ("channels", "height", "width"),
+}
 
 
 def to_onnx(
@@ -80,7 +85,7 @@ def write(exportable: Exportable, path: Path, sub_kernels: bool = True) -> None:
         sub_kernels: split transposed convolutions, which processors compute faster so
             and browsers more slowly.
     """
-    model = _converted(exportable.default)
+    model = _converted(exportable.default, exportable.options.layout)
     precision = PRECISIONS[exportable.options.precision]
     if sub_kernels and precision.sub_kernels:
         model = with_sub_kernels(model)
@@ -103,7 +108,7 @@ def write(exportable: Exportable, path: Path, sub_kernels: bool = True) -> None:
     onnx.save(model, path)
 
 
-def _converted(signature: Signature) -> onnx.ModelProto:
+def _converted(signature: Signature, layout: str) -> onnx.ModelProto:
     """Returns a function as tf2onnx writes it, in float32, its free sides named."""
     model, _ = tf2onnx.convert.from_function(
         tf.function(signature.function, autograph=False),
@@ -114,8 +119,12 @@ def _converted(signature: Signature) -> onnx.ModelProto:
     specs = signature.inputs | signature.outputs
     for value in [*model.graph.input, *model.graph.output]:
         kind = value.type.tensor_type.elem_type
-        sides = enumerate(specs[value.name].shape, 1)
-        shape = ["batch", *(side or f"{value.name}_{i}" for i, side in sides)]
+        spec = specs[value.name]
+        sides = _SIDES[layout] if spec.image else range(1, len(spec.shape) + 1)
+        shape = ["batch"] + [
+            length or f"{value.name}_{side}"
+            for side, length in zip(sides, spec.shape, strict=True)
+        ]
         value.type.CopyFrom(onnx.helper.make_tensor_type_proto(kind, shape))
     return model
 

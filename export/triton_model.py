@@ -20,6 +20,8 @@ class TritonPythonModel:
         self._outputs = [value.name for value in self._session.get_outputs()]
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._num_classes = json.loads(metadata["num_classes"])
+        # Of these, "multiple" is what the sides of images of any size must be.
+        self._described = json.loads(metadata.get("inputs", "{}"))
 
     def execute(self, requests: list) -> list:
         asked = [self._values(request) for request in requests]
@@ -41,6 +43,15 @@ class TritonPythonModel:
 
     def _problem(self, values):
         """Returns why a request is refused, or None; it must not spoil its batch."""
+        for name, value in zip(self._inputs, values, strict=True):
+            described = self._described.get(name, {})
+            multiple = described.get("multiple", 1)
+            sides = zip(described.get("shape", ()), value.shape[1:], strict=False)
+            if any(free is None and side % multiple for free, side in sides):
+                return (
+                    f"{name} has the shape {list(value.shape)}; its height and width "
+                    f"must be multiples of {multiple}."
+                )
         if self._num_classes is None or "label" not in self._inputs:
             return None
         label = values[self._inputs.index("label")]

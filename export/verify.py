@@ -41,8 +41,8 @@ def verified(exportable: Exportable, format: str, path: Path) -> ExportResult:
     """Returns the result of an export after running it.
 
     A fresh process that can import neither keras_gan nor Keras loads it and calls each
-    signature with 1, 3 and 64 rows, or 8 of large images; the outputs are compared with
-    those of the Keras model.
+    signature with 1, 3 and 64 rows, or 8 of large images, and if images may have any
+    size with some of another; the outputs are compared with those of the Keras model.
 
     Args:
         exportable: what was exported.
@@ -57,11 +57,14 @@ def verified(exportable: Exportable, format: str, path: Path) -> ExportResult:
     signatures = exportable.signatures
     most = min(signature.most_rows for signature in signatures.values())
     sizes = [min(size, most) for size in BATCH_SIZES]
-    inputs = {name: each.examples(sizes[-1]) for name, each in signatures.items()}
+    cases = {name: each.cases(sizes[-1]) for name, each in signatures.items()}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
         named: dict[str, Any] = {
-            f"{s}/{name}": x for s in inputs for name, x in inputs[s].items()
+            f"{s}/{number}/{name}": x
+            for s, each in cases.items()
+            for number, rows in enumerate(each)
+            for name, x in rows.items()
         }
         np.savez(arrays[0], **named)
         process = _run_worker(format, path, *arrays, sizes)
@@ -81,7 +84,7 @@ def verified(exportable: Exportable, format: str, path: Path) -> ExportResult:
             f"{row.parameters}"
         )
     precision = exportable.options.precision
-    compared = _compared(signatures, precision, inputs, outputs, sizes)
+    compared = _compared(signatures, precision, cases, outputs, sizes)
     return dataclasses.replace(row, **compared, **outcome)
 
 
@@ -133,30 +136,34 @@ def _search_path():
     return os.pathsep.join(p for p in sys.path if Path(p).resolve() not in hidden)
 
 
-def _compared(signatures, precision, inputs, outputs, sizes):
+def _compared(signatures, precision, cases, outputs, sizes):
     """Returns what a result says about the outputs, named as the worker's are."""
     problems, largest = [], {}
     shown = f"{DEFAULT}/{next(iter(signatures[DEFAULT].outputs))}"
-    for output, expected in _expected(signatures, inputs, sizes).items():
-        found = [_decoded(outputs.get(f"{output}/{size}")) for size in sizes]
+    for signature, number, name, expected in _expected(signatures, cases, sizes):
+        key, output = f"{signature}/{number}/{name}", f"{signature}/{name}"
+        found = [_decoded(outputs.get(f"{key}/{size}")) for size in sizes]
         differences = list(map(_difference, found, expected))
         alone = _difference(found[0], found[-1][:1])
-        signature, name = output.split("/")
         spec = signatures[signature].outputs[name]
         accepted = tolerance(spec, precision, expected[-1])
-        if output == shown:
+        if output == shown and number == 0:
             of_shown, shown_alone, shown_accepted = differences, alone, accepted
-        largest[output] = float(np.max(differences))
+        worst = float(np.max(differences))
+        largest[output] = float(np.max([worst, largest.get(output, 0.0)]))
+        which = f"its {output}"
+        if number > 0:
+            which += f", of images of shape {expected[-1].shape[1:]},"
         # Written so that NaN is a problem too.
-        if not largest[output] <= accepted:
+        if not worst <= accepted:
             problems.append(
-                f"its {output} differs from the Keras model's by "
-                f"{largest[output]:.3g}, more than {accepted:g}"
+                f"{which} differs from the Keras model's by {worst:.3g}, more than "
+                f"{accepted:g}"
             )
         elif not alone <= accepted:
             problems.append(
-                f"a row of its {output} made alone and the same within a batch differ "
-                f"by {alone:.3g}, more than {accepted:g}"
+                f"a row of {which} made alone and the same within a batch differ by "
+                f"{alone:.3g}, more than {accepted:g}"
             )
     return {
         "passed": not problems,
@@ -172,18 +179,20 @@ def _compared(signatures, precision, inputs, outputs, sizes):
     }
 
 
-def _expected(signatures, inputs, sizes):
-    """Returns the model's own outputs, one for each batch size, by SIGNATURE/OUTPUT."""
-    expected = {}
+def _expected(signatures, cases, sizes):
+    """Yields signature, number of the case, output and the model's, by batch size."""
     for name, signature in signatures.items():
-        for size in sizes:
-            rows = [tf.constant(inputs[name][key][:size]) for key in signature.inputs]
-            with tf.device("/CPU:0"):
-                made = signature.function(*rows)
-            for output, values in made.items():
-                values = _decoded(values.numpy())
-                expected.setdefault(f"{name}/{output}", []).append(values)
-    return expected
+        for number, rows in enumerate(cases[name]):
+            made = []
+            for size in sizes:
+                batch = [tf.constant(rows[key][:size]) for key in signature.inputs]
+                with tf.device("/CPU:0"):
+                    made.append(signature.function(*batch))
+            for output in made[0]:
+                yield (
+                    *(name, number, output),
+                    [_decoded(values[output].numpy()) for values in made],
+                )
 
 
 def _decoded(values):

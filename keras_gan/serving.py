@@ -21,6 +21,8 @@ from keras_gan.pixels import PixelRange
 DEFAULT = "serving_default"
 
 _EXAMPLE_SIDE = 32  # pixels, of example images whose size is free
+_OTHER_ROWS = 3  # of images of another size
+_GREY = (0.299, 0.587, 0.114)  # the shares of red, green and blue
 _MANY_VALUES = 2**14  # in a row: of these a large batch takes minutes to verify
 
 
@@ -90,6 +92,7 @@ class Signature:
             function in a file write one file for each function that has a kind.
         facts: what users must know besides, ready for JSON.
         most_rows: of a batch that is quick enough for a proof.
+        other_rows: as `rows`, of images of another size; None if no size is free.
 
     Example: a model that makes pictures half as bright.
 
@@ -114,6 +117,7 @@ class Signature:
     kind: str | None = None
     facts: dict = dataclasses.field(default_factory=dict)
     most_rows: int = 64
+    other_rows: Callable[[int], dict[str, np.ndarray]] | None = None
 
     @property
     def tensors(self) -> list[tf.TensorSpec]:
@@ -124,6 +128,14 @@ class Signature:
         """Returns inputs of `count` rows, the same each time."""
         rows = self.rows(count)
         return {name: rows[name] for name in self.inputs}
+
+    def cases(self, count: int) -> list[dict[str, np.ndarray]]:
+        """Returns what a proof must try: `examples`, and a few rows of another size."""
+        found = [self.examples(count)]
+        if self.other_rows is not None:
+            rows = self.other_rows(min(count, _OTHER_ROWS))
+            found.append({name: rows[name] for name in self.inputs})
+        return found
 
 
 def image(
@@ -228,12 +240,15 @@ def image_to_image(
     image: Spec,
     num_classes: int | None = None,
     name: str = DEFAULT,
+    direction: str | None = None,
 ) -> dict[str, Signature]:
     """Returns the functions of a model that makes images from images.
 
     `name`: `source`, float32 [batch, height, width, channels], [, `label`] -> `image`.
     `name_png`, or `png` of the default, for pictures: `source_bytes`, string [batch],
-    PNG or JPEG files of the source's size, [, `label`] -> `png_bytes`, string [batch].
+    PNG or JPEG files, [, `label`] -> `png_bytes`, string [batch]. The files have the
+    source's size. If that is free, a batch has files of one size: reflection fills
+    each picture up to a multiple, and is cut off again.
 
     Args:
         network: called as `network(source, training=False)`, or with `num_classes` as
@@ -242,6 +257,7 @@ def image_to_image(
         image: spec of what it gives.
         num_classes: as of `latent_to_image`.
         name: of the function, such as "b_to_a" for the second of two.
+        direction: what it makes of what, such as "a_to_b", for its description.
     """
     called = _caller(network, num_classes)
 
@@ -249,25 +265,33 @@ def image_to_image(
         return {"image": called(source, label)}
 
     def png(source_bytes, label=None):
-        values = source.pixels.to_float(_decoded(source_bytes, source))
-        return {"png_bytes": _encoded(_as_levels(called(values, label), image))}
+        levels, window = _extended(_decoded(source_bytes, source), source.multiple)
+        values = source.pixels.to_float(levels)
+        made = _as_levels(called(values, label), image)
+        return {"png_bytes": _encoded(made[:, *window])}
 
     label = _label(num_classes)
-    rows, most_rows = _image_rows(source, num_classes), _affordable(source)
+    rows, other_rows = _image_rows(source, num_classes), None
+    if None in source.shape:
+        other_rows = _image_rows(source, num_classes, _other_shape(source))
+    facts = {"num_classes": num_classes}
+    if direction is not None:
+        facts = {"direction": direction, **facts}
+    proof = {"most_rows": _affordable(source), "other_rows": other_rows}
     signatures = {
         name: Signature(
             *(serve, {"source": source, **label}, {"image": image}, rows),
-            *("image_to_image", {"num_classes": num_classes}, most_rows),
+            *("image_to_image", facts),
+            **proof,
         )
     }
-    # TensorFlow decodes no grey pictures with transparency.
-    if image.is_picture and source.is_picture and source.shape[2] != 2:
+    if image.is_picture and source.is_picture:
         signatures["png" if name == DEFAULT else f"{name}_png"] = Signature(
             png,
             {"source_bytes": Spec((), "string"), **label},
             {"png_bytes": Spec((), "string")},
             rows,
-            most_rows=most_rows,
+            **proof,
         )
     return signatures
 
@@ -341,9 +365,9 @@ def _label_rows(num_classes, count, rng):
     return {"label": np.resize(rng.permutation(num_classes), count)}
 
 
-def _image_rows(source, num_classes):
+def _image_rows(source, num_classes, shape=None):
     """Returns a function that draws images of all values, and files of them."""
-    shape = _example_shape(source)
+    shape = shape or _example_shape(source)
 
     def rows(count):
         rng = np.random.default_rng(0)
@@ -363,6 +387,19 @@ def _example_shape(source):
     """Returns the shape of example images, also of those whose size is free."""
     free = source.multiple * -(-_EXAMPLE_SIDE // source.multiple)
     return [free if side is None else side for side in source.shape]
+
+
+def _other_shape(source):
+    """Returns the shape of example images that are higher and, if possible, narrower.
+
+    If only one side is free, this one alone is another.
+    """
+    example, multiple = _example_shape(source), source.multiple
+    changed = example[0] + multiple, max(multiple, example[1] - multiple), example[2]
+    return [
+        other if side is None else side
+        for side, other in zip(source.shape, changed, strict=True)
+    ]
 
 
 def _affordable(source):
@@ -388,11 +425,43 @@ def _encoded(levels):
 
 
 def _decoded(files, source):
-    """Returns the pictures in PNG or JPEG files, uint8 [batch, *source.shape]."""
+    """Returns the pictures in PNG or JPEG files, uint8 [batch, *source.shape].
+
+    If the source has no channel for opacity, pictures are laid over white.
+    """
+    channels = source.shape[2]
 
     def picture(file):
-        levels = tf.io.decode_png(file, channels=source.shape[2])
-        return tf.ensure_shape(levels, source.shape)
+        levels = tf.cast(tf.io.decode_png(file), "float32")  # with the file's channels
+        height, width, given = tf.unstack(tf.shape(levels))
+        has_alpha = given % 2 == 0
+        colour = levels[..., : given - tf.cast(has_alpha, "int32")]
+        alpha = tf.where(has_alpha, levels[..., -1:], 255.0)
+        if channels % 2:
+            colour = 255.0 + (colour - 255.0) * alpha / 255.0
+        levels = tf.broadcast_to(colour, [height, width, 3])
+        if channels < 3:
+            levels = tf.reduce_sum(levels * _GREY, axis=-1, keepdims=True)
+        if channels % 2 == 0:
+            levels = tf.concat([levels, alpha], axis=-1)
+        return tf.ensure_shape(tf.cast(tf.round(levels), "uint8"), source.shape)
 
     spec = tf.TensorSpec(source.shape, "uint8")
     return tf.map_fn(picture, files, fn_output_signature=spec)
+
+
+def _extended(levels, multiple):
+    """Returns images of sides that are multiples, and where in them the given ones are.
+
+    Args:
+        levels: [batch, height, width, channels].
+        multiple: 1 changes nothing.
+    """
+    if multiple == 1:
+        return levels, (slice(None), slice(None))
+    pads, window = [], []
+    for side in tf.unstack(tf.shape(levels)[1:3]):
+        before = -side % multiple // 2
+        pads.append((before, -side % multiple - before))
+        window.append(slice(before, before + side))
+    return tf.pad(levels, [(0, 0), *pads, (0, 0)], "REFLECT"), window

@@ -80,3 +80,37 @@ def deterministic():
     # The public interface can only turn it on.
     config.disable_op_determinism()
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+@pytest.fixture
+def without_gpu_kernel():
+    """Returns a function from a graph to its operations that no GPU can compute.
+
+    The wheel of TensorFlow for Linux lists its kernels for GPUs on any machine.
+    """
+
+    def missing(graph):
+        graph = graph.as_graph_def()
+        nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+        # These are no computations.
+        skipped = {"Placeholder", "Const", "NoOp", "Identity", "IdentityN"}
+        skipped |= {"PartitionedCall", "StatefulPartitionedCall"}
+        nodes = [node for node in nodes if node.op not in skipped]
+        return {(node.op, node.name) for node in nodes if not _has_kernel(node, "GPU")}
+
+    return missing
+
+
+def _has_kernel(node, device):
+    """Whether TensorFlow was built with a kernel for the types of an operation."""
+    from tensorflow.python.framework.kernels import get_registered_kernels_for_op
+
+    def takes(kernel):
+        for constraint in kernel.constraint:
+            given = node.attr[constraint.name]
+            types = {given.type, *given.list.type} - {0}
+            if not types <= {*constraint.allowed_values.list.type}:
+                return False
+        return kernel.device_type in (device, "DEFAULT")
+
+    return any(map(takes, get_registered_kernels_for_op(node.op).kernel))

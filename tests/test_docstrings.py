@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Classes that nobody makes, and the function whose example shows what they are for.
 SHARED = {
     "keras_gan.datasets.census.Seen": "keras_gan.datasets.folder.read",
+    "keras_gan.datasets.folder.Column": "keras_gan.datasets.folder.read",
     "keras_gan.datasets.folder.Row": "keras_gan.datasets.folder.read",
 }
 # What cannot run here: Triton's server alone can import its class.

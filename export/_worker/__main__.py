@@ -2,7 +2,8 @@
 
 Started by `verify.py` with: format or file of its loader, export, file of inputs, file
 for the outputs (both .npz), batch sizes such as 1,3,64. Arrays are named
-SIGNATURE/INPUT, and SIGNATURE/OUTPUT/SIZE. Prints one line of JSON.
+SIGNATURE/CASE/INPUT, and SIGNATURE/CASE/OUTPUT/SIZE; case 1 has images of another size
+than case 0. Prints one line of JSON.
 """
 
 import json
@@ -23,20 +24,21 @@ def main(format, path, inputs_path, outputs_path, sizes):
     inputs = {}
     with np.load(inputs_path) as file:
         for key in file.files:
-            signature, name = key.split("/")
-            inputs.setdefault(signature, {})[name] = file[key]
-    names = {signature: set(values) for signature, values in inputs.items()}
+            signature, case, name = key.split("/")
+            inputs.setdefault((signature, case), {})[name] = file[key]
+    names = {signature: set(values) for (signature, _), values in inputs.items()}
     if export.signatures != names:
         sys.exit(f"its inputs are {export.signatures} and should be {names}")
     outputs, milliseconds = {}, {}
     for size in sizes.split(","):
-        for signature, values in inputs.items():
+        for (signature, case), values in inputs.items():
             batch = {name: rows[: int(size)] for name, rows in values.items()}
             for name, rows in export.run(signature, batch).items():
                 # Bytes in an array of objects could only be saved as a pickle.
                 rows = rows.astype("S") if rows.dtype == object else rows
-                outputs[f"{signature}/{name}/{size}"] = rows
-        batch = {n: rows[: int(size)] for n, rows in inputs["serving_default"].items()}
+                outputs[f"{signature}/{case}/{name}/{size}"] = rows
+        shown = inputs["serving_default", "0"]
+        batch = {name: rows[: int(size)] for name, rows in shown.items()}
         milliseconds[size] = median_milliseconds(lambda b=batch: export.timed(b))
     np.savez(outputs_path, **outputs)
     outcome = {

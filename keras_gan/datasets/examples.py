@@ -1,7 +1,7 @@
 """Examples of two pictures each: pairs, and pictures of two domains."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_gan.datasets import arrays, shuffling
 from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
+from keras_gan.datasets.jitter import Jitter
 from keras_gan.datasets.source import height_and_width
 from keras_gan.errors import InputError
 from keras_gan.pixels import PixelRange
@@ -31,87 +32,6 @@ def load_size_for(image_size: tuple[int, int]) -> tuple[int, int]:
     return round(image_size[0] * JITTER), round(image_size[1] * JITTER)
 
 
-@dataclasses.dataclass(frozen=True)
-class Jitter:
-    """What changes a picture at random each time that training sees it.
-
-    Args:
-        window: (height, width) of the part that is cut out at a random place; None
-            takes whole pictures.
-        flip: whether half of the pictures are mirrored, left to right.
-
-    Example:
-
-    ```python
-    import numpy as np
-    from keras_gan.datasets import Jitter
-
-    pictures = np.arange(16, dtype="uint8").reshape(1, 4, 4, 1)
-    jitter = Jitter(window=(3, 3), flip=True)
-    cut = jitter.cut(pictures, rows=[0], draws=[[0.0, 0.9, 0.1]])
-    assert cut[0, 0, :, 0].tolist() == [3, 2, 1]
-    ```
-    """
-
-    window: tuple[int, int] | None = None
-    flip: bool = False
-
-    # Numbers that `cut` needs for each picture: place from above, from left, flip.
-    DRAWS: ClassVar[int] = 3
-
-    @property
-    def draws(self) -> int:
-        """How many numbers are drawn for each picture."""
-        return self.DRAWS if self.window or self.flip else 0
-
-    def cut(
-        self, array: np.ndarray, rows: Sequence[int], draws: Sequence[Sequence[float]]
-    ) -> np.ndarray:
-        """Returns a window of each of some pictures.
-
-        Args:
-            array: uint8 [N, H, W, C] with H and W of at least the window.
-            rows: which pictures, [n].
-            draws: [n, 3] in [0, 1): the place of the window from above and from the
-                left, and a number that mirrors the picture if it is below 0.5.
-
-        Returns:
-            uint8 [n, height, width, C].
-        """
-        height, width = self.window or array.shape[1:3]
-        free = np.subtract(array.shape[1:3], (height, width)) + 1
-        drawn = np.asarray(draws, np.float64)
-        places = (drawn[:, :2] * free).astype(int).tolist()
-        mirrored = (drawn[:, 2] < 0.5).tolist()
-        out = np.empty((len(rows), height, width, array.shape[-1]), array.dtype)
-        for i, (row, (top, left)) in enumerate(zip(rows, places, strict=True)):
-            window = array[row, top : top + height, left : left + width]
-            out[i] = window[:, ::-1] if self.flip and mirrored[i] else window
-        return out
-
-    def rows_of(self, array: np.ndarray) -> shuffling.Gather:
-        """Returns a graph function of row numbers and draws that cuts windows.
-
-        Args:
-            array: as of `cut`.
-        """
-        if not self.draws:
-            return shuffling.rows_of(array)
-        size = self.window or array.shape[1:3]
-
-        def rows(numbers, draws):
-            windows = tf.numpy_function(
-                lambda i, d: self.cut(array, i, d),
-                [numbers, draws],
-                array.dtype,
-                stateful=False,
-            )
-            windows.set_shape([numbers.shape[0], *size, array.shape[-1]])
-            return windows
-
-        return rows
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples(Mapping[str, Images]):
     """Pictures of several names, as a mapping from each name to `Images`.
@@ -124,6 +44,17 @@ class Examples(Mapping[str, Images]):
         stored: name -> images of which training batches are cut.
         shown: name -> images of the mapping, in the same order.
         jitter: how training batches are cut.
+
+    Example:
+
+    ```python
+    from keras_gan.datasets import Paired
+
+    pairs = Paired.of({"source": images, "target": images}, image_size=6)
+    assert pairs["source"].shape == (6, 6, 1)  # of 8x8, resized
+    source, target = next(iter(pairs.batches(16)))
+    assert (source.numpy() == target.numpy()).all()  # windows of 6x6 at one place
+    ```
     """
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -209,8 +140,7 @@ class Examples(Mapping[str, Images]):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name -> (height, width, channels) of what networks see in training."""
         return {
-            name: (*(self.jitter.window or one.shape[:2]), one.shape[-1])
-            for name, one in self.stored.items()
+            name: self.jitter.size_of(one.array) for name, one in self.stored.items()
         }
 
     @property
@@ -238,11 +168,11 @@ class Examples(Mapping[str, Images]):
         """Returns file -> digest."""
         raise NotImplementedError
 
-    def _rows(self, gathers, seed) -> list[shuffling.Rows]:
+    def _rows(self, arrays, seed) -> list[shuffling.Rows]:
         """Returns the sets of rows of which batches are gathered.
 
         Args:
-            gathers: for each name, a function that gathers its floats.
+            arrays: those of `stored`, in the order of `names`.
             seed: of the order.
         """
         raise NotImplementedError
@@ -288,12 +218,10 @@ class Examples(Mapping[str, Images]):
         """
         self.steps_per_epoch(batch_size)
         ranges = self._ranges(value_range)
-        gathers = [
-            _floats(self.jitter.rows_of(self.stored[name].array), ranges[name])
-            for name in self.names
-        ]
+        arrays = [self.stored[name].array for name in self.names]
+        rows = self._rows(arrays, seed)
         dataset = shuffling.batches(
-            self._rows(gathers, seed), batch_size, first_step, context
+            rows, batch_size, _to_float(ranges), first_step, context
         )
         dataset.value_range = ranges
         return dataset
@@ -316,29 +244,14 @@ class Examples(Mapping[str, Images]):
         """
         ranges = self._ranges(value_range)
         count = min(map(len, self.shown.values()))
-        rows = [
-            one.evenly_spaced(min(count, most or count)) for one in self.shown.values()
+        middle = None
+        if any(one.shape != self.shapes[name] for name, one in self.items()):
+            middle = Jitter(self.jitter.window)
+        parts = [
+            (one.array, one.evenly_spaced(min(count, most or count)))
+            for one in self.shown.values()
         ]
-        middle = tf.constant([[0.5, 0.5, 1.0]])
-        whole = Jitter()
-
-        def floats(name):
-            array, window = self.shown[name].array, self.jitter.window
-            if window is None or array.shape[1:3] == window:
-                return _floats(whole.rows_of(array), ranges[name])
-            gather = Jitter(window).rows_of(array)
-            return _floats(
-                lambda n: gather(n, tf.repeat(middle, tf.shape(n)[0], axis=0)),
-                ranges[name],
-            )
-
-        gathers = [floats(name) for name in self.names]
-
-        def batch(*numbers):
-            return tuple(g(n) for g, n in zip(gathers, numbers, strict=True))
-
-        numbers = tf.data.Dataset.from_tensor_slices(tuple(rows)).batch(batch_size)
-        dataset = numbers.map(batch)
+        dataset = shuffling.in_order(parts, batch_size, _to_float(ranges), middle)
         dataset.value_range = ranges
         return dataset
 
@@ -398,11 +311,8 @@ class Paired(Examples):
                 sums[file] = sums.get(file, "") + digest
         return sums
 
-    def _rows(self, gathers, seed):
-        def gather(*numbers):
-            return tuple(one(*numbers) for one in gathers)
-
-        return [shuffling.Rows(len(self), seed, gather, self.jitter.draws)]
+    def _rows(self, arrays, seed):
+        return [shuffling.Rows(arrays, seed, self.jitter)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -434,17 +344,10 @@ class Unpaired(Examples):
             for file, digest in zip(one.files or (), one.digests or (), strict=True)
         }
 
-    def _rows(self, gathers, seed):
+    def _rows(self, arrays, seed):
         return [
-            shuffling.Rows(
-                len(one),
-                seed + i * _NEXT_SEED,
-                lambda *numbers, gather=gather: (gather(*numbers),),
-                self.jitter.draws,
-            )
-            for i, (one, gather) in enumerate(
-                zip(self.stored.values(), gathers, strict=True)
-            )
+            shuffling.Rows([array], seed + i * _NEXT_SEED, self.jitter)
+            for i, array in enumerate(arrays)
         ]
 
 
@@ -468,9 +371,12 @@ def unpaired(
     return Unpaired.of({"a": a, "b": b}, image_size, crop, flip)
 
 
-def _floats(gather, value_range):
-    pixels = PixelRange(*value_range)
-    return lambda *numbers: pixels.to_float(gather(*numbers))
+def _to_float(ranges):
+    """Returns a graph function of the levels of all names to their floats."""
+    pixels = [PixelRange(*one) for one in ranges.values()]
+    return lambda *parts: tuple(
+        one.to_float(part) for one, part in zip(pixels, parts, strict=True)
+    )
 
 
 def _words(size):

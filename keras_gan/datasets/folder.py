@@ -38,7 +38,7 @@ _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 
 
 class Column(NamedTuple):
-    """All pictures of one kind as `read_columns` returns them.
+    """Pictures that become one array, for `folder.read` and pairs.
 
     Args:
         array: uint8 [N, H, W, C].
@@ -118,9 +118,9 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
     kept = [file.relative_to(root) for (file,) in rows]
     array, seen, digests, levels = column
     labels, class_names = _classes(kept)
-    files = tuple(map(str, kept))
+    names = tuple(map(str, kept))
     notes = census.describe(
-        argument, form, array.shape[1:], files, seen, digests, levels
+        argument, form, array.shape[1:], names, seen, digests, levels
     )
     notes += census.of_classes(labels, class_names, folders)
     if others:
@@ -130,7 +130,7 @@ def read(argument: str, form: Form, data_dir: str | None) -> Images:
         labels,
         class_names,
         skipped,
-        files,
+        names,
         digests=tuple(digests),
         levels=levels,
         summary=printable(f"{'; '.join(notes)}."),
@@ -205,12 +205,13 @@ def common_size(files: Sequence[Path]) -> tuple[int, int]:
     Raises:
         InputError: if two pictures differ in size, or none can be read.
     """
-    first = None
+    first = failed = None
     for file in files:
         try:
             with _opened(file) as (picture, kind, _, _):
                 size = _upright_size(picture, kind)
-        except Exception:  # as of `_decode`
+        except Exception as error:  # as of `_decode`
+            failed = failed or f"{str(file)!r} ({_reason(error)})"
             continue
         first = first or (file, size)
         if size != first[1]:
@@ -222,8 +223,8 @@ def common_size(files: Sequence[Path]) -> tuple[int, int]:
             )
     if first is None:
         raise InputError(
-            f"None of {len(files)} pictures can be read. The first is "
-            f"{str(files[0])!r}."
+            f"{len(files)} of {len(files)} pictures cannot be read. The first is "
+            f"{failed}."
         )
     return first[1][::-1]
 

@@ -187,17 +187,14 @@ class Images:
             pixels = PixelRange(*checks.interval("value_range", value_range))
         if labels:
             self.require_labels()
-        image_rows = shuffling.rows_of(self.array)
-        label_rows = shuffling.rows_of(self.labels) if labels else None
 
-        def gather(numbers):
-            images = image_rows(numbers)
+        def change(images, *labels):
             if images.dtype == tf.uint8:
                 images = pixels.to_float(images)
-            return (images, label_rows(numbers)) if labels else (images,)
+            return (images, *labels) if labels else images
 
-        rows = shuffling.Rows(len(self), seed, gather)
-        dataset = shuffling.batches([rows], batch_size, first_step, context)
+        rows = shuffling.Rows(self._arrays(labels), seed)
+        dataset = shuffling.batches([rows], batch_size, change, first_step, context)
         dataset.value_range = value_range
         return dataset
 
@@ -224,16 +221,16 @@ class Images:
             most: takes this many images, evenly spaced, if there are more.
         """
         rows = self.evenly_spaced(most)
-        image_rows = shuffling.rows_of(self.array)
-        label_rows = shuffling.rows_of(self.labels) if labels else None
 
-        def batch(rows):
-            values = image_rows(rows)
+        def change(images, *labels):
             if value_range is not None:
-                values = PixelRange(*value_range).to_float(values)
-            return (values, label_rows(rows)) if labels else values
+                images = PixelRange(*value_range).to_float(images)
+            return (images, *labels) if labels else images
 
-        indices = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
-        dataset = indices.map(batch)
+        parts = [(array, rows) for array in self._arrays(labels)]
+        dataset = shuffling.in_order(parts, batch_size, change)
         dataset.value_range = value_range
         return dataset
+
+    def _arrays(self, labels):
+        return [self.array, self.require_labels()] if labels else [self.array]

@@ -58,10 +58,17 @@ def read(
     """
     root = Path(argument).expanduser()
     if root.suffix.lower() in npz.SUFFIXES and root.is_file():
-        return _from_arrays(npz.load(argument, _select), forms, repr(argument))
+        both = npz.load(argument, _select)
+        if both[1] is None:
+            raise InputError(
+                f"{argument!r} holds one array, and pairs need two. Store them in an "
+                ".npz file as source and target, or as a and b."
+            )
+        return _from_arrays(both, forms, repr(argument))
     folder.require_folder(root, argument, "pairs")
     files, others, _ = folder.list_pictures(root)
-    loose, below = [], {}
+    loose: list[Path] = []
+    below: dict[str, list[Path]] = {}
     for file in files:
         first, *rest = file.relative_to(root).parts
         (below.setdefault(first, []) if rest else loose).append(file)
@@ -178,7 +185,7 @@ def sizes(
     stored = height_and_width("load_size", load_size)
     if window is None:
         if crop or stored:
-            given = "crop is True" if crop else f"load_size is {load_size!r}"
+            given = f"load_size is {_words(stored)}" if stored else "crop is True"
             raise InputError(
                 f"{given}, and image_size is not set. Give image_size, the size of the "
                 "windows that training cuts out of the pictures."
@@ -186,8 +193,8 @@ def sizes(
         return None, None
     if stored and (stored[0] < window[0] or stored[1] < window[1]):
         raise InputError(
-            f"load_size is {load_size!r}, less than image_size ({image_size!r}). Use "
-            "at least image_size, which cuts no windows."
+            f"load_size is {_words(stored)}, less than image_size, {_words(window)} "
+            "(height x width). Use at least image_size, which cuts no windows."
         )
     return stored or (None if crop else load_size_for(window)), window
 

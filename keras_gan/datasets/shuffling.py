@@ -3,32 +3,28 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from keras_gan.datasets.jitter import Jitter
 from keras_gan.errors import InputError
 
 # Fixed, not tf.data.AUTOTUNE: closing an autotuned iterator can block for seconds.
 PARALLEL_BATCHES = 2
 PREFETCHED_BATCHES = 2
 
-# Of row numbers and what was drawn for the rows.
-Gather: TypeAlias = Callable[..., tf.Tensor]
-
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """Rows that are gathered together, in an order of their own.
+    """Rows of some arrays that stay together, in an order of their own.
 
     Args:
-        count: how many there are.
-        seed: integer that decides their order.
-        gather: graph function that returns a tuple of tensors [n, ...]. It takes row
-            numbers, int64 [n], and if there are draws, those of the rows.
-        draws: how many numbers `gather` needs for each row: float32 [n, draws] in
-            [0, 1), which depend on (seed, epoch, row) alone.
+        arrays: each [N, ...].
+        seed: integer that decides the order.
+        jitter: how windows are cut out of the rows, which are pictures. It depends on
+            (seed, epoch, row) alone and is the same for all arrays.
 
     Example:
 
@@ -36,22 +32,24 @@ class Rows:
     import numpy as np
     from keras_gan.datasets import shuffling
 
-    array = np.arange(10)
-    rows = shuffling.Rows(10, seed=0, gather=lambda n: (shuffling.rows_of(array)(n),))
-    for numbers in shuffling.batches([rows], batch_size=5):
-        print(numbers.numpy())
+    rows = shuffling.Rows([np.arange(10), -np.arange(10)], seed=0)
+    for one, other in shuffling.batches([rows], batch_size=5):
+        print(one.numpy(), other.numpy())
     ```
     """
 
-    count: int
+    arrays: Sequence[np.ndarray]
     seed: int
-    gather: Callable[..., tuple[tf.Tensor, ...]]
-    draws: int = 0
+    jitter: Jitter = dataclasses.field(default_factory=Jitter)
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
 
 
 def batches(
     parts: Sequence[Rows],
     batch_size: int,
+    change: Callable[..., Any] = lambda *parts: parts,
     first_step: int | None = None,
     context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
@@ -65,10 +63,11 @@ def batches(
     Args:
         parts: the sets; each has at least `batch_size` rows.
         batch_size, first_step, context: as of `Images.batches`.
+        change: graph function of a batch of each array of the first set, then of the
+            second, and so on, that returns the element of the dataset.
 
     Returns:
-        A dataset of tuples: what the first set gathers, then the second, and so on. If
-        that is one tensor, a dataset of tensors.
+        A dataset of what `change` returns.
 
     Raises:
         InputError: if a batch cannot be divided among the replicas, or `first_step` is
@@ -85,18 +84,18 @@ def batches(
         )
     own_replicas = replicas // context.num_input_pipelines
     first_replica = context.input_pipeline_id * own_replicas
-    epoch_steps = max(part.count // batch_size for part in parts)
+    epoch_steps = max(len(part) // batch_size for part in parts)
 
     def endless(part, step):
         """The rows of a set from a step on; `step` may be a tensor."""
-        steps = part.count // batch_size
+        steps = len(part) // batch_size
 
         def order(number):
             # A full shuffle. index_shuffle would be O(1) per image, but its orders
             # repeat after 256 epochs, and successive epochs are correlated.
             seed = tf.stack([tf.constant(part.seed, tf.int64), number])
             permutation = tf.random.experimental.stateless_shuffle(
-                tf.range(part.count, dtype=tf.int64), seed=seed, alg="philox"
+                tf.range(len(part), dtype=tf.int64), seed=seed, alg="philox"
             )
             divided = tf.reshape(
                 permutation[: steps * batch_size],
@@ -106,10 +105,10 @@ def batches(
                 divided[:, first_replica : first_replica + own_replicas],
                 [steps * own_replicas, batch_size // replicas],
             )
-            if not part.draws:
+            if not part.jitter.needed:
                 return tf.data.Dataset.from_tensor_slices((own,))
             drawn = tf.random.stateless_uniform(
-                [part.count, part.draws],
+                [len(part), part.jitter.DRAWS],
                 # Another seed: the draws must not follow the order.
                 seed=tf.random.fold_in(seed, 1, alg="philox"),
                 alg="philox",
@@ -140,10 +139,7 @@ def batches(
     else:
         rows = from_step(first_step)
 
-    def gathered(*rows):
-        found = (part.gather(*own) for part, own in zip(parts, rows, strict=True))
-        tensors = tuple(itertools.chain(*found))
-        return tensors[0] if len(tensors) == 1 else tensors
+    gather = _gather_of([(part.arrays, part.jitter) for part in parts])
 
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -153,21 +149,77 @@ def batches(
         tf.data.experimental.AutoShardPolicy.DATA
     )
     return (
-        rows.map(gathered, num_parallel_calls=PARALLEL_BATCHES)
+        rows.map(
+            lambda *rows: change(*gather(*rows)), num_parallel_calls=PARALLEL_BATCHES
+        )
         .prefetch(PREFETCHED_BATCHES)
         .with_options(options)
     )
 
 
-def rows_of(array: np.ndarray) -> Gather:
-    """Returns a graph function that gathers rows of an array by number."""
+def in_order(
+    parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    batch_size: int,
+    change: Callable[..., Any],
+    middle: Jitter | None = None,
+) -> tf.data.Dataset:
+    """Returns batches of rows of several arrays, of which the last may be smaller.
 
-    # Not tf.gather: a tensor would be a second copy of all images in memory.
-    def rows(numbers):
+    Args:
+        parts: each an array [N, ...] and as many row numbers as the others, in order.
+        batch_size: rows of each.
+        change: as of `batches`.
+        middle: whose window is cut out of the middle of the rows, which are pictures.
+    """
+    numbers = tf.data.Dataset.from_tensor_slices(tuple(rows for _, rows in parts))
+    gather = _gather_of([([array], middle or Jitter()) for array, _ in parts])
+
+    def batch(*numbers):
+        rows = [(one,) for one in numbers]
+        if middle is not None:
+            draws = tf.constant([[0.5, 0.5, 1.0]])
+            rows = [(one, tf.repeat(draws, tf.shape(one)[0], 0)) for one in numbers]
+        return change(*gather(*rows))
+
+    return numbers.batch(batch_size).map(batch)
+
+
+def _gather_of(parts):
+    """Returns a graph function that gathers rows of arrays.
+
+    Args:
+        parts: arrays whose rows have the same numbers, and their jitter.
+
+    Returns:
+        A function of the row numbers of each part, and draws if its jitter needs them,
+        to a tuple of tensors, one for each array.
+    """
+    arrays = [array for group, _ in parts for array in group]
+
+    def take(*given):
+        given, found = iter(given), []
+        for group, jitter in parts:
+            numbers = next(given)
+            # Before the arrays: they have the same draws.
+            draws = next(given) if jitter.needed else None
+            for array in group:
+                if draws is None:
+                    found.append(np.take(array, numbers, axis=0))
+                else:
+                    found.append(jitter.cut(array, numbers, draws))
+        return found
+
+    # Not tf.gather: a tensor would be a second copy of all images in memory. One
+    # function for all arrays: each call waits for Python's lock.
+    def gather(*rows):
         values = tf.numpy_function(
-            lambda i: np.take(array, i, axis=0), [numbers], array.dtype, stateful=False
+            take, tf.nest.flatten(rows), [a.dtype for a in arrays], stateful=False
         )
-        values.set_shape(numbers.shape + array.shape[1:])
-        return values
+        place = iter(values)
+        for (group, jitter), (numbers, *_) in zip(parts, rows, strict=True):
+            for array in group:
+                shape = jitter.size_of(array) if jitter.needed else array.shape[1:]
+                next(place).set_shape([numbers.shape[0], *shape])
+        return tuple(values)
 
-    return rows
+    return gather

@@ -79,11 +79,12 @@ def height_and_width(
     """
     if size is None:
         return None
-    sides = (size,) * 2 if np.ndim(size) == 0 else tuple(size)
+    given: Any = size
+    sides = (given,) * 2 if np.ndim(given) == 0 else tuple(given)
     if len(sides) != 2 or any(
         not isinstance(side, int | np.integer) or side < 1 for side in sides
     ):
         raise InputError(
             f"{name} is {size!r}. Use a positive integer or (height, width)."
         )
-    return sides
+    return sides[0], sides[1]

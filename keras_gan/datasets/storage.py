@@ -88,8 +88,10 @@ def allocate(shape: tuple[int, ...], replaced: np.ndarray | None = None) -> np.n
     """
     size = math.prod(shape)
     account = _open_account()
-    in_memory = replaced is not None and not isinstance(replaced, np.memmap)
-    if size <= account.left + (replaced.nbytes if in_memory else 0):
+    freed = 0
+    if replaced is not None and not isinstance(replaced, np.memmap):
+        freed = replaced.nbytes
+    if size <= account.left + freed:
         return account.take(np.empty(shape, np.uint8))
     with tempfile.TemporaryFile() as file:
         try:

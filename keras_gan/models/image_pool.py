@@ -69,12 +69,14 @@ class ImagePool:
         """
         context = tf.distribute.get_replica_context()
         replicas = context.num_replicas_in_sync
-        everyones = images
-        if replicas > 1:
-            everyones = context.all_gather(images, axis=0)
-        given = self._exchange(everyones, seed)
-        own = tf.shape(images)[0] * context.replica_id_in_sync_group
-        return given[own : own + tf.shape(images)[0]] if replicas > 1 else given
+        if replicas == 1:
+            return self._exchange(images, seed)
+        rows = tf.shape(images)[0]
+        first = context.replica_id_in_sync_group * rows
+        # Each replica fills its own rows with zeros around, so the sum has all rows.
+        others = [[first, (replicas - 1) * rows - first], [0, 0], [0, 0], [0, 0]]
+        everyones = context.all_reduce("SUM", tf.pad(images, others))
+        return self._exchange(everyones, seed)[first : first + rows]
 
     def _exchange(self, images, seed):
         rows = tf.shape(images, "int64")[0]

@@ -204,8 +204,11 @@ class Translator(Averaged, GenerativeModel):
                 serving.image(tuple(shape[1:]), self.value_range, self.multiple)
                 for shape in (network.input_shape, network.output_shape)
             )
-            called = serving.DEFAULT if not found else self.way_name(to)
-            found |= serving.image_to_image(network, source, image, name=called)
+            way = self.way_name(to)
+            called = serving.DEFAULT if not found else way
+            found |= serving.image_to_image(
+                network, source, image, name=called, direction=way
+            )
         return found
 
     def way_name(self, to: str) -> str:

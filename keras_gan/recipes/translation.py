@@ -26,6 +26,18 @@ class Translation(Recipe):
 
     Raises:
         InputError: for sizes that contradict each other.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes import PairedSource
+    from keras_gan.recipes.translation import Translation
+
+    recipe = PairedSource("windows of 28x28 pixels", steps=1, image_size=28)
+    assert isinstance(recipe, Translation)
+    data = recipe.read()
+    print(data.stored["source"].shape, data.shapes["source"])
+    ```
     """
 
     load_size: int | str | None = setting(

@@ -48,6 +48,8 @@ def later(folder):
         [tf.config.LogicalDeviceConfiguration()] * 2,
     )
     keras.utils.set_random_seed(99)
+    # One for all: those of a second one have the numbers of the first one's exchanges.
+    mirrored = distribution.create("mirrored")
     for name, build in families.FAMILIES.items():
         loaded = keras.models.load_model(folder / f"{name}.keras", safe_mode=True)
         write(folder / f"{name}.made.npz", **families.results(loaded))
@@ -61,12 +63,12 @@ def later(folder):
         families.train(resumed, callbacks=[checkpoint])
         write(folder / f"{name}.resumed.npz", **families.state(resumed))
 
-        with distribution.create("mirrored").scope():
+        with mirrored.scope():
             shared = build()
         means = families.train(shared)
         write(folder / f"{name}.replicas.npz", **families.state(shared), **means)
     seed = tf.constant([1, 2], "int64")
-    drawn = distribution.create("mirrored").run(lambda: seeding.normal((4, 3), seed))
+    drawn = mirrored.run(lambda: seeding.normal((4, 3), seed))
     write(folder / "drawn.npz", drawn=np.concatenate(drawn.values))
 
 

@@ -486,7 +486,23 @@ def test_folders_that_cannot_be(tmp_path):
     }.items():
         with pytest.raises(InputError, match=named):
             datasets.read(f"folder:{tmp_path}/{path}", 4)
-    with pytest.raises(InputError, match="image_size"):
+    with pytest.raises(InputError, match=r"1 of 1 .*file\.png"):
+        datasets.read(f"folder:{tmp_path}")
+
+
+def test_pictures_of_one_size_need_no_size(tmp_path):
+    upright = Image.new("RGB", (4, 6), RED)
+    upright.save(tmp_path / "a.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.new("RGB", (6, 4), RED).save(tmp_path / "b.jpg", exif=exif)
+    (tmp_path / "c.png").write_text("broken")
+    with pytest.warns(UserWarning, match=r"c\.png"):
+        assert datasets.read(f"folder:{tmp_path}").array.shape == (2, 6, 4, 3)
+    Image.new("RGB", (6, 4), RED).save(tmp_path / "d.png")
+    with pytest.raises(
+        InputError, match=r"a\.png' is 4x6 .* and '.*d\.png' 6x4.*image_size"
+    ):
         datasets.read(f"folder:{tmp_path}")
 
 

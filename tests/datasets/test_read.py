@@ -40,8 +40,10 @@ def test_size_and_channels():
 def test_every_source_is_listed_with_its_form():
     assert list(datasets.SOURCES) == [
         *("digits", "tfds", "folder", "npz", "ring", "grid", "stacked-mnist"),
+        *("digits-half", "digits-inverted", "digits-tinted", "digits-turned"),
     ]
-    for kind, source in datasets.SOURCES.items():
+    assert list(datasets.PAIRED_SOURCES) == ["pairs", "outlines"]
+    for kind, source in [*datasets.SOURCES.items(), *datasets.PAIRED_SOURCES.items()]:
         assert source.usage.partition(":")[0] == kind
         assert source.description
 

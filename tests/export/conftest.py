@@ -145,3 +145,15 @@ def serving_environment():
         return python
 
     return environment
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory):
+    """Folder of the npm package; KERAS_GAN_ONNXRUNTIME_WEB names one that is there."""
+    if "KERAS_GAN_ONNXRUNTIME_WEB" in os.environ:
+        return os.environ["KERAS_GAN_ONNXRUNTIME_WEB"]
+    folder = tmp_path_factory.mktemp("npm")
+    subprocess.run(
+        ["npm", "install", "--prefix", folder, "onnxruntime-web@1.30.0"], check=True
+    )
+    return str(folder / "node_modules" / "onnxruntime-web")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -20,7 +19,6 @@ from keras_gan import DCGAN, GAN, VAE, InputError, networks
 from keras_gan.datasets.conversion import Form, picture_to_array
 
 _SESSION = Path(__file__).with_name("web_session.py")
-_RUNTIME = "onnxruntime-web@1.30.0"
 
 
 def page(gan, folder, **options):
@@ -84,16 +82,6 @@ def test_what_is_no_page_is_refused(gan, tmp_path):
     with pytest.raises(InputError, match="shows grey and colour images"):
         export.export_all(points, tmp_path, "points", ["triton", "web"])
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture(scope="session")
-def runtime(tmp_path_factory):
-    """Folder of the npm package; KERAS_GAN_ONNXRUNTIME_WEB names one that is there."""
-    if "KERAS_GAN_ONNXRUNTIME_WEB" in os.environ:
-        return os.environ["KERAS_GAN_ONNXRUNTIME_WEB"]
-    folder = tmp_path_factory.mktemp("npm")
-    subprocess.run(["npm", "install", "--prefix", folder, _RUNTIME], check=True)
-    return str(folder / "node_modules" / "onnxruntime-web")
 
 
 def visit(python, folder, out, *files):

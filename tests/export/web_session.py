@@ -25,12 +25,18 @@ _STATE = """() => ({
 _PAIR = """() => ["original", "reconstruction"].map((id) => {
   const c = document.getElementById(id);
   return [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]})"""
-_DROP = """([name, content]) => {
+DROP = """([name, content]) => {
   const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
   const dataTransfer = new DataTransfer();
   dataTransfer.items.add(new File([bytes], name));
   const options = { dataTransfer, bubbles: true, cancelable: true };
   document.getElementById("drop").dispatchEvent(new DragEvent("drop", options)); }"""
+
+_ARGUMENTS = (
+    "--use-fake-device-for-media-stream",
+    # A page from a name that is not localhost, without https.
+    "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
+)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -38,13 +44,13 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def main(folder, out, *files):
+def main(visit, folder, out, *files):
     handler = functools.partial(Quiet, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
+        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
         outcome = visit(browser, f"http://127.0.0.1:{server.server_port}/", out, files)
         browser.close()
     server.shutdown()
@@ -105,7 +111,7 @@ def visit(browser, address, out, files):
             classes.nth(3).click()
             look("yours of a class")
         content = base64.b64encode(dropped.read_bytes()).decode()
-        page.evaluate(_DROP, [dropped.name, content])
+        page.evaluate(DROP, [dropped.name, content])
         look("dropped")
         page.screenshot(path=f"{out}/yours.png", full_page=True)
         page.locator("#file").set_input_files(broken)
@@ -134,4 +140,4 @@ def visit(browser, address, out, files):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(visit, *sys.argv[1:])

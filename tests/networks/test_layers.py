@@ -5,8 +5,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan.networks import ConcatenateLabel, Maxout
-from keras_gan.networks.layers import Dropout, RandomTranslation, SpectralNormalization
+from keras_gan.networks import (
+    ConcatenateLabel,
+    InstanceNormalization,
+    Maxout,
+    ReflectionPadding,
+    StatelessBatchNormalization,
+)
+from keras_gan.networks.layers import (
+    Dropout,
+    HalfTurn,
+    RandomTranslation,
+    SpectralNormalization,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -223,3 +234,104 @@ def test_spectral_normalization_of_an_embedding(dtype):
     for _ in range(30):
         layer(np.array([3, 1]), training=True)
     assert abs(np.linalg.norm(embedding.embeddings.numpy(), 2) - 1) < 0.02
+
+
+def moments_of_keras(kind):
+    """Returns Keras's own layer, which is slower and has another epsilon."""
+    if kind is StatelessBatchNormalization:
+        return keras.layers.BatchNormalization(epsilon=1e-5)
+    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)
+
+
+@pytest.mark.parametrize("kind", [InstanceNormalization, StatelessBatchNormalization])
+def test_normalizations_in_training(kind):
+    affine = {} if kind is StatelessBatchNormalization else {"scale": 1, "center": 1}
+    layer, expected = kind(**affine), moments_of_keras(kind)
+    x = tf.constant(RNG.normal(3, 2, size=(4, 5, 6, 3)), "float32")
+    weight = tf.constant(RNG.normal(size=x.shape), "float32")
+    found = []
+    for each in (layer, expected):
+        each.build(x.shape)
+        each.gamma.assign([1.0, 0.5, -2.0])
+        each.beta.assign([0.0, 1.0, -1.0])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = each(x, training=True)
+        wanted = [x, *each.trainable_variables]
+        found.append([y, *tape.gradient(y, wanted, output_gradients=weight)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
+
+
+def test_stateless_batch_normalization_at_inference():
+    layer = StatelessBatchNormalization(gamma_initializer="random_normal")
+    alike = InstanceNormalization(scale=True, center=True)
+    x = RNG.normal(3, 2, size=(4, 5, 6, 3)).astype("float32")
+    for each in (layer, alike):
+        each.build(x.shape)
+    alike.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(x), alike(x))
+    layer(x + 1, training=True)
+    np.testing.assert_array_equal(layer(x), alike(x))
+    assert len(layer.weights) == 2
+
+
+def test_the_normalization_of_one_pixel_is_zero():
+    ones = RNG.normal(size=(2, 1, 1, 3)).astype("float32")
+    np.testing.assert_array_equal(InstanceNormalization()(ones), 0 * ones)
+
+
+def test_the_dtype_does_not_change_the_statistics():
+    x = 1000 + RNG.normal(size=(2, 16, 16, 1)).astype("float32")
+    for kind in (InstanceNormalization, StatelessBatchNormalization):
+        layer = kind(dtype="mixed_float16")
+        found = layer(x, training=True)
+        assert found.dtype == "float16"
+        assert float(keras.ops.std(keras.ops.cast(found, "float32"))) == pytest.approx(
+            1, abs=0.2
+        )
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 3])
+def test_reflection_padding(pixels):
+    layer = ReflectionPadding(pixels)
+    x = RNG.normal(size=(2, 4, 5, 3)).astype("float32")
+    sides = [(0, 0), (pixels, pixels), (pixels, pixels), (0, 0)]
+    found = layer(x)
+    np.testing.assert_array_equal(found, np.pad(x, sides, mode="reflect"))
+    assert layer.compute_output_shape((None, 4, 5, 3)) == (None, *found.shape[1:])
+    assert layer(keras.Input((None, None, 2))).shape == (None, None, None, 2)
+
+
+def layers_of_translators():
+    return keras.Sequential(
+        [
+            HalfTurn(),
+            ReflectionPadding(2),
+            InstanceNormalization(scale=True),
+            keras.layers.ReLU(),
+            StatelessBatchNormalization(epsilon=1e-3, gamma_initializer="ones"),
+        ]
+    )
+
+
+def test_layers_of_translators_under_xla():
+    x = tf.constant(RNG.normal(size=(2, 5, 6, 3)), "float32")
+    network = layers_of_translators()
+    network(x)
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = network(x, training=True)
+            loss = tf.reduce_sum(y**3)
+        return y, tape.gradient(loss, x)
+
+    for a, b in zip(step(x), tf.function(step, jit_compile=True)(x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_configurations_of_layers_of_translators():
+    for layer in layers_of_translators().layers:
+        config = layer.get_config()
+        assert type(layer).from_config(config).get_config() == config
