@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from keras_gan.datasets.conversion import Form
 
 _OWN = "own"
+_MOST_PIXELS = 16_384  # of the shorter side
 
 
 class _Task(NamedTuple):
@@ -170,10 +171,11 @@ def _size(text):
     """Returns the value of --size: a number of pixels, or `_OWN`."""
     if text == _OWN:
         return text
-    if text.isdecimal() and 1 <= int(text[:6]) <= 99_999:
+    if text.isdecimal() and 1 <= int(text[:6]) <= _MOST_PIXELS:
         return int(text)
     raise argparse.ArgumentTypeError(
-        f"{text!r} is not a size. Give a number of pixels, such as 256, or {_OWN}."
+        f"{text!r} is not a size. Give 1 to {_MOST_PIXELS:,} pixels, such as 256, or "
+        f"{_OWN}."
     )
 
 

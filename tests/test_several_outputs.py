@@ -244,10 +244,11 @@ def test_a_measure_takes_samples_by_their_title(model, real, tmp_path):
     with pytest.raises(InputError, match="no rows of it"):
         alone = DistributionEvaluator(images, extractor, output="a_to_b")
         alone.check(["frechet_distance"], model)
+    twice = Images(np.concatenate([real["a"]] * 2))
     with pytest.raises(InputError, match="40 rows of b"):
-        DistributionEvaluator(
-            Images(np.concatenate([real["a"]] * 2)), extractor, inputs=real
-        )
+        DistributionEvaluator(twice, extractor, 60, inputs=real)
+    # A count that nobody gave fits.
+    assert DistributionEvaluator(twice, extractor, inputs=real).count == 40
     path = tmp_path / "measures.csv"
     fit(model, real, 2, [Evaluate(evaluator, path=path)])
     assert path.read_text().startswith("epoch,step,frechet_distance\n0,2,")

@@ -160,14 +160,16 @@ class Translator(Averaged, GenerativeModel):
         values = self._checked_images(images, network.input_shape[1:], source)
 
         def made(batch):
-            batch = tf.constant(batch)
-            images = self._translated(network, batch).numpy()
+            # Here, so that no whole picture becomes floats: it may fill the memory.
+            if batch.dtype == np.uint8:
+                batch = self.pixels.to_float(batch)
+            images = self._translated(network, tf.constant(batch)).numpy()
             if not np.isfinite(images).all():
                 raise Diverged("the network makes NaN or infinite values.")
-            return images
+            return self.pixels.to_uint8(images)
 
         size = network.input_shape[1:3]
-        found = tiling.apply(
+        return tiling.apply(
             made,
             values,
             multiple=self.multiple,
@@ -175,10 +177,9 @@ class Translator(Averaged, GenerativeModel):
             size=size,
             progress=progress,
         )
-        return self.pixels.to_uint8(found)
 
     def _checked_images(self, images, shape, name):
-        """Returns images as float32 in the model's range."""
+        """Returns images, uint8 or float32 in the model's range."""
         accepted = f"Use (count, height, width, {shape[2]})."
         try:
             images = np.asarray(images)
@@ -187,7 +188,7 @@ class Translator(Averaged, GenerativeModel):
         if images.ndim != 4 or not images.size or images.shape[3] != shape[2]:
             raise InputError(f"images have the shape {images.shape}. {accepted}")
         if images.dtype == np.uint8:
-            return self.pixels.to_float(images)
+            return images
         element = ImageElement((None, None, shape[2]), self.pixels)
         element.check_kind(name, images)
         element.check(name, images, self.value_range)

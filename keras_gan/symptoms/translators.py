@@ -14,18 +14,18 @@ import numpy as np
 from keras_gan.symptoms.autoencoders import ALIKE, IgnoredLatents
 from keras_gan.symptoms.base import Symptom, Window
 
-# No runs have been measured for these thresholds yet.
-#
 # Share of the distance from source to target that an output keeps from its source. A
 # network that returns what it gets has 0; one that does its task has about 1 of pairs.
+# In their first 800 steps `pix2pix-digits` had 1.1 and `cyclegan-digits` 0.67 to 0.78.
 EQUAL = 0.05
 # By this much the diversity of outputs grows where a generator begins to learn.
 STIRRING = ALIKE / 10
 # Levels of the noise on a translation, and pictures that are looked at.
 _NOISE = 2.0
 _LOOKED_AT = 8
-# Size of that noise by which it moves a picture that comes back. A network that makes
-# no use of single levels moves it by about as much as it was given.
+# Times the size of that noise by which it moves a picture that comes back. The cycle
+# error of `cyclegan-digits` grew by less than 0.001, where the noise is 0.0125; of a
+# run that hides, no figures have been measured yet.
 HIDDEN = 8.0
 
 
