@@ -5,11 +5,14 @@
     python examples/serving_client.py pets --labels cat dog \\
         --metadata serving/pets/1/assets.extra/metadata.json
     python examples/serving_client.py maps --input aerial.png --out map.png
+    python examples/serving_client.py zebras --input zebra.jpg --signature b_to_a_png
 
 The first asks over gRPC at localhost:8500, the second over REST at localhost:8501. The
 same seed gives the same pictures, from any server. A server knows classes by their
-numbers only; their names are in the export's metadata. The last sends a picture to a
-model that makes images from images. gRPC needs tensorflow-serving-api.
+numbers only; their names are in the export's metadata. The last two send a picture to a
+model that makes images from images; the last one asks for its second direction. One
+picture comes back as the file that the server made, several as one picture, side by
+side. gRPC needs tensorflow-serving-api.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import base64
 import contextlib
 import http.client
 import io
+import itertools
 import json
 import pathlib
 import sys
@@ -24,7 +28,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 _BATCH = 32  # a server that merges requests refuses larger ones than it merges
 _TIMEOUT_SECONDS = 30
@@ -49,20 +53,23 @@ def main(arguments=None) -> int:
                 raise ValueError(
                     f"{number} is no seed and no label; accepted are -2^63 to 2^63 - 1."
                 )
-        for start in range(0, len(rows), _BATCH):
-            batch = rows[start : start + _BATCH]
+        for batch in _batches(rows):
             pictures += ask(address, options.model, batch, signature)
-        grid(pictures).save(options.out)
+        if options.input and len(pictures) == 1:
+            # Not through `grid`, which lays transparent pictures over white.
+            Image.open(io.BytesIO(pictures[0])).save(options.out)
+        else:
+            grid(pictures).save(options.out)
     except (ServerError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{len(pictures)} pictures in {options.out}")
+    print(f"{len(pictures)} picture{'s'[: len(pictures) != 1]} in {options.out}")
     return 0
 
 
 def _rows(options, labels):
     """Returns the inputs of each picture: a seed, or a file."""
-    rows = [{"source_bytes": pathlib.Path(p).read_bytes()} for p in options.input]
+    rows = [{"source_bytes": png(path)} for path in options.input]
     if not rows:
         rows = [
             {"seed": options.seed + i, "truncation": options.truncation}
@@ -72,6 +79,46 @@ def _rows(options, labels):
         if labels:
             row["label"] = labels[i % len(labels)]
     return rows
+
+
+def _batches(rows):
+    """Yields batches of rows; pictures of one batch have one size."""
+    sizes = [_size(row) for row in rows]
+    for _, numbers in itertools.groupby(range(len(rows)), sizes.__getitem__):
+        group = [rows[i] for i in numbers]
+        for start in range(0, len(group), _BATCH):
+            yield group[start : start + _BATCH]
+
+
+def _size(row):
+    file = row.get("source_bytes")
+    return None if file is None else Image.open(io.BytesIO(file)).size
+
+
+def png(path: str) -> bytes:
+    """Returns a picture as a PNG file, upright as its EXIF data say.
+
+    Args:
+        path: a file of any kind that Pillow reads. PNG files stay as they are.
+
+    Raises:
+        OSError: if there is no picture in the file.
+    """
+    content = pathlib.Path(path).read_bytes()
+    try:
+        picture = Image.open(io.BytesIO(content))
+        if picture.format == "PNG":
+            return content
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode not in ("1", "L", "LA", "I;16", "P", "RGB", "RGBA"):
+            picture = picture.convert("RGB")
+    except OSError as error:
+        raise OSError(
+            f"{path} is not a picture that Pillow can read. Give a PNG or JPEG file."
+        ) from error
+    file = io.BytesIO()
+    picture.save(file, "png")
+    return file.getvalue()
 
 
 def labels_of(classes: list[str], metadata: str | None = None) -> list[int]:
@@ -198,9 +245,13 @@ def _in_json(value):
 
 
 def grid(pictures: list[bytes]) -> Image.Image:
-    """Returns pictures of one size side by side, over white, in a square or nearly."""
+    """Returns pictures side by side, over white, in a square or nearly.
+
+    Each has a place as wide and as high as the largest of them.
+    """
     images = [Image.open(io.BytesIO(picture)) for picture in pictures]
-    width, height = images[0].size
+    width = max(image.width for image in images)
+    height = max(image.height for image in images)
     columns = round(len(images) ** 0.5) or 1
     rows = -(-len(images) // columns)
     canvas = Image.new("RGBA", (columns * width, rows * height), "white")
@@ -240,7 +291,8 @@ def _parser():
         nargs="+",
         default=[],
         metavar="FILE",
-        help="pictures that the model makes others from, of the size that it takes",
+        help="pictures that the model makes others from, of the size that it takes; "
+        "of any size if the export's metadata give none",
     )
     parser.add_argument(
         "--signature",

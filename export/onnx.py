@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
@@ -126,6 +127,28 @@ def _converted(signature: Signature, layout: str) -> onnx.ModelProto:
             for side, length in zip(sides, spec.shape, strict=True)
         ]
         value.type.CopyFrom(onnx.helper.make_tensor_type_proto(kind, shape))
+    return with_squeezes(model)
+
+
+def with_squeezes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Returns the model with the axes removed that an output has too many.
+
+    For a grey image of free size, tf2onnx makes a Reshape to [1, batch, height, width,
+    1] and a Squeeze of a Transpose. In one of three orders of its sets, which change
+    with PYTHONHASHSEED, it loses the Squeeze if that gives an output.
+    """
+    graph = model.graph
+    shapes = {w.name: w.dims[0] for w in graph.initializer if len(w.dims) == 1}
+    ranks = {x.name: len(x.type.tensor_type.shape.dim) for x in graph.output}
+    for node in [node for node in graph.node if node.op_type == "Reshape"]:
+        (name,) = node.output
+        more = shapes.get(node.input[1], 0) - ranks.get(name, np.inf)
+        if more > 0:
+            axes = onnx.numpy_helper.from_array(np.arange(more), f"{name}/axes")
+            node.output[0] = f"{name}/reshaped"
+            graph.initializer.append(axes)
+            inputs = [node.output[0], axes.name]
+            graph.node.append(onnx.helper.make_node("Squeeze", inputs, [name]))
     return model
 
 

@@ -99,7 +99,7 @@ def tolerance(spec: Spec, precision: str, expected: np.ndarray) -> float:
         precision: of the export's weights.
         expected: what the model gives.
     """
-    accepted = PRECISIONS[precision].tolerance
+    accepted = max(PRECISIONS[precision].tolerance, spec.rounding)
     if expected.dtype == "uint8":
         # A value halfway between two levels may be rounded either way.
         return max(1.0, np.ceil(accepted * 255 / 2))

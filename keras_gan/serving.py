@@ -39,6 +39,8 @@ class Spec:
         unit: what errors of floats are measured in. None measures them in parts of half
             the range of `pixels`, or of the largest value if it is None.
         multiple: what a side of any length must be a multiple of.
+        rounding: what two runtimes may differ by in float32, measured as `unit` says,
+            if it is more than the usual 1e-5.
 
     Example:
 
@@ -57,6 +59,7 @@ class Spec:
     image: bool = False
     unit: float | None = None
     multiple: int = 1
+    rounding: float = 0.0
 
     @property
     def is_picture(self) -> bool:
@@ -142,6 +145,7 @@ def image(
     shape: tuple[int | None, ...],
     value_range: tuple[float, float] | None,
     multiple: int = 1,
+    rounding: float = 0.0,
 ) -> Spec:
     """Returns the spec of images, or of vectors if their shape is another.
 
@@ -149,9 +153,17 @@ def image(
         shape: [height, width, channels]; a height or width of None is free.
         value_range: (low, high) of the networks' values, or None for any value.
         multiple: what a free height or width must be a multiple of.
+        rounding: as of `Spec`.
     """
     pixels = None if value_range is None else PixelRange(*value_range)
-    return Spec(tuple(shape), pixels=pixels, image=len(shape) == 3, multiple=multiple)
+    is_image = len(shape) == 3
+    return Spec(
+        tuple(shape),
+        pixels=pixels,
+        image=is_image,
+        multiple=multiple,
+        rounding=rounding,
+    )
 
 
 def latent_to_image(

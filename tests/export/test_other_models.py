@@ -109,8 +109,16 @@ def autoencoder():
     return Model({"encoder": encoder, "decoder": decoder}, signatures)
 
 
-# All but the page, which shows nothing but pictures from latent vectors.
-ALL = [name for name in FORMATS if name != "web"]
+def encoder():
+    """No images come out of it."""
+    network = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten()])
+    image = serving.image(SHAPE, RANGE)
+    return Model(
+        {"encoder": network},
+        lambda networks: serving.image_to_latent(
+            networks["encoder"], image, 90, name=serving.DEFAULT
+        ),
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -122,7 +130,7 @@ def litert():
 def two(tmp_path_factory):
     """Returns a model with two main functions, its folder and its results."""
     model, folder = two_ways(), tmp_path_factory.mktemp("two")
-    return model, folder, export.export_all(model, folder, "m", ALL)
+    return model, folder, export.export_all(model, folder, "m", [*FORMATS])
 
 
 def source(shape, low, high, count=3):
@@ -150,7 +158,7 @@ def test_every_format_gives_each_main_function(two):
     found = [str(r.path.relative_to(folder)) for r in results]
     assert found == [
         *("m/1", "m.onnx", "m.b_to_a.onnx", "triton/m", "triton/m.b_to_a"),
-        *("m.tflite", "m.b_to_a.tflite"),
+        *("m.tflite", "m.b_to_a.tflite", "web/m"),
     ]
     assert all(result.passed for result in results)
     parameters = {r.path.name: r.parameters for r in results}
@@ -323,7 +331,7 @@ def test_images_of_any_size(tmp_path):
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        (one_way, {"formats": ["web"]}, "no page for image_to_image"),
+        (encoder, {"formats": ["web"]}, "no page for image_to_latent"),
         (two_ways, {"formats": ["onnx"], "name": "taken"}, "taken.b_to_a.onnx exists"),
     ],
 )

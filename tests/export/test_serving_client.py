@@ -50,28 +50,33 @@ def gan():
 
 
 class Darker(GenerativeModel):
-    """Makes pictures half as bright."""
+    """Makes pictures half as bright, and back."""
 
-    def __init__(self):
+    def __init__(self, shape=(16, 16, 3), multiple=1):
         super().__init__()
-        self.half = keras.Sequential(
-            [keras.Input((16, 16, 3)), keras.layers.Rescaling(0.5)]
-        )
+        self.shape, self.multiple = shape, multiple
+        self.half = keras.Sequential([keras.Input(shape), keras.layers.Rescaling(0.5)])
+        self.twice = keras.Sequential([keras.Input(shape), keras.layers.Rescaling(2.0)])
 
     def networks(self):
-        return {"half": self.half}
+        return {"half": self.half, "twice": self.twice}
 
     def signatures(self, networks):
-        image = serving.image((16, 16, 3), (0.0, 1.0))
-        return serving.image_to_image(networks["half"], image, image)
+        image = serving.image(self.shape, (0.0, 1.0), self.multiple)
+        return {
+            **serving.image_to_image(networks["half"], image, image),
+            **serving.image_to_image(networks["twice"], image, image, name="back"),
+        }
 
 
 @pytest.fixture(scope="module")
 def served(gan, tmp_path_factory):
-    """Returns the gRPC and the REST port of a server of two models."""
+    """Returns the gRPC and the REST port of a server of some models."""
     folder = tmp_path_factory.mktemp("models")
     saved_model.write(describe(gan, "faces"), folder / "faces" / "2")
     saved_model.write(describe(Darker(), "darker"), folder / "darker" / "1")
+    free = Darker((None, None, 4), multiple=4)
+    saved_model.write(describe(free, "free"), folder / "free" / "1")
     server = subprocess.Popen(
         [sys.executable, _SERVER, folder],
         stdin=subprocess.PIPE,
@@ -151,10 +156,41 @@ def test_pictures_are_sent_and_others_come_back(protocol, served, client, tmp_pa
     assert np.abs(np.asarray(Image.open(out)) - expected).max() <= 0.5
 
 
-def test_a_picture_that_is_not_there(served, client, tmp_path, capsys):
-    assert client.main(["darker", "--input", str(tmp_path / "none.png")]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "none.png" in line
+def test_pictures_may_have_any_size(served, client, tmp_path, capsys):
+    levels = np.random.default_rng(0).integers(0, 256, (13, 22, 4), "uint8")
+    Image.fromarray(levels).save(tmp_path / "clear.png")
+    # Of a camera that was held upright, in a format that servers do not read.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = Image.fromarray(levels[:9, :, :3])
+    turned.save(tmp_path / "turned.webp", lossless=True, exif=exif)
+    out = tmp_path / "out.png"
+
+    def asked(*names, signature="png"):
+        files = [str(tmp_path / name) for name in names]
+        arguments = ["free", "--port", str(served[0]), "--signature", signature]
+        assert client.main([*arguments, "--input", *files, "--out", str(out)]) == 0
+        return np.asarray(Image.open(out)).astype(float)
+
+    assert np.abs(asked("clear.png") - levels / 2).max() <= 0.5  # transparent, too
+    assert capsys.readouterr().out == f"1 picture in {out}\n"
+    upright = np.rot90(levels[:9, :, :3], -1)
+    twice = np.minimum(2.0 * upright, 255)
+    found = asked("turned.webp", signature="back_png")
+    np.testing.assert_array_equal(found[..., :3], twice)
+    # Several of different sizes.
+    found = asked("turned.webp", "clear.png", "turned.webp", signature="back_png")
+    assert found.shape == (2 * 22, 2 * 22, 3)
+    np.testing.assert_array_equal(found[:22, :9], twice)
+    np.testing.assert_array_equal(found[22:, :9], twice)
+
+
+def test_what_is_no_picture(served, client, tmp_path, capsys):
+    (tmp_path / "text.png").write_text("no picture")
+    for name, message in [("none.png", "none.png"), ("text.png", "Give a PNG or JPEG")]:
+        assert client.main(["darker", "--input", str(tmp_path / name)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
 
 
 def test_classes_are_asked_for_by_name(served, gan, client, metadata, tmp_path):

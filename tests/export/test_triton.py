@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ import export
 from export import triton
 from export.exportable import describe
 from export.formats import ExportOptions
-from keras_gan import DCGAN, InputError
+from keras_gan import DCGAN, InputError, networks
+from keras_gan.models.translator import Translator
 
 _SESSION = Path(__file__).with_name("triton_session.py")
+_IMAGE_SESSION = Path(__file__).with_name("triton_image_session.py")
+_PACKAGES = ["nvidia-pytriton==0.7.0", "onnxruntime", "numpy<2"]
 
 
 def conditional():
@@ -34,9 +38,7 @@ def test_a_repository_is_verified_and_published(tmp_path):
 @pytest.mark.serving
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 def test_requests_of_many_clients(layout, serving_environment, tmp_path):
-    python = serving_environment(
-        "triton", ["nvidia-pytriton==0.7.0", "onnxruntime", "numpy<2"]
-    )
+    python = serving_environment("triton", _PACKAGES)
     gan = conditional()
     output = {"nhwc": "float32", "nchw": "uint8"}[layout]
     options = ExportOptions(layout=layout, output=output)
@@ -71,3 +73,42 @@ def test_requests_of_many_clients(layout, serving_environment, tmp_path):
         assert "labels go from -1 to 1; the classes are 0 to 2" in label
     assert outcome["inference_count"] == 1000
     assert outcome["execution_count"] < 900, "requests that wait are merged"
+
+
+class Translation(Translator):
+    ways: ClassVar = {"target": ("source", "generator")}
+    averages = ()
+
+    def __init__(self):
+        super().__init__(seed=1)
+        shape = (None, None, 3)
+        self.generator = networks.unet(shape, shape, base_filters=2, depth=2)
+        rng = np.random.default_rng(0)
+        for weight in self.generator.trainable_weights:
+            weight.assign(weight + rng.normal(0, 0.2, weight.shape))
+
+    def networks(self):
+        return {"generator": self.generator}
+
+
+@pytest.mark.serving
+def test_images_of_any_size(serving_environment, tmp_path):
+    python = serving_environment("triton", _PACKAGES)
+    model, rng = Translation(), np.random.default_rng(0)
+    triton.write(describe(model, "maps"), tmp_path / "triton" / "maps")
+    sizes = {"square": (1, 16, 16, 3), "wide": (1, 8, 20, 3), "two": (2, 12, 4, 3)}
+    images = {n: rng.uniform(-1, 1, x).astype("float32") for n, x in sizes.items()}
+    np.savez(tmp_path / "inputs.npz", **images)
+    arguments = [tmp_path / "triton", "maps", tmp_path / "inputs.npz"]
+    result = subprocess.run(
+        [python, _IMAGE_SESSION, *arguments, tmp_path / "outcome.npz"],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "[1, 8, 10, 3]; its height and width must be multiples of 4" in result.stdout
+    with np.load(tmp_path / "outcome.npz") as file:
+        for name, found in file.items():
+            expected = np.asarray(model.generator(images[name]))
+            assert expected.std() > 0.1
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)

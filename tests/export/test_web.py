@@ -36,7 +36,8 @@ def test_a_page_is_verified_and_published(gan, tmp_path):
     assert "<title>faces</title>" in text
 
 
-def test_a_name_may_be_a_word_of_the_template(gan, tmp_path):
+def test_a_name_may_be_a_word_of_the_template(tmp_path):
+    gan = DCGAN((16, 16, 1), latent_dim=8, base_filters=4, num_classes=1)
     exportable = describe(gan, "CONFIG")
     facts = exportable.facts | {"class_names": ("TITLE",)}
     web.write(dataclasses.replace(exportable, facts=facts), tmp_path / "page")
