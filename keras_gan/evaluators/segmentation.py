@@ -21,9 +21,9 @@ _MULTIPLE = 4  # of the sides that the network takes
 class Segmentation:
     """A small U-Net trained on pictures and the class of each of their pixels.
 
-    The same pictures give the same network, up to rounding. Training takes two or three
-    minutes on two cores whatever the size of the pictures: it sees windows of 64 pixels
-    at most, 16 in each of 1,000 steps.
+    The same pictures give the same network, up to rounding. Training takes some minutes
+    on two cores, at most as long as for pictures of 64 pixels: it sees windows of that
+    size of larger ones, 16 in each of 1,000 steps.
 
     Args:
         pictures: uint8 [N, H, W, C], with sides of 4 pixels or more.
