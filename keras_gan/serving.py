@@ -286,7 +286,7 @@ def image_to_image(
     rows, other_rows = _image_rows(source, num_classes), None
     if None in source.shape:
         other_rows = _image_rows(source, num_classes, _other_shape(source))
-    facts = {"num_classes": num_classes}
+    facts: dict = {"num_classes": num_classes}
     if direction is not None:
         facts = {"direction": direction, **facts}
     proof = {"most_rows": _affordable(source), "other_rows": other_rows}

@@ -112,8 +112,8 @@ def directions(exportable: Exportable) -> np.ndarray:
     for start in range(0, _SAMPLES, 64):
         rows = [each[start : start + 64] for each in inputs.values()]
         images.append(signature.function(*rows)["image"].numpy())
-    channels = next(iter(signature.outputs.values())).shape[-1]
-    pixels = np.concatenate(images).reshape(_SAMPLES, -1, channels)
+    whole = np.concatenate(images)
+    pixels = whole.reshape(_SAMPLES, -1, whole.shape[-1])
     # Whole pixels: a step over single values could meet one colour alone.
     step = -(-pixels.shape[1] // _MOST_PIXELS)
     values = pixels[:, ::step].reshape(_SAMPLES, -1)

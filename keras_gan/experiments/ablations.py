@@ -75,6 +75,7 @@ class Ablation:
         per_epoch = recipe.steps_per_epoch(data)
         steps = recipe.steps or recipe.epochs * per_epoch
         evaluator = together(recipe.evaluators(data, held_out))
+        assert evaluator is not None  # each family of translators has some
         measured, shown = {}, {}
         with tqdm(total=steps * len(each), unit=" steps", disable=None) as progress:
             for name, own in each.items():

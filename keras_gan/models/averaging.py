@@ -72,11 +72,11 @@ class Averaged(keras.Model):
 
     def update_averages(self) -> None:
         """Moves the averages, if there are any, after the update of their networks."""
+        if self.generator_average is None:
+            return
         for name in self.averages:
-            average = getattr(self, f"averaged_{name}")
-            if average is not None:
-                network, decay = getattr(self, name), self.generator_average
-                update(average, network, decay=decay, step=self.step)
+            average, network = getattr(self, f"averaged_{name}"), getattr(self, name)
+            update(average, network, self.generator_average, self.step)
 
     def training_state(self) -> dict[str, list[tf.Variable]]:
         # Checkpoints have the entries of averages without any too.

@@ -326,9 +326,10 @@ class CycleGAN(Translator):
 
         See `GenerativeModel`. Either of a and b may be missing in `examples`.
         """
-        shown = {}
+        examples = examples or {}
+        shown: dict[str, np.ndarray] = {}
         for name, other in (("a", "b"), ("b", "a")):
-            if name in (examples or {}):
+            if name in examples:
                 images = examples[name]
                 made = self.translate(images, to=other)
                 cycled = self.translate(made, to=name)

@@ -156,8 +156,8 @@ class Pix2Pix(Translator):
             images = target, output
             logits = tuple(self._logits(source, image, False) for image in images)
             discriminator_loss = self.objective.discriminator_loss(*logits) / 2
-        of_generator = self._generator_loss(source, output, target, training=False)
-        numbers = self._numbers(*of_generator, discriminator_loss, logits)
+        generator_loss, l1 = self._generator_loss(source, output, target, False)
+        numbers = self._numbers(generator_loss, l1, discriminator_loss, logits)
         return self.report_held_out(numbers, tf.shape(source)[0])
 
     def _logits(self, source, image, training=True):

@@ -158,7 +158,7 @@ class Translator(Averaged, GenerativeModel):
             Diverged: if a value is NaN or infinite.
         """
         directions = self.directions
-        to = checks.one_of("to", to or next(iter(directions)), directions)
+        to = checks.one_of("to", to or next(iter(directions)), [*directions])
         source, network = directions[to]
         values = self._checked_images(images, network.input_shape[1:], source)
 
@@ -201,7 +201,7 @@ class Translator(Averaged, GenerativeModel):
         self, networks: Mapping[str, keras.Model]
     ) -> dict[str, serving.Signature]:
         """One function for each of `ways`; the first is the default."""
-        found = {}
+        found: dict[str, serving.Signature] = {}
         for to, (_, name) in self.ways.items():
             network = networks[name]
             source, image = (

@@ -55,6 +55,7 @@ def patch_discriminator(
     2017, arXiv 1703.10593, section 7.2.
     """
     layers = checks.whole_number("layers", layers, 0, _MOST_LAYERS)
+    initial = Initializers(seed)
     kinds = {
         "batch": lambda: StatelessBatchNormalization(gamma_initializer=initial.gain()),
         "instance": InstanceNormalization,
@@ -65,7 +66,6 @@ def patch_discriminator(
             f"normalization is {normalization!r}. Use one of: batch, instance, None."
         )
     _check_sizes(image_shape, condition_shape, layers)
-    initial = Initializers(seed)
     normalizer = kinds[normalization]
     use_bias = normalization != "batch"
 

@@ -107,12 +107,11 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
                 for name in "ab"
             ]
             model = CycleGAN(
-                *generators,
-                *discriminators,
-                self.cycle_weight,
-                self.identity_weight,
-                self.adversarial_weight,
-                self.pool_size,
+                *(generators[0], generators[1], discriminators[0], discriminators[1]),
+                cycle_weight=self.cycle_weight,
+                identity_weight=self.identity_weight,
+                adversarial_weight=self.adversarial_weight,
+                pool_size=self.pool_size,
                 image_size=(height, width),
                 seed=self.seed,
             )

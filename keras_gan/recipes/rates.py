@@ -60,6 +60,7 @@ class DecayingRates(Recipe):
             rate: at the start.
             examples: of the data, with those that `validation` holds out.
         """
-        if self.decay_share is None:
+        steps = self.total_steps(examples)
+        if self.decay_share is None or steps is None:
             return rate
-        return LinearDecay(rate, self.total_steps(examples), self.decay_share)
+        return LinearDecay(rate, steps, self.decay_share)

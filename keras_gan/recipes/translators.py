@@ -14,8 +14,8 @@ from keras_gan.evaluators import (
     Evaluator,
     default_sample_count,
 )
+from keras_gan.models import CycleGAN, Pix2Pix
 from keras_gan.models.dcgan import MOST_UNITS
-from keras_gan.models.translator import Translator
 from keras_gan.optimizers import Adam
 from keras_gan.recipes.options import setting
 from keras_gan.recipes.rates import DecayingRates
@@ -97,16 +97,16 @@ class TranslatorRecipe(DecayingRates, Translation):
 
     def compile(
         self,
-        model: Translator,
+        model: Pix2Pix | CycleGAN,
         facts: Mapping[str, Any],
-        objective: losses.Objective | str | None,
+        objective: Any,
     ) -> None:
         """Compiles a model with new optimizers.
 
         Args:
             model: not yet compiled.
             facts: of the data.
-            objective: of the game.
+            objective: of the game, as `compile` of the model takes it.
         """
         counts = [facts.get(f"{name}_images", 0) for name in model.elements]
         rates = self.generator_learning_rate, self.discriminator_learning_rate
