@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_gan import features, losses
+from keras_gan import features
 from keras_gan.datasets import Images
 from keras_gan.evaluators import (
     LEAST_IMAGES,
@@ -110,11 +110,12 @@ class TranslatorRecipe(DecayingRates, Translation):
         """
         counts = [facts.get(f"{name}_images", 0) for name in model.elements]
         rates = self.generator_learning_rate, self.discriminator_learning_rate
-        optimizers = [
+        generator, discriminator = (
             Adam(self.decayed(rate, max(counts)), beta_1=self.beta_1) for rate in rates
-        ]
+        )
         model.compile(
-            *optimizers,
+            generator,
+            discriminator,
             objective,
             generator_average=self.generator_average or None,
             jit_compile=self.jit_compile,
