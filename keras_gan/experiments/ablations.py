@@ -164,4 +164,4 @@ def _picture(shown, outputs):
             several = len(outputs) > 1
             label = f"{name}: {title.replace('_', ' ')}" if several else name
             titled[label] = samples[title], ()
-    return pictures.hstack(columns(titled))
+    return pictures.hstack(*columns(titled).items())

@@ -20,7 +20,8 @@ class ImagePool:
     the result does not depend on their number.
 
     Args:
-        model: whose variables hold the pool, so that checkpoints save it.
+        model: layer or model whose variables hold the pool, so that checkpoints save
+            it.
         name: of the variables.
         size: images; at least as many as a batch of all replicas.
         shape: (height, width, channels) of an image.
@@ -28,12 +29,13 @@ class ImagePool:
     Example:
 
     ```python
+    import keras
     import tensorflow as tf
     from keras_gan.models.image_pool import ImagePool
 
-    pool = ImagePool(gan, "pool", size=2, shape=(8, 8, 1))
-    first = tf.zeros([2, 8, 8, 1])
-    assert pool.exchange(first, tf.constant([0, 1])) is not None
+    pool = ImagePool(keras.layers.Layer(), "pool", size=2, shape=(8, 8, 1))
+    first = tf.ones([2, 8, 8, 1])
+    assert (pool.exchange(first, tf.constant([0, 1])) == first).numpy().all()
     ```
 
     Source: Shrivastava et al. 2016, arXiv 1612.07828, section 2.3; Zhu et al. 2017,
@@ -41,7 +43,7 @@ class ImagePool:
     """
 
     def __init__(
-        self, model: keras.Model, name: str, size: int, shape: tuple[int, ...]
+        self, model: keras.layers.Layer, name: str, size: int, shape: tuple[int, ...]
     ):
         self.size = size
         common: dict[str, Any] = {

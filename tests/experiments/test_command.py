@@ -49,7 +49,8 @@ WITHOUT_RUN = {
     "deduplicate": ["digits", "--steps", "20"],
     "elbo-latents": ["--samples", "640", "--latents", "2"],
 }
-ON_A_RUN = [name for name in EXPERIMENTS if name not in WITHOUT_RUN]
+ABLATIONS = {"ablate-losses", "ablate-patches", "ablate-cycle"}  # test_ablations.py
+ON_A_RUN = [name for name in EXPERIMENTS if name not in {*WITHOUT_RUN, *ABLATIONS}]
 
 
 def test_help_shows_every_experiment_with_its_summary(capsys):

@@ -276,7 +276,7 @@ def test_an_image_does_not_depend_on_its_batch_at_inference(kind):
     network = spread(KINDS[kind](seed=1))
     images = images_for(network, 3)
     alone = [tf.nest.map_structure(lambda i: i[1:2], images)]
-    np.testing.assert_allclose(network(images)[1:2], network(alone[0]), atol=1e-6)
+    np.testing.assert_allclose(network(images)[1:2], network(alone[0]), atol=1e-5)
     depends = kind in ("unet", "patches")
     trained = network(images, training=True)[1:2] - network(images)[1:2]
     assert (np.abs(trained).max() > 0.01) == depends
