@@ -68,6 +68,19 @@ def test_a_cyclegan_is_measured_both_ways():
     assert "frechet_distance" not in found
 
 
+def test_whole_pictures_are_measured_if_windows_are_trained_on(tmp_path):
+    rng = np.random.default_rng(0)
+    sides = [rng.integers(0, 256, (24, 18, 26, 1), "uint8") for _ in range(2)]
+    np.savez(tmp_path / "pairs.npz", source=sides[0], target=sides[1])
+    data = {"data": f"pairs:{tmp_path}/pairs.npz", "crop": True}
+    evaluator, model = evaluator_of(
+        recipes.get("pix2pix").override({**TINY, **data, "steps": 1})
+    )
+    assert model.multiple == 16
+    evaluator.check(evaluator.final(model), model)
+    assert evaluator.measure(model, ["l1"])["l1"] > 0
+
+
 def test_domains_of_any_number_are_measured(tmp_path):
     rng = np.random.default_rng(0)
     for name, count in (("a", 14), ("b", 40), ("c", 11)):
