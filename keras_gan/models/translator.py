@@ -123,7 +123,7 @@ class Translator(Averaged, GenerativeModel):
 
     def average_inputs(self, name: str) -> tf.Tensor:
         shape = getattr(self, name).input_shape[1:]
-        return tf.zeros([1, *(side or self.multiple for side in shape)])
+        return tf.zeros([1, *(side or self.least for side in shape)])
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the images of the first of `directions`; see `translate`."""

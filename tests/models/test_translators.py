@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import CycleGAN, InputError, Pix2Pix, losses
+from keras_gan import CycleGAN, InputError, Pix2Pix, losses, networks
+from keras_gan.models.averaging import Twin
 from keras_gan.models.translator import multiple_of
 
 RATE = 0.1
@@ -151,6 +152,26 @@ def test_the_average_of_both_generators_makes_the_images():
     expected = model.pixels.to_uint8(averages[0] * constant(0.5))
     np.testing.assert_array_equal(after, expected)
     assert (after != before).any()
+
+
+def own():
+    """Returns a network that Keras cannot copy."""
+    layer = keras.layers.Lambda(lambda images: -images)
+    return keras.Sequential([keras.Input((None, None, 1)), layer])
+
+
+def residual():
+    return networks.residual_translator((None, None, 1), base_filters=2, blocks=1)
+
+
+@pytest.mark.parametrize(("generator", "copied"), [(residual, True), (own, False)])
+def test_averages_of_networks_of_any_size_translate(generator, copied):
+    model = Pix2Pix(generator(), judge(1.0), seed=1)
+    images = np.random.default_rng(0).integers(0, 256, (1, 9, 14, 1), "uint8")
+    before = model.translate(images)
+    model.compile(sgd(), sgd(), generator_average=0.5)
+    assert isinstance(model.averaged_generator, Twin) != copied
+    np.testing.assert_array_equal(model.translate(images), before)
 
 
 def test_either_side_alone_is_shown():
