@@ -228,6 +228,8 @@ def test_sizes_that_the_generator_cannot_halve():
         ({"cycle_weight": 0, "adversarial_weight": 0}, "nothing to learn from"),
         ({"identity_weight": -1}, "identity_weight is -1"),
         ({"pool_size": 5}, "image_size is None"),
+        ({"image_size": (8, -8)}, r"image_size is \(8, -8\). Use a positive integer"),
+        ({"image_size": "8"}, "image_size is '8'"),
     ],
 )
 def test_values_that_no_model_can_have(options, words):
@@ -239,11 +241,24 @@ def test_identity_needs_as_many_channels():
     colour = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(3, 1)])
     grey = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 1)])
     with pytest.raises(InputError, match="1 channels and those of b 3"):
-        CycleGAN(colour, grey, judge(1.0), judge(1.0), pool_size=0)
+        CycleGAN(colour, grey, judge(1.0), factor(1.0, channels=3), pool_size=0)
+
+
+def test_networks_that_do_not_fit_each_other():
+    grey, colour = factor(0.7), factor(0.7, channels=3)
+    of_grey, of_colour = judge(1.0), factor(1.0, channels=3)
+    with pytest.raises(InputError, match=r"of b with different.*1 of generator_ab, 3"):
+        CycleGAN(grey, colour, of_grey, judge(1.0), pool_size=0)
+    with pytest.raises(InputError, match=r"of a with.*3 of discriminator_a"):
+        CycleGAN(grey, factor(1.2), of_colour, of_grey, pool_size=0)
+    with pytest.raises(InputError, match="and discriminator_b are one network"):
+        CycleGAN(grey, factor(1.2), of_grey, of_grey, pool_size=0)
+    with pytest.raises(InputError, match=r"target with.*1 of generator, 3 of discrim"):
+        Pix2Pix(grey, of_colour)
 
 
 def test_images_that_the_pool_cannot_hold():
-    model = cycle_gan(pool_size=2, image_size=(4, 4))
+    model = cycle_gan(pool_size=2, image_size=4)
     with pytest.raises(InputError, match="4x4"):
         step(model, constant(0.5, size=8), constant(0.5, size=8))
     many = np.repeat(constant(0.5), 3, axis=0)
