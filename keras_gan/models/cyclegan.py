@@ -178,7 +178,12 @@ class CycleGAN(Translator):
             _, back = self.ways[source]
             judge = f"discriminator_{name}"
             shapes = {there: getattr(self, there).output_shape}
-            shapes |= {n: getattr(self, n).input_shape for n in (back, judge)}
+            shapes |= {
+                taker: getattr(self, taker).input_shape
+                for taker in (back, judge)
+                # A subclass of Model may judge without having it.
+                if hasattr(getattr(self, taker), "input_shape")
+            }
             require_equal_channels(name, shapes)
 
     def _training_size(self, given):

@@ -109,3 +109,8 @@ def test_domains_of_any_number_are_measured(tmp_path):
 def test_a_palette_that_is_none_is_refused():
     with pytest.raises(InputError, match="palette is 'red'"):
         recipes.get("pix2pix").override({"palette": "red"})
+
+
+def test_more_layers_of_patches_than_the_network_has_are_refused():
+    with pytest.raises(InputError, match="patch_layers is 6"):
+        recipes.get("pix2pix").override({"patch_layers": 6})
