@@ -180,10 +180,15 @@ def fit(model, parts, steps=5):
     data = tf.data.Dataset.from_tensors(tuple(map(PIXELS.to_float, parts))).repeat()
     data.value_range = model.value_ranges()
     # Whole pictures, of which training sees windows, may have any size.
-    whole = [np.pad(part, ((0, 0), (1, 1), (3, 2), (0, 0))) for part in parts]
+    border = ((0, 0), (30, 30), (3, 2), (0, 0))
+    whole = [np.pad(part, border, "wrap") for part in parts]
     named = dict(zip(model.elements, whole, strict=True))
     diagnosis = Diagnosis(named, count=8, every_steps=1)
     model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=[diagnosis])
+    # To translate all of large ones would take longer than to train.
+    for name, part in named.items():
+        looked_at = diagnosis._examples[name]
+        np.testing.assert_array_equal(looked_at, part[:, 6:70])
     return diagnosis._windows[-1]
 
 
