@@ -58,7 +58,7 @@ def read(
             name and size.
     """
     root = Path(argument).expanduser()
-    if root.suffix.lower() in npz.SUFFIXES and root.is_file():
+    if root.suffix.lower() in npz.SUFFIXES and not root.is_dir():
         both = npz.load(argument, _select)
         if both[1] is None:
             raise InputError(

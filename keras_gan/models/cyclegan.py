@@ -195,6 +195,14 @@ class CycleGAN(Translator):
                 "(height, width) of the images of fit, which the pools hold, or "
                 "pool_size=0."
             )
+        # Now, not at the first batch.
+        sides = [side for side in size if side is not None]
+        if any(side % self.multiple or side < self.least for side in sides):
+            raise InputError(
+                f"image_size is {size[0]}x{size[1]}, and the generators take sides "
+                f"that are multiples of {self.multiple}, {self.least} pixels at least. "
+                "Use such a size."
+            )
         return size
 
     def networks(self) -> dict[str, keras.Model]:

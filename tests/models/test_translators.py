@@ -244,6 +244,13 @@ def test_identity_needs_as_many_channels():
         CycleGAN(colour, grey, judge(1.0), factor(1.0, channels=3), pool_size=0)
 
 
+@pytest.mark.parametrize("size", [4, 18])
+def test_sizes_of_training_that_the_generators_do_not_take(size):
+    generators = residual(), residual()
+    with pytest.raises(InputError, match=r"multiples of 4, 8 pixels at least"):
+        CycleGAN(*generators, judge(1.0), judge(1.0), image_size=size)
+
+
 def test_networks_that_do_not_fit_each_other():
     grey, colour = factor(0.7), factor(0.7, channels=3)
     of_grey, of_colour = judge(1.0), factor(1.0, channels=3)

@@ -134,6 +134,12 @@ def test_runs_that_hold_out_different_pairs_are_not_compared():
         compare._divided(["one", "other"], both, recipe.read())
 
 
+def test_a_pool_that_is_less_than_a_batch_is_refused():
+    with pytest.raises(InputError, match="pool_size is 50 and batch_size 64"):
+        recipes.get("cyclegan").override({"batch_size": 64})
+    recipes.get("cyclegan").override({"batch_size": 64, "pool_size": 0})
+
+
 def test_more_layers_of_patches_than_the_network_has_are_refused():
     with pytest.raises(InputError, match="patch_layers is 6"):
         recipes.get("pix2pix").override({"patch_layers": 6})
