@@ -103,6 +103,31 @@ def not_negative(name: str, value: Any) -> float:
     return float(value)
 
 
+def height_and_width(name: str, size: Any) -> tuple[int, int] | None:
+    """Returns (height, width) of a size, or None.
+
+    Args:
+        name: of the argument.
+        size: side length or (height, width) in pixels, or None.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if size is None:
+        return None
+    try:
+        sides = tuple(size)
+    except TypeError:
+        sides = size, size
+    if len(sides) != 2 or any(
+        not isinstance(side, numbers.Integral) or side < 1 for side in sides
+    ):
+        raise InputError(
+            f"{name} is {size!r}. Use a positive integer or (height, width)."
+        )
+    return int(sides[0]), int(sides[1])
+
+
 def one_of(name: str, value: Any, accepted: Sequence[str]) -> str:
     """Returns a value that is one of those accepted.
 

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gan import checks
+
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Adam(keras.optimizers.Adam):
@@ -149,6 +151,9 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         total_steps: of the run; the rate is 0 from then on.
         share: last share of the run, in which the rate falls, in (0, 1].
 
+    Raises:
+        InputError: for `total_steps` below 1.
+
     Example:
 
     ```python
@@ -164,7 +169,7 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, initial_rate: float, total_steps: int, share: float):
         super().__init__()
         self.initial_rate = initial_rate
-        self.total_steps = total_steps
+        self.total_steps = checks.whole_number("total_steps", total_steps, 1)
         self.share = share
 
     def __call__(self, step):

@@ -66,7 +66,7 @@ def sample(options: argparse.Namespace) -> str:
     pictures.save_out(drawing.draw(samples, labels), out)
     if len(samples) == 1:
         return f"{count} samples"
-    return f"{count} rows of {', '.join(samples)}"
+    return f"{count} rows of {', '.join(samples).replace('_', ' ')}"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gan import InputError
 from keras_gan.optimizers import Adam, LinearDecay, RisingMomentumSGD
 
 SHAPES = [(7, 5), (5,)]
@@ -173,3 +174,5 @@ def test_the_rate_of_the_paper_on_cyclegan():
         keras.saving.serialize_keras_object(schedule)
     )
     assert float(copy(1050)) == rates[2]
+    with pytest.raises(InputError, match="total_steps is 0"):
+        LinearDecay(2e-4, total_steps=0, share=0.5)  # would be a rate of NaN

@@ -161,7 +161,7 @@ def test_pictures_have_a_titled_column_for_each_and_a_row_for_each_example(
     examples = {name: real[name][i] for name, i in zip("ab", rows, strict=True)}
     made = TwoWays().samples(8, examples=examples)
     columns = [
-        (title, pictures.grid(made[title], columns=1))
+        (title.replace("_", " "), pictures.grid(made[title], columns=1))
         for title in ("a", "a_to_b", "b", "b_to_a")
     ]
     np.testing.assert_array_equal(picture, pictures.hstack(*columns))
@@ -501,6 +501,8 @@ def test_it_is_sampled_and_evaluated(run, tmp_path, capsys):
     assert "draws 5" in metrics["protocol"]
     assert metrics["nearest"] is None
     page = (tmp_path / "report.html").read_text()
+    assert "3 rows of a, a to b, b, b to a in" in printed
+    assert "not chosen: a, a to b, b, b to a." in page
     for title in MEASURED.values():
         assert f"{title} " in printed
         assert f"<h3>{title}</h3>" in page and f">{title} <span" in page

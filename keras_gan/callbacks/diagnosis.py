@@ -38,6 +38,8 @@ _SHARPNESS_SIDE = 16
 _FEWEST_COUNTED = 16
 # Pixels along a side that are compared.
 _COMPARED_SIDE = 32
+# Most pixels along a side of pictures that a model takes in any size.
+_SIDE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +118,8 @@ class Diagnosis(StepCallback):
         real: images of the data as the model makes them: uint8 [N, *shape]
             (`Images.array`), or floats if it makes these. With several elements, name
             of an element -> its rows. If they are all alike, mode collapse is not
-            looked for.
+            looked for. Of large pictures that the model takes in any size, it looks at
+            the middle.
         count: samples at the end of each window, at least 2.
         seed: decides the samples.
         path: JSON file with the list of all findings of the run, or None.
@@ -164,7 +167,11 @@ class Diagnosis(StepCallback):
             maxlen=max((s.length for s in self._symptoms), default=1)
         )
         if self._symptoms:
-            self._examples = examples.spread(self.model, self.real, self.count)
+            self._rows = {
+                name: self._middle(name, rows)
+                for name, rows in examples.by_element(self.model, self.real).items()
+            }
+            self._examples = examples.spread(self.model, self._rows, self.count)
             self._real = {
                 title: _Real(rows, self.count)
                 for title, rows in self._compared().items()
@@ -267,13 +274,26 @@ class Diagnosis(StepCallback):
         found = [*self._earlier, *map(dataclasses.asdict, self.findings)]
         write_atomically(self.path, json_text(found))
 
+    def _middle(self, name, rows):
+        """Returns the middle of pictures if the model takes them in any size.
+
+        Whole ones, of which training sees small windows, would take longer to translate
+        than the training itself.
+        """
+        element = self.model.elements.get(name)
+        if None not in getattr(element, "shape", ()) or rows.ndim != 4:
+            return rows
+        sides = [min(side, max(_SIDE, element.multiple)) for side in rows.shape[1:3]]
+        top, left = np.subtract(rows.shape[1:3], sides) // 2
+        return rows[:, top : top + sides[0], left : left + sides[1]]
+
     def _compared(self):
         """Returns title -> the real images that the samples under it resemble.
 
         Raises:
             InputError: for real images that the model could not have made, or none.
         """
-        rows, found = examples.by_element(self.model, self.real), {}
+        rows, found = self._rows, {}
         for title, name in self.model.outputs.items():
             if name not in rows:
                 raise InputError(

@@ -7,11 +7,11 @@ from typing import ClassVar, Self
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import checks
 from keras_gan.datasets import arrays, shuffling
 from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.images import Images
 from keras_gan.datasets.jitter import Jitter
-from keras_gan.datasets.source import height_and_width
 from keras_gan.errors import InputError
 from keras_gan.pixels import PixelRange
 
@@ -86,7 +86,7 @@ class Examples(Mapping[str, Images]):
             InputError: if the images do not fit each other or are smaller than
                 `image_size`.
         """
-        size = height_and_width("image_size", image_size)
+        size = checks.height_and_width("image_size", image_size)
         images = {name: images[name] for name in cls.names}
         for name, one in images.items():
             if len(one.shape) != 3:

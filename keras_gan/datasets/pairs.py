@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_gan import checks
 from keras_gan.datasets import (
     arrays,
     census,
@@ -23,7 +24,7 @@ from keras_gan.datasets import (
 from keras_gan.datasets.conversion import Form
 from keras_gan.datasets.examples import Paired, load_size_for
 from keras_gan.datasets.images import Images
-from keras_gan.datasets.source import Source, form_of, height_and_width
+from keras_gan.datasets.source import Source, form_of
 from keras_gan.errors import InputError, did_you_mean, listed
 
 DIRECTIONS = ("a-to-b", "b-to-a")
@@ -57,7 +58,7 @@ def read(
             name and size.
     """
     root = Path(argument).expanduser()
-    if root.suffix.lower() in npz.SUFFIXES and root.is_file():
+    if root.suffix.lower() in npz.SUFFIXES and not root.is_dir():
         both = npz.load(argument, _select)
         if both[1] is None:
             raise InputError(
@@ -181,8 +182,8 @@ def sizes(
     Raises:
         InputError: if they contradict each other.
     """
-    window = height_and_width("image_size", image_size)
-    stored = height_and_width("load_size", load_size)
+    window = checks.height_and_width("image_size", image_size)
+    stored = checks.height_and_width("load_size", load_size)
     if window is None:
         if crop or stored:
             given = f"load_size is {_words(stored)}" if stored else "crop is True"

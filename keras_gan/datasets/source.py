@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from keras_gan import checks
 from keras_gan.datasets import conversion
 from keras_gan.datasets.conversion import Form
 from keras_gan.errors import InputError, did_you_mean
@@ -50,7 +49,7 @@ def form_of(
     Raises:
         InputError: for one that cannot be used.
     """
-    size = height_and_width("image_size", image_size)
+    size = checks.height_and_width("image_size", image_size)
     if channels not in (None, 1, 3, 4):
         raise InputError(f"channels is {channels!r}. Use 1, 3, 4 or None.")
     if fit not in conversion.FITS:
@@ -63,28 +62,3 @@ def form_of(
             f"levels is {levels!r}. Use (black, white) with black < white, or None."
         )
     return Form(size, channels, fit, levels)
-
-
-def height_and_width(
-    name: str, size: int | tuple[int, int] | None
-) -> tuple[int, int] | None:
-    """Returns (height, width) of a size, or None.
-
-    Args:
-        name: of the argument.
-        size: side length or (height, width) in pixels, or None.
-
-    Raises:
-        InputError: for anything else.
-    """
-    if size is None:
-        return None
-    given: Any = size
-    sides = (given,) * 2 if np.ndim(given) == 0 else tuple(given)
-    if len(sides) != 2 or any(
-        not isinstance(side, int | np.integer) or side < 1 for side in sides
-    ):
-        raise InputError(
-            f"{name} is {size!r}. Use a positive integer or (height, width)."
-        )
-    return sides[0], sides[1]

@@ -127,7 +127,8 @@ def _samples(trained, seed):
     labels = drawing.labels(drawing.count)
     given = examples.spread(model, rows, drawing.count, labels)
     samples = model.samples(drawing.count, seed, given)
-    return [*samples], drawing.draw(samples, labels)
+    titles = [title.replace("_", " ") for title in samples]
+    return titles, drawing.draw(samples, labels)
 
 
 if __name__ == "__main__":

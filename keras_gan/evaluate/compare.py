@@ -198,6 +198,11 @@ def _divided(names, opened, data):
     seen = [n for n, r in zip(names, recipes, strict=True) if r.validation is None]
     if len({(recipe.held_out_share, recipe.seed) for recipe in holding}) == 1:
         return *holding[0].divided(data), seen
+    if not isinstance(data, Images):
+        raise InputError(
+            f"the runs in {listed(run.path for run in opened)} hold out different "
+            "pictures. Train them with the same --validation and --seed."
+        )
     numbers = Images(np.arange(len(data), dtype="float32")[:, np.newaxis])
     parts = [{*recipe.divided(numbers)[1].array[:, 0]} for recipe in holding]
     held_out = np.array(sorted(set.intersection(*parts)), "int64")
@@ -251,7 +256,10 @@ def _pictures(trained, data, seed):
         for name, each in rows.items()
     }
     samples = model.samples(count, seed, given)
-    return {title: drawing.draw({title: one}, None) for title, one in samples.items()}
+    return {
+        title.replace("_", " "): drawing.draw({title: one}, None)
+        for title, one in samples.items()
+    }
 
 
 def _curves(names, opened, measures):

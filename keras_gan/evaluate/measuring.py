@@ -30,6 +30,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "of the real ones (default 10000, or half the images where they are fewer)",
     )
     command.add_argument(
+        "--palette",
+        metavar="COLOURS",
+        help="colours that are classes, for runs of pix2pix (default: the run's own)",
+    )
+    command.add_argument(
         "--seed", type=arguments.seed, default=0, help="same seed, same files"
     )
 
@@ -52,6 +57,13 @@ def evaluator_of(
     recipe = run.recipe
     if options.features is not None or settings_of(type(recipe))["features"].optional:
         recipe = recipe.override({"features": options.features})
+    if options.palette is not None:
+        if not hasattr(recipe, "palette"):
+            raise InputError(
+                f"--palette is {options.palette!r}, and the run in {run.path} is of "
+                f"family {recipe.family}, which has none. Leave it out."
+            )
+        recipe = recipe.override({"palette": options.palette})
     evaluator = together(recipe.evaluators(data, held_out))
     if evaluator is None:
         raise InputError(

@@ -28,7 +28,8 @@ class Ablation:
         recipe: name of the recipe whose settings the variants change.
         family: of recipes that have these settings.
         variants: name -> settings that differ.
-        paper: the paper's figures, ready for JSON, with their source.
+        paper: name of a variant -> the paper's figures; and "data" and "measure", what
+            they are of.
 
     Example:
 
@@ -36,7 +37,8 @@ class Ablation:
     from keras_gan.experiments.ablations import Ablation
 
     variants = {"one block": {"blocks": 1}, "six blocks": {"blocks": 6}}
-    mine = Ablation("ablate-blocks", "cyclegan-digits", "cyclegan", variants, paper={})
+    paper = {"data": "maps", "measure": "L1", "one block": [0.3], "six blocks": [0.2]}
+    mine = Ablation("ablate-blocks", "cyclegan-digits", "cyclegan", variants, paper)
     ```
     """
 
@@ -69,9 +71,12 @@ class Ablation:
         """
         seeding.make_deterministic()
         recipe = self._recipe_of(options)
-        # All before the first is trained, since one may be refused.
         each = {name: recipe.override(own) for name, own in self.variants.items()}
-        data, held_out = recipe.divided(recipe.read())
+        whole = recipe.read()
+        facts, (data, held_out) = recipe.facts(whole), recipe.divided(whole)
+        # All before the first is trained, since one may be refused.
+        for own in each.values():
+            own.build(facts)
         per_epoch = recipe.steps_per_epoch(data)
         steps = recipe.steps or recipe.epochs * per_epoch
         evaluator = together(recipe.evaluators(data, held_out))
@@ -80,11 +85,9 @@ class Ablation:
         with tqdm(total=steps * len(each), unit=" steps", disable=None) as progress:
             for name, own in each.items():
                 progress.set_description(name)
-                model = own.build(own.facts(data))
-                batches = own.batches(data, model, 0, None)
-                batches.value_range = model.value_ranges()
+                model = own.build(facts)
                 model.fit(
-                    batches,
+                    own.batches(data, model, 0, None),
                     steps_per_epoch=steps,
                     verbose=0,
                     callbacks=[_Advance(progress)],
@@ -96,7 +99,7 @@ class Ablation:
         titles = {name: evaluator.measures[name].title for name in measured[name]}
         return Outcome(
             self.name,
-            _table(measured, titles),
+            f"{_table(measured, titles)}\n{_table_of(self.paper)}",
             _picture(shown, model.outputs),
             {
                 "recipe": options.recipe,
@@ -150,6 +153,16 @@ def _table(measured, titles):
         for name, values in measured.items()
     ]
     return "\n".join(["measures of each variant:", *lines])
+
+
+def _table_of(paper):
+    """Returns the paper's table in the same form."""
+    rows = {name: row for name, row in paper.items() if isinstance(row, list)}
+    widest = max(map(len, rows))
+    lines = [
+        f"{name:{widest}}  {', '.join(map(str, row))}" for name, row in rows.items()
+    ]
+    return "\n".join([f"the paper ({paper['data']}; {paper['measure']}):", *lines])
 
 
 def _picture(shown, outputs):

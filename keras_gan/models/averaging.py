@@ -289,6 +289,16 @@ class Twin(keras.Model):
             own.assign(weight)
         self.built = True
 
+    @property
+    def input_shape(self) -> Any:
+        """That of the other network."""
+        return self._network().input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """That of the other network."""
+        return self._network().output_shape
+
     def call(
         self, inputs: tf.Tensor | list[tf.Tensor], training: bool = False
     ) -> tf.Tensor:

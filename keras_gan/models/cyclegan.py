@@ -12,7 +12,11 @@ from keras_gan.errors import InputError
 from keras_gan.models.chart import Chart
 from keras_gan.models.game import discriminator_ahead
 from keras_gan.models.image_pool import ImagePool
-from keras_gan.models.translator import Translator, judgement
+from keras_gan.models.translator import (
+    Translator,
+    judgement,
+    require_equal_channels,
+)
 from keras_gan.symptoms import (
     CycleByHiding,
     OneOutputForAll,
@@ -45,8 +49,8 @@ class CycleGAN(Translator):
             channels in a as in b.
         adversarial_weight: of the games; 0 trains the generators alone.
         pool_size: images of each pool, at least a batch; 0 shows the newest images.
-        image_size: (height, width) of the images of `fit`, which the pools hold. If the
-            generators take one size, None takes that.
+        image_size: side length or (height, width) of the images of `fit`, which the
+            pools hold. If the generators take one size, None takes that.
         value_range: (low, high) of the values of images: (-1, 1) for a tanh output.
         seed: decides all that training draws.
 
@@ -121,7 +125,7 @@ class CycleGAN(Translator):
         identity_weight: float = 5.0,
         adversarial_weight: float = 1.0,
         pool_size: int = 50,
-        image_size: tuple[int, int] | None = None,
+        image_size: int | tuple[int, int] | None = None,
         value_range: tuple[float, float] = (-1.0, 1.0),
         seed: int | None = None,
         **kwargs: Any,
@@ -141,6 +145,7 @@ class CycleGAN(Translator):
                 "cycle_weight and adversarial_weight are 0, so the generators have "
                 "nothing to learn from. Give at least one of them."
             )
+        self._check_networks()
         channels = {name: one.shape[2] for name, one in self.elements.items()}
         if self.identity_weight and channels["a"] != channels["b"]:
             raise InputError(
@@ -158,14 +163,45 @@ class CycleGAN(Translator):
                 pool = ImagePool(self, f"pool_{name}", self.pool_size, shape)
                 self._pools[name] = pool
 
+    def _check_networks(self):
+        for kind, one, other in (
+            ("generator", "ab", "ba"),
+            ("discriminator", "a", "b"),
+        ):
+            names = f"{kind}_{one}", f"{kind}_{other}"
+            if getattr(self, names[0]) is getattr(self, names[1]):
+                raise InputError(
+                    f"{names[0]} and {names[1]} are one network. Give two: each has "
+                    "weights of its own."
+                )
+        for name, (source, there) in self.ways.items():
+            _, back = self.ways[source]
+            judge = f"discriminator_{name}"
+            shapes = {there: getattr(self, there).output_shape}
+            shapes |= {
+                taker: getattr(self, taker).input_shape
+                for taker in (back, judge)
+                # A subclass of Model may judge without having it.
+                if hasattr(getattr(self, taker), "input_shape")
+            }
+            require_equal_channels(name, shapes)
+
     def _training_size(self, given):
         height, width, _ = self.elements["a"].shape
-        size = tuple(given or (height, width))
+        size = checks.height_and_width("image_size", given) or (height, width)
         if self.pool_size and None in size:
             raise InputError(
                 "the generators take images of any size, and image_size is None. Give "
                 "(height, width) of the images of fit, which the pools hold, or "
                 "pool_size=0."
+            )
+        # Now, not at the first batch.
+        sides = [side for side in size if side is not None]
+        if any(side % self.multiple or side < self.least for side in sides):
+            raise InputError(
+                f"image_size is {size[0]}x{size[1]}, and the generators take sides "
+                f"that are multiples of {self.multiple}, {self.least} pixels at least. "
+                "Use such a size."
             )
         return size
 

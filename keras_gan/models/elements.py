@@ -48,7 +48,12 @@ class ImageElement:
     def check_kind(self, name: str, part: tf.Tensor | np.ndarray) -> None:
         """Raises InputError if a part of a batch has another dtype or shape."""
         shape = tuple(part.shape[1:])
-        if not (self.fits(shape) and _dtype(part).is_floating):
+        divisible = all(
+            # A data set may have a side whose length shows in the batch alone.
+            side is not None or given is None or given % self.multiple == 0
+            for side, given in zip(self.shape, shape, strict=False)
+        )
+        if not (self.fits(shape) and divisible and _dtype(part).is_floating):
             free = None in self.shape and self.multiple > 1
             raise InputError(
                 f"the {name} of a batch has dtype {_dtype(part).name} and shape "
@@ -57,13 +62,12 @@ class ImageElement:
             )
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Returns whether one image may have a shape."""
+        """Returns whether pictures of the model may have a shape.
+
+        A batch of `fit` must be of a multiple too, to which pictures are filled up.
+        """
         return len(shape) == len(self.shape) and all(
-            given == side
-            if side is not None
-            # A data set may have a side whose length shows in the batch alone.
-            else given is None or given % self.multiple == 0
-            for side, given in zip(self.shape, shape, strict=True)
+            side in (None, given) for side, given in zip(self.shape, shape, strict=True)
         )
 
     def check(

@@ -11,7 +11,11 @@ from keras_gan import checks, losses
 from keras_gan.errors import InputError
 from keras_gan.models.chart import Chart
 from keras_gan.models.game import discriminator_ahead
-from keras_gan.models.translator import Translator, judgement
+from keras_gan.models.translator import (
+    Translator,
+    judgement,
+    require_equal_channels,
+)
 from keras_gan.symptoms import OneOutputForAll, OutputEqualsInput, Symptom
 
 
@@ -101,6 +105,13 @@ class Pix2Pix(Translator):
             )
         # Whether the discriminator sees the source too.
         self.conditional = len(discriminator.inputs) == 2
+        *condition, judged = (one.shape for one in discriminator.inputs)
+        taken, made = generator.input_shape, generator.output_shape
+        shapes = {"target": {"generator": made, "discriminator": judged}}
+        if self.conditional:
+            shapes["source"] = {"generator": taken, "discriminator": condition[0]}
+        for name, each in shapes.items():
+            require_equal_channels(name, each)
 
     def networks(self) -> dict[str, keras.Model]:
         return self.with_averages(

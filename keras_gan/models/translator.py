@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import checks, losses, serving, tiling
-from keras_gan.errors import Diverged, InputError
+from keras_gan.errors import Diverged, InputError, listed
 from keras_gan.models.averaging import Averaged
 from keras_gan.models.base import GenerativeModel
 from keras_gan.models.elements import ImageElement
@@ -123,7 +123,7 @@ class Translator(Averaged, GenerativeModel):
 
     def average_inputs(self, name: str) -> tf.Tensor:
         shape = getattr(self, name).input_shape[1:]
-        return tf.zeros([1, *(side or self.multiple for side in shape)])
+        return tf.zeros([1, *(side or self.least for side in shape)])
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the images of the first of `directions`; see `translate`."""
@@ -283,6 +283,25 @@ def least_of(network: keras.Model, multiple: int) -> int:
             continue
         return least
     return multiple
+
+
+def require_equal_channels(name: str, shapes: Mapping[str, tuple]) -> None:
+    """Checks that networks have as many channels for the images that they share.
+
+    Args:
+        name: of the element.
+        shapes: name of a network -> shape of a batch that it takes or makes.
+
+    Raises:
+        InputError: if they differ.
+    """
+    channels = {network: shape[-1] for network, shape in shapes.items()}
+    if len({*channels.values()}) > 1:
+        each = listed(f"{count} of {network}" for network, count in channels.items())
+        raise InputError(
+            f"the networks have images of {name} with different numbers of channels: "
+            f"{each}. Build all of them for the same images."
+        )
 
 
 def judgement(objective: losses.Objective, logits: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,7 @@ from keras_gan.networks.layers import (
 )
 
 _LAST = "channels_last"  # whatever keras.json says
-_MOST_LAYERS = 5
+MOST_LAYERS = 5
 
 
 def patch_discriminator(
@@ -54,7 +54,7 @@ def patch_discriminator(
     Source: Isola et al. 2016, arXiv 1611.07004, sections 3.2.2 and 6.1.2; Zhu et al.
     2017, arXiv 1703.10593, section 7.2.
     """
-    layers = checks.whole_number("layers", layers, 0, _MOST_LAYERS)
+    layers = checks.whole_number("layers", layers, 0, MOST_LAYERS)
     initial = Initializers(seed)
     kinds = {
         "batch": lambda: StatelessBatchNormalization(gamma_initializer=initial.gain()),

@@ -109,7 +109,7 @@ def drawing_of(
         drawn = columns(found) if found else {}
         for title in shown.keys() - found.keys():
             drawn[title] = painter(title).draw(samples[title])
-        return hstack(*((title, drawn[title]) for title in shown))
+        return hstack(*((title.replace("_", " "), drawn[title]) for title in shown))
 
     if model.inputs or len(model.outputs) != 1:
         return Drawing(_EXAMPLES, draw, classes)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from keras_gan import datasets, losses, networks, seeding
 from keras_gan.datasets import Unpaired
+from keras_gan.errors import InputError
 from keras_gan.evaluators import CycleEvaluator, Evaluator
 from keras_gan.models import CycleGAN
 from keras_gan.recipes.options import setting
@@ -57,6 +58,14 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
         at_least=0,
         unset="9 from 256 px, else 6",
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if 0 < self.pool_size < self.batch_size:
+            raise InputError(
+                f"pool_size is {self.pool_size} and batch_size {self.batch_size}. Use "
+                "a pool of at least a batch, or 0."
+            )
 
     def evaluators(
         self, data: Unpaired, held_out: Unpaired | None

@@ -16,6 +16,7 @@ from keras_gan.evaluators import (
 )
 from keras_gan.models import CycleGAN, Pix2Pix
 from keras_gan.models.dcgan import MOST_UNITS
+from keras_gan.networks.patch import MOST_LAYERS
 from keras_gan.optimizers import Adam
 from keras_gan.recipes.options import setting
 from keras_gan.recipes.rates import DecayingRates
@@ -49,7 +50,7 @@ class TranslatorRecipe(DecayingRates, Translation):
         "strided layers of a discriminator, each of which doubles what it sees; 0 "
         "judges single pixels",
         at_least=0,
-        at_most=8,
+        at_most=MOST_LAYERS,
         unset="3 from 128 pixels on, 2 from 64, else 1",
     )
     adversarial_weight: float = setting(

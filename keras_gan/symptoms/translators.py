@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_gan import tiling
 from keras_gan.symptoms.autoencoders import ALIKE, IgnoredLatents
 from keras_gan.symptoms.base import Symptom, Window
 
@@ -151,19 +152,18 @@ class CycleByHiding(Symptom):
         pixels = model.elements[self.to].pixels
         if self.source not in examples or pixels is None:
             return nothing
-        (_, there), (_, back) = (model.directions[n] for n in (self.to, self.source))
         images = model.elements[self.source].pixels.to_float(
             examples[self.source][:_LOOKED_AT]
         )
-        made = np.clip(_made(there, images), pixels.low, pixels.high)
+        made = np.clip(_made(model, self.to, images), pixels.low, pixels.high)
         rng = np.random.default_rng(0)
         noise = _NOISE * pixels.level * rng.standard_normal(made.shape, "float32")
         stirred = np.clip(made + noise, pixels.low, pixels.high)
         # Of values in [-1, 1].
         scale = 127.5 * pixels.level
         return {
-            "clean": _distance(_made(back, made), images) / scale,
-            "noisy": _distance(_made(back, stirred), images) / scale,
+            "clean": _distance(_made(model, self.source, made), images) / scale,
+            "noisy": _distance(_made(model, self.source, stirred), images) / scale,
             "noise": float(np.abs(noise).mean()) / scale,
         }
 
@@ -179,8 +179,16 @@ class CycleByHiding(Symptom):
         )
 
 
-def _made(network, images):
-    return np.asarray(network(images, training=False), "float32")
+def _made(model, to, images):
+    """Returns what a direction makes of floats of any size."""
+    _, network = model.directions[to]
+    return tiling.apply(
+        lambda part: np.asarray(network(part, training=False), "float32"),
+        images,
+        multiple=model.multiple,
+        least=model.least,
+        size=network.input_shape[1:3],
+    )
 
 
 def _distance(one, other):

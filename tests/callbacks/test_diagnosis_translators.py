@@ -34,6 +34,7 @@ class Lines(GenerativeModel):
     reported = ("loss", "discriminator_loss")
     outputs: ClassVar = {"a_to_b": "b", "b_to_a": "a"}
     inputs = ("a", "b")
+    multiple = least = 1
 
     def __init__(self, b, a):
         super().__init__(seed=1)
@@ -178,9 +179,16 @@ def judge(**options):
 def fit(model, parts, steps=5):
     data = tf.data.Dataset.from_tensors(tuple(map(PIXELS.to_float, parts))).repeat()
     data.value_range = model.value_ranges()
-    named = dict(zip(model.elements, parts, strict=True))
+    # Whole pictures, of which training sees windows, may have any size.
+    border = ((0, 0), (30, 30), (3, 2), (0, 0))
+    whole = [np.pad(part, border, "wrap") for part in parts]
+    named = dict(zip(model.elements, whole, strict=True))
     diagnosis = Diagnosis(named, count=8, every_steps=1)
     model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=[diagnosis])
+    # To translate all of large ones would take longer than to train.
+    for name, part in named.items():
+        looked_at = diagnosis._examples[name]
+        np.testing.assert_array_equal(looked_at, part[:, 6:70])
     return diagnosis._windows[-1]
 
 

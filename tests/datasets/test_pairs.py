@@ -324,6 +324,7 @@ def test_stretched_pairs_may_differ_in_size(tmp_path):
         ("outlines:8", {}, "does not have the form outlines"),
         ("pairs", {}, "does not have the form pairs:PATH"),
         ("pairs:nowhere", {"image_size": 8}, "'nowhere' does not exist. pairs:PATH"),
+        ("pairs:nowhere.npz", {"image_size": 8}, r"'nowhere\.npz' cannot be read"),
         ("outlines", {"direction": "a-to-c"}, "direction is 'a-to-c'. Use a-to-b or"),
         (
             "outlines",

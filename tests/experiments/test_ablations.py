@@ -1,62 +1,70 @@
-"""Variants of one recipe, trained and measured as any run is."""
+"""Ablations: variants of one recipe beside the paper's table."""
+
+import argparse
+import json
 
 import pytest
 
-from keras_gan import recipes
-from keras_gan.evaluators import together
-from keras_gan.experiments import EXPERIMENTS, Experiment, ablate_cycle, ablate_losses
-from keras_gan.experiments import ablate_patches as patches
+from keras_gan import InputError, recipes
+from keras_gan.experiments import EXPERIMENTS
 from keras_gan.experiments.ablations import Ablation
 
-pytestmark = pytest.mark.usefixtures("deterministic")
-
-VARIANTS = {"L1": {"adversarial_weight": 0.0}, "L1 + cGAN": {}}
-SETTINGS = {"base_filters": 2, "depth": 2, "batch_size": 8}
+PAPER = {"data": "maps", "measure": "L1", "L1": [0.1], "L1 + cGAN": [0.25]}
 
 
-@pytest.fixture
-def settings(tmp_path):
-    file = tmp_path / "small.toml"
-    lines = ['recipe = "pix2pix-digits"', *(f"{k} = {v}" for k, v in SETTINGS.items())]
-    file.write_text("\n".join(lines))
-    return file
-
-
-def test_each_variant_is_trained_and_measured_as_a_run(
-    experiment, settings, monkeypatch
-):
-    small = Ablation("ablate-losses", "pix2pix-digits", "pix2pix", VARIANTS, {"a": 1})
-    monkeypatch.setitem(
-        EXPERIMENTS, "ablate-losses", Experiment("Few.", small.add_arguments, small.run)
+@pytest.fixture(scope="module")
+def options(tmp_path_factory):
+    file = tmp_path_factory.mktemp("recipes") / "tiny.toml"
+    file.write_text(
+        'recipe = "pix2pix-digits"\nimage_size = "16"\nload_size = "16"\n'
+        'base_filters = 2\nbatch_size = 8\nfeatures = "pixels"\n'
     )
-    arguments = (f"--recipe={settings}", "--steps=4")
-    _, report, picture = experiment("ablate-losses", *arguments)
-    assert [*report["measured"]] == [*VARIANTS]
-    assert report["paper"] == {"a": 1}
-    # Source, target and both outputs.
-    assert picture.shape[1] > picture.shape[0] / 2
-    recipe = recipes.load(settings)[1].override({"steps": 4, **VARIANTS["L1"]})
-    data, held_out = recipe.divided(recipe.read())
-    model = recipe.build(recipe.facts(data))
-    batches = recipe.batches(data, model, 0, None)
-    model.fit(batches, steps_per_epoch=4, verbose=0)
-    evaluator = together(recipe.evaluators(data, held_out))
-    expected = evaluator.measure(model, evaluator.final(model))
-    assert report["measured"]["L1"] == pytest.approx(expected, rel=1e-4)
+    return argparse.Namespace(recipe=str(file), steps=2, seed=3)
 
 
-def test_a_recipe_of_another_family_is_refused(refused):
-    assert refused("ablate-cycle", "--recipe", "pix2pix-digits") == (
-        "error: pix2pix-digits is of family pix2pix, and ablate-cycle needs cyclegan. "
-        "Name such a recipe, such as cyclegan-digits."
+def ablation(**variants):
+    return Ablation("ablate-mine", "pix2pix-digits", "pix2pix", variants, PAPER)
+
+
+def test_each_variant_is_measured_and_shown_beside_the_paper(options, tmp_path):
+    of_l1 = {"L1": {"adversarial_weight": 0.0}, "L1 + cGAN": {}}
+    outcome = ablation(**of_l1).run(options)
+    measured = outcome.report["measured"]
+    assert measured.keys() == of_l1.keys()
+    # As many steps of the same data and seed differ in the game alone.
+    assert measured["L1"]["l1"] != measured["L1 + cGAN"]["l1"]
+    assert outcome.report["protocol"].startswith("2 steps of 8 of each variant")
+    _, *ours, head, one, other = outcome.summary.splitlines()
+    assert [line.split("  ")[0] for line in ours] == ["L1", "L1 + cGAN"]
+    assert head == "the paper (maps; L1):"
+    assert (one, other) == ("L1         0.1", "L1 + cGAN  0.25")
+    # Source, target and a column for each variant.
+    assert outcome.picture.width > 1.5 * outcome.picture.height / 3
+    outcome.write(tmp_path)
+    report = json.loads((tmp_path / "ablate-mine.json").read_text())
+    assert report["paper"] == PAPER
+
+
+def test_a_variant_that_cannot_be_built_is_refused_first(options, monkeypatch):
+    monkeypatch.setattr(
+        "keras_gan.Pix2Pix.fit", lambda *_, **__: pytest.fail("trained")
     )
+    with pytest.raises(InputError, match="too small for 3 layers of patches"):
+        ablation(fits={}, large={"patch_layers": 3}).run(options)
 
 
-@pytest.mark.parametrize("module", [ablate_losses, patches, ablate_cycle])
-def test_every_variant_is_a_recipe(module):
-    ablation = module.run.__self__
+def test_recipes_that_an_ablation_cannot_take(options):
+    other = argparse.Namespace(recipe="digits", steps=2, seed=0)
+    with pytest.raises(InputError, match="digits is of family gan, and ablate-mine"):
+        ablation(all={}).run(other)
+
+
+@pytest.mark.parametrize("name", ["ablate-losses", "ablate-patches", "ablate-cycle"])
+def test_the_variants_of_the_papers_are_settings(name):
+    ablation = EXPERIMENTS[name].run.__self__
     recipe = recipes.get(ablation.recipe)
     assert recipe.family == ablation.family
-    for changes in ablation.variants.values():
-        recipe.override(changes)
-    assert {*ablation.variants} & {*ablation.paper}
+    for variant in ablation.variants.values():
+        own = recipe.override(variant)
+        assert all(getattr(own, key) == value for key, value in variant.items())
+    assert len({*ablation.variants} & {*ablation.paper}) >= 3

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import CycleGAN, InputError, Pix2Pix, losses
+from keras_gan import CycleGAN, InputError, Pix2Pix, losses, networks
+from keras_gan.models.averaging import Twin
 from keras_gan.models.translator import multiple_of
 
 RATE = 0.1
@@ -153,6 +154,26 @@ def test_the_average_of_both_generators_makes_the_images():
     assert (after != before).any()
 
 
+def own():
+    """Returns a network that Keras cannot copy."""
+    layer = keras.layers.Lambda(lambda images: -images)
+    return keras.Sequential([keras.Input((None, None, 1)), layer])
+
+
+def residual():
+    return networks.residual_translator((None, None, 1), base_filters=2, blocks=1)
+
+
+@pytest.mark.parametrize(("generator", "copied"), [(residual, True), (own, False)])
+def test_averages_of_networks_of_any_size_translate(generator, copied):
+    model = Pix2Pix(generator(), judge(1.0), seed=1)
+    images = np.random.default_rng(0).integers(0, 256, (1, 9, 14, 1), "uint8")
+    before = model.translate(images)
+    model.compile(sgd(), sgd(), generator_average=0.5)
+    assert isinstance(model.averaged_generator, Twin) != copied
+    np.testing.assert_array_equal(model.translate(images), before)
+
+
 def test_either_side_alone_is_shown():
     model = cycle_gan()
     images = np.full((2, 4, 4, 1), 100, "uint8")
@@ -207,6 +228,8 @@ def test_sizes_that_the_generator_cannot_halve():
         ({"cycle_weight": 0, "adversarial_weight": 0}, "nothing to learn from"),
         ({"identity_weight": -1}, "identity_weight is -1"),
         ({"pool_size": 5}, "image_size is None"),
+        ({"image_size": (8, -8)}, r"image_size is \(8, -8\). Use a positive integer"),
+        ({"image_size": "8"}, "image_size is '8'"),
     ],
 )
 def test_values_that_no_model_can_have(options, words):
@@ -218,11 +241,31 @@ def test_identity_needs_as_many_channels():
     colour = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(3, 1)])
     grey = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 1)])
     with pytest.raises(InputError, match="1 channels and those of b 3"):
-        CycleGAN(colour, grey, judge(1.0), judge(1.0), pool_size=0)
+        CycleGAN(colour, grey, judge(1.0), factor(1.0, channels=3), pool_size=0)
+
+
+@pytest.mark.parametrize("size", [4, 18])
+def test_sizes_of_training_that_the_generators_do_not_take(size):
+    generators = residual(), residual()
+    with pytest.raises(InputError, match=r"multiples of 4, 8 pixels at least"):
+        CycleGAN(*generators, judge(1.0), judge(1.0), image_size=size)
+
+
+def test_networks_that_do_not_fit_each_other():
+    grey, colour = factor(0.7), factor(0.7, channels=3)
+    of_grey, of_colour = judge(1.0), factor(1.0, channels=3)
+    with pytest.raises(InputError, match=r"of b with different.*1 of generator_ab, 3"):
+        CycleGAN(grey, colour, of_grey, judge(1.0), pool_size=0)
+    with pytest.raises(InputError, match=r"of a with.*3 of discriminator_a"):
+        CycleGAN(grey, factor(1.2), of_colour, of_grey, pool_size=0)
+    with pytest.raises(InputError, match="and discriminator_b are one network"):
+        CycleGAN(grey, factor(1.2), of_grey, of_grey, pool_size=0)
+    with pytest.raises(InputError, match=r"target with.*1 of generator, 3 of discrim"):
+        Pix2Pix(grey, of_colour)
 
 
 def test_images_that_the_pool_cannot_hold():
-    model = cycle_gan(pool_size=2, image_size=(4, 4))
+    model = cycle_gan(pool_size=2, image_size=4)
     with pytest.raises(InputError, match="4x4"):
         step(model, constant(0.5, size=8), constant(0.5, size=8))
     many = np.repeat(constant(0.5), 3, axis=0)
