@@ -26,7 +26,9 @@ class CycleGANRecipe(TranslatorRecipe, TwoSources):
     ```python
     from keras_gan.recipes.cyclegan import CycleGANRecipe
 
-    recipe = CycleGANRecipe("small", base_filters=2, image_size="32", steps=100)
+    recipe = CycleGANRecipe(
+        "small", base_filters=2, image_size="32", batch_size=1, steps=100
+    )
     shapes = {"a_shape": (32, 32, 3), "b_shape": (32, 32, 3)}
     model = recipe.build(shapes)
     assert model.image_size == (32, 32)

@@ -79,9 +79,10 @@ def test_help_of_a_recipe_shows_its_own_options_and_defaults(train, capsys, name
     assert train.main([name, "--help"]) == 0
     text = capsys.readouterr().out
     recipe = recipes.get(name)
-    expected = {f"--{one.replace('_', '-')}" for one in settings_of(type(recipe))}
+    settings = settings_of(type(recipe))
+    expected = {f"--{one.replace('_', '-')}" for one in settings}
     assert options_in(text) == expected
-    for one in ("batch_size", "latent_dim", "data"):
+    for one in {"batch_size", "latent_dim", *recipe.sources} & {*settings}:
         flag = f"--{one.replace('_', '-')}"
         (said,) = re.findall(rf"\n  {flag} .*?default\s+(\S+)\)", text, re.DOTALL)
         assert said == str(getattr(recipe, one))
