@@ -234,6 +234,11 @@ class Pix2Pix(Translator):
     ) -> dict[str, np.ndarray]:
         """Returns sources, outputs and, if given, targets; see `GenerativeModel`."""
         examples = examples or {}
+        if "source" not in examples:
+            raise InputError(
+                "Pix2Pix makes pictures from sources, and examples has none. Give "
+                'examples={"source": images}.'
+            )
         source = examples["source"]
         shown = {"source": source, "output": self.translate(source)}
         return shown | {n: examples[n] for n in ("target",) if n in examples}

@@ -137,7 +137,6 @@ RECIPES: dict[str, CycleGANRecipe] = {
         data_a="folder:a",
         data_b="folder:b",
         image_size="256",
-        batch_size=1,
         epochs=200,
         decay_share=0.5,
     ),

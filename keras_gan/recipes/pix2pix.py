@@ -116,7 +116,6 @@ RECIPES: dict[str, Pix2PixRecipe] = {
         "pairs of images as Isola et al. 2016, such as pairs:maps/train",
         data="pairs:pairs",
         image_size="256",
-        batch_size=1,
         epochs=200,
     ),
     "pix2pix-digits": Pix2PixRecipe(

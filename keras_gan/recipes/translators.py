@@ -39,6 +39,7 @@ class TranslatorRecipe(DecayingRates, Translation):
     ```
     """
 
+    batch_size: int = 1
     base_filters: int = setting(
         64,
         "channels next to the images, in all networks",
