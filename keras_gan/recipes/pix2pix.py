@@ -118,6 +118,17 @@ RECIPES: dict[str, Pix2PixRecipe] = {
         image_size="256",
         epochs=200,
     ),
+    "pix2pix-64": Pix2PixRecipe(
+        "small pix2pix at 64x64, for ten minutes on one core",
+        data="pairs:pairs",
+        image_size="64",
+        base_filters=16,
+        generator_learning_rate=5e-4,
+        discriminator_learning_rate=5e-4,
+        generator_average=0.998,
+        decay_share=0.5,
+        steps=24_000,
+    ),
     "pix2pix-digits": Pix2PixRecipe(
         "outlines of digits to digits, on those that come with scikit-learn",
         data="outlines",
