@@ -88,17 +88,17 @@ class ImagePool:
         count, places = self._count.value, self._count + tf.range(rows)
         full = count >= self.size
         slots = tf.where(full, tf.cast(order, "int64"), places % self.size)
-        pool = tf.convert_to_tensor(self._images.value)
+        # GPUs have no kernel that puts rows in half precision in their places.
+        pool = tf.cast(self._images.value, "float32")
         old = tf.gather(pool, slots)
 
         def each(condition):
             return tf.reshape(condition, [-1, 1, 1, 1])
 
-        new = tf.cast(images, "float16")
         kept = tf.where(full, replaced, places < self.size)
         pool = tf.tensor_scatter_nd_update(
-            pool, slots[:, tf.newaxis], tf.where(each(kept), new, old)
+            pool, slots[:, tf.newaxis], tf.where(each(kept), images, old)
         )
-        self._images.assign(pool)
+        self._images.assign(tf.cast(pool, "float16"))
         self._count.assign(tf.minimum(count + rows, self.size))
-        return tf.where(each(full & replaced), tf.cast(old, "float32"), images)
+        return tf.where(each(full & replaced), old, images)
