@@ -310,7 +310,7 @@ def test_half_precision_and_kernels_for_gpus(kind, half_precision, without_gpu_k
     assert {g.dtype for g in gradients} == {tf.float32}
     for a, b in ([made], [expected]), (gradients, exact):
         a, b = (np.concatenate([np.ravel(t) for t in tensors]) for tensors in (a, b))
-        assert np.linalg.norm(a - b) < 0.2 * np.linalg.norm(b)
+        assert np.linalg.norm(a - b) < 0.6 * np.linalg.norm(b)
     for traced in of_both:
         graph = traced.get_concrete_function(images).graph
         assert any("Conv2DBackprop" in o.type for o in graph.get_operations())

@@ -96,7 +96,10 @@ def test_general_help_shows_no_settings(train, capsys):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["gan-mnist", "--base-filters", "8"], "It is one of digits, dcgan-mnist"),
+        (
+            ["gan-mnist", "--base-filters", "8"],
+            "It is one of cyclegan, cyclegan-digits, digits",
+        ),
         (["digits", "--no-marginal-bias"], "It is one of gan-mnist-paper"),
         (["digits", "--batch-sise=8"], "Did you mean '--batch-size'"),
         (["--epoch", "8"], "Did you mean '--epochs'"),
