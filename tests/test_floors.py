@@ -10,11 +10,11 @@ ROOT = pathlib.Path(__file__).parent.parent
 # floor do not know each other.
 FLOORS = [
     "errors first_safe keras_gan_options ownership precision process seeding settings "
-    "symptoms version",
+    "version",
     "checks",
     "distribution examples files latents losses metrics networks optimizers "
     "tiling transparency",
-    "pixels plugins",
+    "pixels plugins symptoms",
     "serving",
     "datasets epoch_table models pictures theory",
     "checkpoints features",

@@ -61,6 +61,6 @@ class DecayingRates(Recipe):
             examples: of the data, with those that `validation` holds out.
         """
         steps = self.total_steps(examples)
-        if self.decay_share is None or steps is None:
+        if self.decay_share is None or not steps:  # nobody says how long the run is
             return rate
         return LinearDecay(rate, steps, self.decay_share)

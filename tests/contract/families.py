@@ -27,7 +27,7 @@ from keras_gan.networks import (
     unet,
     with_learned_scale,
 )
-from keras_gan.optimizers import Adam
+from keras_gan.optimizers import Adam, LinearDecay
 
 # Two epochs of three steps.
 BATCH, STEPS_PER_EPOCH, STEPS = 8, 3, 6
@@ -185,7 +185,7 @@ def pix2pix(**compiling):
 
 
 def cyclegan(**compiling):
-    """Other channels on each side, pools that fill, and two averages.
+    """Other channels on each side, pools that fill, falling rates, two averages.
 
     Not 8x8: its blocks would normalise four pixels, which amplifies rounding.
     """
@@ -202,7 +202,8 @@ def cyclegan(**compiling):
         pool_size=2 * BATCH - 2,
         seed=7,
     )
-    model.compile(adam(1e-3), adam(1e-3), generator_average=0.9, **compiling)
+    rates = [LinearDecay(1e-3, 2 * STEPS, share=1.0) for _ in range(2)]
+    model.compile(*map(adam, rates), generator_average=0.9, **compiling)
     return model
 
 
