@@ -1,7 +1,8 @@
 """Pix2pix with discriminators of small to large patches (Isola et al. 2016, table 2).
 
 A discriminator of single pixels gets colours right and no texture; small patches leave
-tiling artefacts; one that sees the whole picture is harder to train and no better.
+tiling artefacts; one that sees the whole picture is harder to train and no better. In
+pictures of 32 pixels, such as the digits, 34 and 70 pixels are the whole picture.
 
 `--recipe pix2pix-digits`, the default, takes some minutes on two cores and downloads
 nothing; a file of settings has other pairs and, with a palette, the paper's scores.
