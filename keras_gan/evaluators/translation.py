@@ -14,13 +14,12 @@ from keras_gan.errors import InputError
 from keras_gan.evaluators.base import Evaluator, Quantity
 from keras_gan.evaluators.palette import Palette
 from keras_gan.evaluators.segmentation import Segmentation
+from keras_gan.symptoms.translators import NOISE
 
 _QUICK = 200  # pictures: translating them takes seconds
 _THOROUGH = 1000
 _BATCH = 32  # pictures of which a measure is taken at a time
 _SIDE = 4  # least pixels of a side that the segmentation network reads
-# Levels. Nobody sees noise of this size, and what a picture hides does not survive it.
-NOISE = 2.0
 # Of equal pictures, whose PSNR is infinite.
 MOST_PSNR = 100.0
 

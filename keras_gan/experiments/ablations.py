@@ -115,7 +115,7 @@ class Ablation:
 
     def _recipe_of(self, options):
         name = options.recipe
-        recipe = recipes.load(name)[1] if recipes.is_file(name) else recipes.get(name)
+        recipe = recipes.named(name)
         if recipe.family != self.family:
             raise InputError(
                 f"{name} is of family {recipe.family}, and {self.name} needs "

@@ -124,7 +124,7 @@ def recipe_of(options: argparse.Namespace) -> recipes.Recipe:
         InputError: where there are none of such a name, or they are of no VAE.
     """
     name = options.recipe
-    recipe = recipes.load(name)[1] if recipes.is_file(name) else recipes.get(name)
+    recipe = recipes.named(name)
     changes = {"data": options.data, "data_dir": options.data_dir}
     recipe = recipe.override({k: v for k, v in changes.items() if v is not None})
     steps = math.ceil(options.samples / recipe.batch_size / _AT_ONCE) * _AT_ONCE

@@ -234,8 +234,8 @@ class CycleGAN(Translator):
                 + self.discriminator_b.trainable_variables
             )
             with tf.GradientTape() as tape:
-                losses, of_games = self._discriminator_losses(batch, shown, True)
-                scaled = self.scaled(losses, self.discriminator_optimizer)
+                loss, of_games = self._discriminator_losses(batch, shown, True)
+                scaled = self.scaled(loss, self.discriminator_optimizer)
             self.discriminator_optimizer.apply(
                 tape.gradient(scaled, discriminators), discriminators
             )

@@ -43,6 +43,7 @@ __all__ = [
     "is_file",
     "load",
     "name_of",
+    "named",
 ]
 
 
@@ -67,6 +68,15 @@ def name_of(recipe: Recipe) -> str:
         if type(known) is type(recipe) and known.summary == recipe.summary:
             return name
     return recipe.family
+
+
+def named(word: str) -> Recipe:
+    """Returns the recipe of that name, or the settings of a file.
+
+    Raises:
+        InputError: as of `get` and `load`.
+    """
+    return load(word)[1] if is_file(word) else get(word)
 
 
 def is_file(word: str) -> bool:

@@ -23,14 +23,14 @@ from keras_gan.recipes.options import setting, settings_of
 
 _MOST_EXAMPLES = 2**20  # of a batch
 _MOST_PIXELS = 4096  # of a side
-_COMPARED = 2000  # images and samples: cheap enough to measure during training
+COMPARED = 2000  # images and samples: cheap enough to measure during training
 MEASURED = 2000  # held-out examples: D(x) of them is exact to a hundredth
 
 # By its name, which config.json holds: the class of a family's recipes.
 FAMILIES: dict[str, type["Recipe"]] = {}
 
 
-def height_and_width(size: int | str, name: str = "image_size") -> tuple[int, int]:
+def parsed_size(size: int | str, name: str = "image_size") -> tuple[int, int]:
     """Returns (height, width) of a size in the form of `image_size`.
 
     Args:
@@ -52,6 +52,19 @@ def height_and_width(size: int | str, name: str = "image_size") -> tuple[int, in
             f"{name} is {size!r}; sides must be from 1 to {_MOST_PIXELS} pixels."
         )
     return int(sides[0]), int(sides[-1])
+
+
+def sha256_of(array: np.ndarray, name: str = "sha256") -> dict[str, str]:
+    """Returns a fact of the data: the digest of an array in memory.
+
+    Args:
+        array: of any shape.
+        name: of the fact. There is none of an array in a file: reading a set that does
+            not fit into memory once more would take minutes.
+    """
+    if isinstance(array, np.memmap):
+        return {}
+    return {name: hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()}
 
 
 def _share_of(validation):
@@ -126,7 +139,7 @@ class Recipe:
     image_size: int | str | None = setting(
         None,
         "SIDE or HEIGHTxWIDTH in pixels",
-        check=height_and_width,
+        check=parsed_size,
         unset="as the source has it",
     )
     channels: int | None = setting(
@@ -287,7 +300,7 @@ class Recipe:
 
     def image_shape_asked_for(self) -> tuple[int, int] | None:
         """Returns (height, width) of `image_size`, or None where it is not set."""
-        return None if self.image_size is None else height_and_width(self.image_size)
+        return None if self.image_size is None else parsed_size(self.image_size)
 
     @classmethod
     def require_known(cls, names: Iterable[str]) -> None:
@@ -586,10 +599,7 @@ class OneSource(Recipe):
             "class_names": list(data.class_names or ()) if self.labelled else [],
             "levels": list(data.levels) if data.levels else None,
         }
-        # Reading a set that does not fit into memory once more would take minutes.
-        if not isinstance(data.array, np.memmap):
-            facts["sha256"] = hashlib.sha256(data.array.data).hexdigest()
-        return facts
+        return facts | sha256_of(data.array)
 
     def distances(
         self, data: Images, output: str | None = None
@@ -603,7 +613,7 @@ class OneSource(Recipe):
         if len(data) < 4:
             return {}  # two halves of one image each have no covariance
         coverage = mode_counter_for(self.data)
-        count = _COMPARED if coverage is None else coverage.samples
+        count = COMPARED if coverage is None else coverage.samples
         extractor = features.get(self.features, data)
         samples = DistributionEvaluator(
             data,

@@ -1,7 +1,6 @@
 """What recipes of image translation have: pairs, or two sources of images."""
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from keras_gan import datasets
 from keras_gan.datasets import Images, Paired, Unpaired, pairs, storage
 from keras_gan.datasets.examples import Examples
 from keras_gan.errors import InputError
-from keras_gan.recipes.base import MEASURED, Recipe, height_and_width
+from keras_gan.recipes.base import MEASURED, Recipe, parsed_size, sha256_of
 from keras_gan.recipes.options import setting
 
 
@@ -44,7 +43,7 @@ class Translation(Recipe):
         None,
         "SIDE or HEIGHTxWIDTH at which pictures are kept, of which training cuts "
         "windows of --image-size",
-        check=lambda value: height_and_width(value, "load_size"),
+        check=lambda value: parsed_size(value, "load_size"),
         unset="286/256 of --image-size; with --crop, as the source has it",
     )
     crop: bool = setting(
@@ -63,21 +62,17 @@ class Translation(Recipe):
         loaded = self.load_size
         return pairs.sizes(
             self.image_shape_asked_for(),
-            None if loaded is None else height_and_width(loaded, "load_size"),
+            None if loaded is None else parsed_size(loaded, "load_size"),
             self.crop,
         )
 
     def facts(self, data: Examples) -> dict[str, Any]:
         facts: dict[str, Any] = {}
         for name, images in data.items():
-            stored = data.stored[name]
             facts[f"{name}_images"] = len(images)
             facts[f"{name}_shape"] = list(data.shapes[name])
             facts[f"{name}_levels"] = list(images.levels) if images.levels else None
-            # Reading a set that does not fit into memory once more would take minutes.
-            if not isinstance(stored.array, np.memmap):
-                digest = hashlib.sha256(np.ascontiguousarray(stored.array).data)
-                facts[f"{name}_sha256"] = digest.hexdigest()
+            facts |= sha256_of(data.stored[name].array, f"{name}_sha256")
         return facts
 
     def examples(self, data: Examples) -> dict[str, np.ndarray]:

@@ -18,11 +18,10 @@ from keras_gan.models import CycleGAN, Pix2Pix
 from keras_gan.models.dcgan import MOST_UNITS
 from keras_gan.networks.patch import MOST_LAYERS
 from keras_gan.optimizers import Adam
+from keras_gan.recipes.base import COMPARED
 from keras_gan.recipes.options import setting
 from keras_gan.recipes.rates import DecayingRates
 from keras_gan.recipes.translation import Translation
-
-_COMPARED = 2000  # images and translations: cheap enough during training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +79,7 @@ class TranslatorRecipe(DecayingRates, Translation):
         if most < LEAST_IMAGES:
             return {}
         extractor = features.get(self.features, images)
-        count = min(most, _COMPARED, default_sample_count(images, extractor))
+        count = min(most, COMPARED, default_sample_count(images, extractor))
         evaluator = DistributionEvaluator(
             images, extractor, count, output=output, inputs=inputs
         )

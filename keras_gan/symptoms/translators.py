@@ -21,8 +21,10 @@ from keras_gan.symptoms.base import Symptom, Window
 EQUAL = 0.05
 # By this much the diversity of outputs grows where a generator begins to learn.
 STIRRING = ALIKE / 10
-# Levels of the noise on a translation, and pictures that are looked at.
-_NOISE = 2.0
+# Levels of the noise on a translation. Nobody sees noise of this size, and what a
+# picture hides does not survive it.
+NOISE = 2.0
+# Pictures that are looked at.
 _LOOKED_AT = 8
 # Times the size of that noise by which it moves a picture that comes back. The cycle
 # error of `cyclegan-digits` grew by less than 0.001, where the noise is 0.0125; of a
@@ -157,7 +159,7 @@ class CycleByHiding(Symptom):
         )
         made = np.clip(_made(model, self.to, images), pixels.low, pixels.high)
         rng = np.random.default_rng(0)
-        noise = _NOISE * pixels.level * rng.standard_normal(made.shape, "float32")
+        noise = NOISE * pixels.level * rng.standard_normal(made.shape, "float32")
         stirred = np.clip(made + noise, pixels.low, pixels.high)
         # Of values in [-1, 1].
         scale = 127.5 * pixels.level
@@ -175,7 +177,7 @@ class CycleByHiding(Symptom):
         clean, noisy, _ = windows[-1].probes[self].values()
         return (
             f"the cycle error (L1 in [-1, 1]) is {clean:.3f}, and {noisy:.3f} if noise "
-            f"of {_NOISE:g}/255 is added to the translation"
+            f"of {NOISE:g}/255 is added to the translation"
         )
 
 

@@ -235,7 +235,7 @@ def page(model, folder, runtime):
 
 
 def write_pictures(folder, **pictures):
-    """Writes pictures, and a file that is none; returns their paths."""
+    """Writes pictures and one broken file. Returns the paths."""
     for name, levels in pictures.items():
         Image.fromarray(levels).save(folder / f"{name}.png")
     (folder / "broken.png").write_bytes(b"no picture")
