@@ -120,7 +120,8 @@ class Diagnosis(StepCallback):
             of an element -> its rows. If they are all alike, mode collapse is not
             looked for. Of large pictures that the model takes in any size, it looks at
             the middle.
-        count: samples at the end of each window, at least 2.
+        count: samples at the end of each window, at least 2; None takes the model's
+            `diagnosed_samples`: 64, or 16 of a model that translates images.
         seed: decides the samples.
         path: JSON file with the list of all findings of the run, or None.
         every_steps: steps of a window; None is 50 up to step 1,000 and 250 after it.
@@ -144,13 +145,13 @@ class Diagnosis(StepCallback):
     def __init__(
         self,
         real: np.ndarray | Mapping[str, np.ndarray],
-        count: int = 64,
+        count: int | None = None,
         seed: int = 0,
         path: str | os.PathLike | None = None,
         every_steps: int | None = None,
     ):
         super().__init__()
-        if count < 2:
+        if count is not None and count < 2:
             raise InputError(f"count is {count}; it must be at least 2.")
         require_interval("every_steps", every_steps)
         self.real = real
@@ -171,9 +172,10 @@ class Diagnosis(StepCallback):
                 name: self._middle(name, rows)
                 for name, rows in examples.by_element(self.model, self.real).items()
             }
-            self._examples = examples.spread(self.model, self._rows, self.count)
+            self._count = self.count or self.model.diagnosed_samples
+            self._examples = examples.spread(self.model, self._rows, self._count)
             self._real = {
-                title: _Real(rows, self.count)
+                title: _Real(rows, self._count)
                 for title, rows in self._compared().items()
             }
         self._recent: RecentMeans | None = None
@@ -213,7 +215,7 @@ class Diagnosis(StepCallback):
         if not np.isfinite(list(means.values())).all():
             return  # no number of a run that diverged tells anything
         try:
-            samples = self.model.samples(self.count, self.seed, self._examples)
+            samples = self.model.samples(self._count, self.seed, self._examples)
         except Diverged:
             return
         varieties = {

@@ -160,7 +160,9 @@ def _require_same_images(opened):
     def facts(run):
         found = {k: v for k, v in run.data.items() if k not in _OF_THE_MODEL}
         # What is read from a file has no sum.
-        return found if "sha256" in found else found | {"source": run.recipe.data_words}
+        if any(name.endswith("sha256") for name in found):
+            return found
+        return found | {"source": run.recipe.data_words}
 
     first, *others = opened
     for run in others:

@@ -110,6 +110,8 @@ class GenerativeModel(CheckedData):
     sampling_note = ""
     # What `callbacks.Diagnosis` looks for: objects of `keras_gan.symptoms`.
     symptoms: tuple = ()
+    # Samples that it looks at after each window of steps.
+    diagnosed_samples: int = 64
     # What to do with data that has other elements, for the error message.
     elements_hint = ""
     # Seeds of `step_seed` in one step.

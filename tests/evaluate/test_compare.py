@@ -249,3 +249,24 @@ def test_pictures_are_those_of_the_models(three, tmp_path):
     np.testing.assert_array_equal(small[:8, :8], expected[0, ..., 0])
     np.testing.assert_array_equal(small[27:35, 27:35], expected[15, ..., 0])
     assert isinstance(made["sample"], Image.Image)
+
+
+def test_equal_pairs_in_two_files_are_the_same_images(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    parts = {n: rng.integers(0, 256, (20, 8, 8, 1), "uint8") for n in "ab"}
+    small = {"image_size": "8", "load_size": "8", "base_filters": 2, "steps": 1}
+    paths = []
+    for name in ("one", "two"):
+        np.savez(tmp_path / f"{name}.npz", **parts)
+        changes = {"data": f"pairs:{tmp_path}/{name}.npz", "patch_layers": 0, **small}
+        recipe = recipes.get("pix2pix-digits").override(changes)
+        paths.append(begin(tmp_path / name, recipe))
+    content, _ = compared(paths, tmp_path / "out")
+    one, two = (run["measures"] for run in content["runs"].values())
+    assert one == two
+    np.savez(tmp_path / "three.npz", **{**parts, "b": parts["a"]})
+    changes = {"data": f"pairs:{tmp_path}/three.npz", "patch_layers": 0, **small}
+    recipe = recipes.get("pix2pix-digits").override(changes)
+    other = begin(tmp_path / "three", recipe)
+    assert keras_gan_command.main(["compare", paths[0], other, *QUICK]) == 2
+    assert "Only runs on the same images" in capsys.readouterr().err
