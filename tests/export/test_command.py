@@ -53,7 +53,7 @@ def test_a_terminal_shows_which_format_is_being_written(
 
 def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):
     out = tmp_path / "serving"
-    result = run_command(run_folder, "--out", out, "--version", 4)
+    result = run_command(run_folder, "--out", out)
     # TensorFlow 2.19 logs information of its optimizer whatever the level is.
     lines = result.stderr.encode().splitlines()
     assert [line for line in lines if not process.is_noise(line, 3)] == []
@@ -65,16 +65,16 @@ def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):
     cells = [re.split("  +", line) for line in lines[:2]]
     assert [line[0] for line in cells] == ["saved-model", "onnx"]
     assert [line[1] for line in cells] == [
-        str(out / "digits-1/4"),
+        str(out / "digits-1/1"),
         str(out / "digits-1.onnx"),
     ]
     assert [line[3].split()[0] for line in cells] == ["tensorflow", "onnxruntime"]
     assert all(float(line[4]) > 0 and float(line[5]) > 0 for line in cells)
     assert all(float(line[6]) <= 1e-5 and line[7] == "yes" for line in cells)
-    assert (out / "digits-1/4/saved_model.pb").is_file()
+    assert (out / "digits-1/1/saved_model.pb").is_file()
     assert (out / "digits-1.onnx").is_file()
     report = json.loads((out / "report.json").read_text())
-    assert [row["path"] for row in report] == ["digits-1/4", "digits-1.onnx"]
+    assert [row["path"] for row in report] == ["digits-1/1", "digits-1.onnx"]
 
 
 def test_a_difference_ends_with_1_and_the_figure(run_folder, tmp_path):

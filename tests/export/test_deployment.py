@@ -11,9 +11,7 @@ import export
 from export import deployment, warmup
 from export.exportable import describe
 
-pytest.importorskip(
-    "tensorflow_serving", reason="pip install 'keras-gan[serving]' brings it"
-)
+pytest.importorskip("tensorflow_serving", reason="pip install '.[serving]' brings it")
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
