@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,8 @@ import export.litert
 import export.onnx
 import export.saved_model
 import export.web
+from export import deployment
+from export.__main__ import main
 from export.digests import sha256
 from export.exportable import describe
 from export.formats import FORMATS
@@ -112,7 +115,7 @@ def published(out):
     """Returns the exports in a folder by their paths, and a text of each."""
     found = {}
     for name, pattern in {
-        "saved-model": "m/*",
+        "saved-model": "*/*",
         "triton": "triton/*/*",
         "onnx": "*.onnx",
         "web": "web/*",
@@ -234,3 +237,94 @@ def test_staging_stays_within_a_mount(tmp_path):
         assert [p.name for p in out.iterdir()] == ["m.onnx"]
     finally:
         subprocess.run(["umount", out], check=True)
+
+
+def versions(out):
+    return {path for path in published(out) if Path(path).name.isdecimal()}
+
+
+def run_main(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err.strip().splitlines()
+
+
+def test_prune_removes_the_oldest_that_nobody_names(exportable, tmp_path, capsys):
+    out = tmp_path / "out"
+    for _ in range(5):
+        for format in ("saved-model", "triton"):
+            add(exportable, out, format)
+    add(exportable, out, "onnx")
+    add(exportable, out, "saved-model", version=12, name="n")
+    (out / "m" / "99").mkdir()  # a user's, and no export
+    deployment.write(out, "m")
+    entry = '"tensorflow"\n    version_labels { key: "stable" value: 2 }'
+    config = out / "models.config"
+    config.write_text(config.read_text().replace('"tensorflow"', entry, 1))
+    policy = "version_policy { specific { versions: 1 versions: 5 } }\n"
+    config = out / "triton" / "m" / "config.pbtxt"
+    config.write_text(config.read_text() + policy)
+    code, text, _ = run_main(capsys, "prune", out, "--keep", "2")
+    assert code == 0
+    gone = ["m/1", "m/3", "triton/m/2", "triton/m/3"]
+    assert text.splitlines() == [f"removed {out / path}" for path in gone]
+    left = {"m/2", "m/4", "m/5", "n/12", "triton/m/1", "triton/m/4", "triton/m/5"}
+    assert versions(out) == left
+    assert {row["path"] for row in rows(out)} == {*left, "m.onnx"}
+    assert (out / "m" / "99").is_dir()
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert run_main(capsys, "prune", out, "--keep", 2)[:2] == (0, "nothing to remove\n")
+    assert add(exportable, out, "triton").path.name == "6"
+    assert config.read_text().endswith(policy)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["out", "--keep", "0"], "keep is 0. Give a whole number from 1"),
+        (["out", "--keep", "-2"], "keep is -2"),
+        (["nothing", "--keep", "1"], "nothing holds no versions"),
+        (["out/m", "--keep", "1"], "out/m holds no versions"),
+        (["file", "--keep", "1"], "file holds no versions"),
+        (["broken", "--keep", "1"], "models.config cannot be read"),
+    ],
+)
+def test_prune_refuses_nonsense_in_one_sentence(
+    arguments, message, exportable, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    for out in ("out", "broken"):
+        for _ in range(2):
+            add(exportable, tmp_path / out, "saved-model")
+    (tmp_path / "broken" / "models.config").write_text("model_config_list {")
+    before = sorted(tmp_path.rglob("*"))
+    code, text, errors = run_main(capsys, "prune", *arguments)
+    assert (code, text, len(errors)) == (2, "", 1)
+    assert message in errors[0]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_versions_of_a_triton_model_share_inputs_and_backend(exportable, tmp_path):
+    add(exportable, tmp_path, "triton")
+    config = tmp_path / "triton/m/config.pbtxt"
+    config.write_text(config.read_text().replace("kind: KIND_CPU count: 1", "count: 2"))
+    add(exportable, tmp_path, "triton")  # others may differ
+    config.write_text(config.read_text().replace("[ 8 ]", "[ 9 ]"))
+    with pytest.raises(InputError, match=r"config\.pbtxt has another backend or input"):
+        add(exportable, tmp_path, "triton")
+    assert versions(tmp_path) == {"triton/m/1", "triton/m/2"}
+    assert {row["path"] for row in rows(tmp_path)} == {"triton/m/1", "triton/m/2"}
+
+
+def test_a_folder_that_is_no_export_is_never_replaced(exportable, tmp_path):
+    precious = tmp_path / "web" / "m" / "notes.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("mine")
+    with pytest.raises(InputError, match="is no export of the format web"):
+        add(exportable, tmp_path, "web")
+    for format in ("saved-model", "triton"):
+        add(exportable, tmp_path, format)
+        with pytest.raises(InputError, match="A version is never replaced"):
+            add(exportable, tmp_path, format, version=1)
+    assert precious.read_text() == "mine"
