@@ -200,6 +200,7 @@ def test_staging_of_processes_that_live_stays(exportable, tmp_path, monkeypatch)
         os.read(reading, 1)
 
     def wait():
+        os.close(writing)
         monkeypatch.setattr(export.onnx, "write", write_and_wait)
         add(exportable, out, "onnx", name="slow")
 
