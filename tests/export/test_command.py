@@ -41,13 +41,16 @@ except SystemExit:
     assert output.splitlines()[-1] == "[]"
 
 
-def test_a_terminal_shows_which_format_is_being_written(
+def test_a_terminal_shows_which_format_is_being_written_over_another(
     run_folder, tmp_path, monkeypatch
 ):
+    (tmp_path / "digits-1.onnx").write_text("old")
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
-    assert main([str(run_folder), "--out", str(tmp_path), "--format", "onnx"]) == 0
+    options = ["--out", str(tmp_path), "--format", "onnx", "--overwrite"]
+    assert main([str(run_folder), *options]) == 0
+    assert (tmp_path / "digits-1.onnx").stat().st_size > 1000
     assert "onnx:" in terminal.getvalue() and "1/1" in terminal.getvalue()
 
 
@@ -132,6 +135,11 @@ def existing_file(folder, run_folder):
     return [run_folder, "--name", "x", "--out", folder], "exists already"
 
 
+def version_of_a_file(folder, run_folder):
+    more = ["--format", "triton", "onnx", "--version", "3"]
+    return [run_folder, *more, "--out", folder], "version is 3, and exports in the"
+
+
 def unwritable(folder, run_folder):
     (folder / "file").write_text("")
     return [run_folder, "--format", "onnx", "--out", folder / "file/out"], "file"
@@ -139,7 +147,7 @@ def unwritable(folder, run_folder):
 
 @pytest.mark.parametrize(
     "case",
-    [no_run, unknown_format, existing_file, unwritable],
+    [no_run, unknown_format, existing_file, version_of_a_file, unwritable],
     ids=lambda c: c.__name__,
 )
 def test_what_cannot_be_done_ends_with_2_and_one_sentence(

@@ -329,3 +329,11 @@ def test_a_folder_that_is_no_export_is_never_replaced(exportable, tmp_path):
         with pytest.raises(InputError, match="A version is never replaced"):
             add(exportable, tmp_path, format, version=1)
     assert precious.read_text() == "mine"
+
+
+def test_verify_takes_the_newest_version_of_a_model(exportable, tmp_path):
+    for format, model in {"saved-model": "m", "triton": "triton/m"}.items():
+        for version in (9, 10):
+            add(exportable, tmp_path, format, version=version)
+        with pytest.raises(InputError, match=f"{model}/10 has no description"):
+            export.verify_again(tmp_path / model, "run")
