@@ -1,12 +1,11 @@
 """What TensorFlow Serving is started with, beside the models that it serves."""
 
 import json
-import os
 import re
 from pathlib import Path
 
 from export import prototext
-from export.files import staging_path, write_errors_named
+from export.files import replace_text
 from keras_gan.errors import InputError
 
 _CONFIG = "models.config"
@@ -115,7 +114,7 @@ def write(out: Path, name: str) -> None:
         InputError: if one of them cannot be written.
     """
     models = {folder.parents[1].name for folder in out.glob("*/*/saved_model.pb")}
-    _replace(out / _CONFIG, _renewed(out, models))
+    replace_text(out / _CONFIG, _renewed(out, models))
     # Kubernetes accepts lower case letters, digits and hyphens, a letter first.
     resource = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
     if not resource[0].isalpha():
@@ -127,7 +126,7 @@ def write(out: Path, name: str) -> None:
         f"{name}.kserve.yaml": _KSERVE.format(name=name, resource=resource),
     }.items():
         if not (out / file).exists():
-            _replace(out / file, content)
+            replace_text(out / file, content)
 
 
 def pinned_versions(out: Path, name: str) -> set[int]:
@@ -191,9 +190,3 @@ def _renewed(out, models):
 
 def _base_path(name):
     return f"/models/{name}"
-
-
-def _replace(path, content):
-    with write_errors_named(path), staging_path(path) as temporary:
-        temporary.write_text(content, "utf-8")
-        os.replace(temporary, path)

@@ -163,6 +163,17 @@ def exchange(staged: Path, target: Path) -> None:
         )
 
 
+def replace_text(path: Path, content: str) -> None:
+    """Writes a text file that appears whole, or replaces one in one step.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    with write_errors_named(path), staging_path(path) as temporary:
+        temporary.write_text(content, "utf-8")
+        os.replace(temporary, path)
+
+
 @contextlib.contextmanager
 def write_errors_named(target: Path) -> Iterator[None]:
     """Says which file or folder cannot be written, where what is done in it fails.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from export.digests import sha256
-from export.files import locked, staging_path, write_errors_named
+from export.files import locked, replace_text, write_errors_named
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
 
@@ -209,6 +209,4 @@ def _true(rows, folder):
 
 
 def _write(rows, path):
-    with write_errors_named(path), staging_path(path) as temporary:
-        temporary.write_text(json_text(rows), "utf-8")
-        os.replace(temporary, path)
+    replace_text(path, json_text(rows))
