@@ -188,7 +188,7 @@ def ask_grpc(
     except ImportError as error:
         raise ServerError(
             "gRPC needs tensorflow-serving-api, which is not installed: pip install "
-            "'keras-gan[serving]'; --rest needs none."
+            "'.[serving]'; --rest needs none."
         ) from error
 
     request = predict_pb2.PredictRequest()

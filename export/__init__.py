@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from export.formats import ExportOptions
     from export.onnx import to_onnx
+    from export.pruning import prune
     from export.publish import export_all, verify_again
     from export.report import VerificationError, write_report
     from export.saved_model import to_saved_model
@@ -14,6 +15,7 @@ __all__ = [
     "ExportOptions",
     "VerificationError",
     "export_all",
+    "prune",
     "to_onnx",
     "to_saved_model",
     "verify_again",
@@ -24,6 +26,7 @@ _HOMES = {
     "ExportOptions": "export.formats",
     "VerificationError": "export.report",
     "export_all": "export.publish",
+    "prune": "export.pruning",
     "to_onnx": "export.onnx",
     "to_saved_model": "export.saved_model",
     "verify_again": "export.publish",

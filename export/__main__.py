@@ -14,7 +14,7 @@ from export.formats import (
 )
 
 _RUN = "folder of a training run, or the file of a saved model"
-_SERVING = "they need tensorflow-serving-api (pip install 'keras-gan[serving]')."
+_SERVING = "they need tensorflow-serving-api (pip install '.[serving]')."
 
 
 def command(arguments: list[str] | None = None, prog: str | None = None) -> int:
@@ -27,7 +27,7 @@ def command(arguments: list[str] | None = None, prog: str | None = None) -> int:
 
 
 def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
-    """Exports a run or verifies an export, prints a table and returns the exit code.
+    """Exports a run, verifies an export or prunes versions; returns the exit code.
 
     Args:
         arguments: without the program's name; None reads `sys.argv`.
@@ -38,8 +38,10 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
         cannot be done.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["verify"]:
-        options, work = _verify_parser(prog).parse_args(arguments[1:]), _verify
+    others = {"verify": (_verify_parser, _verify), "prune": (_prune_parser, _prune)}
+    if arguments and arguments[0] in others:
+        parser, work = others[arguments[0]]
+        options = parser(prog).parse_args(arguments[1:])
     else:
         options, work = _parser(prog).parse_args(arguments), _export
     # These imports take seconds, for which `--help` should not wait.
@@ -50,7 +52,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
 
     try:
         plugins.load(options.plugin)
-        rows = work(options)
+        output = work(options)
     except VerificationError as error:
         print(_table(error.rows))
         print(f"error: {error}", file=sys.stderr)
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
     except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
-    print(_table(rows))
+    print(output)
     return 0
 
 
@@ -67,6 +69,7 @@ def _export(options):
 
     rows = export_all(
         *(options.run, options.out, options.name, options.format, options.version),
+        options.overwrite,
         options=ExportOptions(
             **{field: getattr(options, field) for field in OPTION_CHOICES},
             runtime=options.runtime,
@@ -75,7 +78,7 @@ def _export(options):
     )
     if any(row.warmup_requests == 0 for row in rows):
         print(f"The SavedModel holds no warm-up requests: {_SERVING}")
-    return rows
+    return _table(rows)
 
 
 def _shown(formats):
@@ -98,7 +101,28 @@ def _verify(options):
         raise VerificationError(f"{options.path}: {row.problem}.", [row])
     if row.warmup_requests is None and (row.path / warmup.FILE).exists():
         print(f"The SavedModel's warm-up requests were not tried: {_SERVING}")
-    return [row]
+    return _table([row])
+
+
+def _prune(options):
+    from export.pruning import prune
+
+    removed = prune(options.out, options.keep)
+    return "\n".join(f"removed {folder}" for folder in removed) or "nothing to remove"
+
+
+def _prune_parser(prog):
+    parser = argparse.ArgumentParser(
+        prog=f"{prog or 'python -m export'} prune",
+        description="Removes the oldest versions of SavedModels and Triton models. "
+        "Those that models.config or config.pbtxt names stay.",
+    )
+    parser.add_argument("out", metavar="OUT", help="folder of the exports")
+    parser.add_argument(
+        "--keep", type=int, required=True, help="how many of the newest versions stay"
+    )
+    keras_gan_options.add_plugin(parser)
+    return parser
 
 
 def _verify_parser(prog):
@@ -117,7 +141,8 @@ def _parser(prog):
         prog=prog or "python -m export",
         description="Writes a trained model as files that serve, and proves that "
         "they compute what the trained model does.",
-        epilog="python -m export verify PATH --against RUN proves it again later.",
+        epilog="python -m export verify PATH --against RUN proves it again later, and "
+        "python -m export prune OUT --keep 2 removes the oldest versions.",
     )
     parser.add_argument("run", metavar="RUN", help=_RUN)
     parser.add_argument(
@@ -130,7 +155,14 @@ def _parser(prog):
     parser.add_argument("--out", required=True, help="folder of the exports")
     parser.add_argument("--name", help="name of the model (default: the run's)")
     parser.add_argument(
-        "--version", type=int, help="of the SavedModel (default: the next free number)"
+        "--version",
+        type=int,
+        help="of a SavedModel or a Triton model (default: the next number)",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the files of onnx and litert and the page, in one step",
     )
     parser.add_argument(
         "--runtime",

@@ -4,11 +4,14 @@ import json
 import re
 from pathlib import Path
 
-from export.files import write_errors_named
+from export import prototext
+from export.files import replace_text
 from keras_gan.errors import InputError
-from keras_gan.files import write_atomically
 
 _CONFIG = "models.config"
+_MODELS = ("model_config_list", "config")
+_PINNED = ("model_version_policy", "specific", "versions")
+_LABELLED = ("version_labels", "value")
 
 _MODEL = """\
   config {{
@@ -16,6 +19,12 @@ _MODEL = """\
     base_path: {path}
     model_platform: "tensorflow"
   }}
+"""
+_MONITORING = """\
+prometheus_config {
+  enable: true
+  path: "/monitoring/prometheus/metrics"
+}
 """
 
 # For 2 to 8 cores. A batch waits 2 ms for others, about as long as a small one takes.
@@ -29,17 +38,34 @@ num_batch_threads { value: 4 }
 _COMPOSE = """\
 services:
   serving:
-    image: tensorflow/serving
+    image: tensorflow/serving:2.19.1
     command:
       - --model_config_file=/models/models.config
       - --model_config_file_poll_wait_seconds=30
+      - --allow_version_labels_for_unavailable_models
       - --enable_batching
       - --batching_parameters_file=/models/batching_parameters.txt
+      - --monitoring_config_file=/models/monitoring.config
+    # This machine alone can connect. The server asks nobody for a password.
     ports:
-      - "8500:8500" # gRPC
-      - "8501:8501" # REST
+      - "127.0.0.1:8500:8500" # gRPC
+      - "127.0.0.1:8501:8501" # REST, and metrics for Prometheus
     volumes:
       - .:/models:ro
+    restart: unless-stopped
+    # The server opens its ports once all models are loaded. The image has no curl.
+    healthcheck:
+      test:
+        - CMD
+        - bash
+        - -c
+        - >-
+          exec 3<>/dev/tcp/127.0.0.1/8501 &&
+          printf 'GET /monitoring/prometheus/metrics HTTP/1.0\\r\\n\\r\\n' >&3 &&
+          head -n 1 <&3 | grep -q ' 200 '
+      interval: 10s
+      timeout: 5s
+      start_period: 60s
 """
 
 _KSERVE = """\
@@ -62,47 +88,105 @@ spec:
 
 
 def check(out: Path) -> None:
-    """Raises InputError where `models.config` could not be renewed."""
+    """Raises InputError if `models.config` could not be renewed."""
     if (out / _CONFIG).is_dir():
         raise InputError(
             f"{out / _CONFIG} is a folder, and a file belongs there. Remove it, or "
             "name another folder with --out."
         )
+    _read_config(out)
 
 
 def write(out: Path, name: str) -> None:
     """Writes what servers of the SavedModels in a folder are started with.
 
-    `models.config` lists all models in the folder and is renewed each time; a server
-    that polls it takes up a new one. `batching_parameters.txt`, `docker-compose.yml`
-    and `NAME.kserve.yaml` are the user's to change and stay as they are once there.
+    `models.config` gets an entry for each model in the folder, which stays as the user
+    changes it, and loses those of models that are gone; a server that polls the file
+    takes up a new one. `batching_parameters.txt`, `monitoring.config`,
+    `docker-compose.yml` and `NAME.kserve.yaml` are the user's to change and stay as
+    they are once there.
 
     Args:
         out: folder of the exports.
         name: of the model that was added.
 
     Raises:
-        InputError: where one of them cannot be written.
+        InputError: if one of them cannot be written.
     """
-    models = sorted(
-        {folder.parents[1].name for folder in out.glob("*/*/saved_model.pb")}
-    )
-    # Protocol buffers quote text as JSON does. Not all names need be `export_all`'s.
-    configs = "".join(
-        _MODEL.format(name=json.dumps(model), path=json.dumps(f"/models/{model}"))
-        for model in models
-    )
-    with write_errors_named(out / _CONFIG):
-        write_atomically(out / _CONFIG, f"model_config_list {{\n{configs}}}\n")
+    models = {folder.parents[1].name for folder in out.glob("*/*/saved_model.pb")}
+    replace_text(out / _CONFIG, _renewed(out, models))
     # Kubernetes accepts lower case letters, digits and hyphens, a letter first.
     resource = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
     if not resource[0].isalpha():
         resource = f"model-{resource}"
     for file, content in {
         "batching_parameters.txt": _BATCHING,
+        "monitoring.config": _MONITORING,
         "docker-compose.yml": _COMPOSE,
         f"{name}.kserve.yaml": _KSERVE.format(name=name, resource=resource),
     }.items():
         if not (out / file).exists():
-            with write_errors_named(out / file):
-                write_atomically(out / file, content)
+            replace_text(out / file, content)
+
+
+def pinned_versions(out: Path, name: str) -> set[int]:
+    """Returns the versions of a SavedModel that `models.config` names.
+
+    These are the ones that have a label and the ones that the server is told to load.
+    """
+    _, message = _read_config(out)
+    versions = [
+        version
+        for model in message.all(*_MODELS)
+        if model.all("name") == [name]
+        for path in (_PINNED, _LABELLED)
+        for version in model.all(*path)
+    ]
+    return set(map(int, versions))
+
+
+def _read_config(out):
+    """Returns the text of `models.config` and its message; a new one has no models."""
+    try:
+        text = (out / _CONFIG).read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        text = "model_config_list {\n}\n"
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{out / _CONFIG} cannot be read ({error}). Mend it or remove it."
+        ) from error
+    message = prototext.read(text, out / _CONFIG)
+    if len(message.all("model_config_list")) != 1:
+        raise InputError(
+            f"{out / _CONFIG} has no model_config_list, or several. Mend it, or remove "
+            "it and export again."
+        )
+    return text, message
+
+
+def _renewed(out, models):
+    """Returns the text of `models.config` with entries for these models."""
+    text, message = _read_config(out)
+    known, gone = set(), []
+    for model in message.all(*_MODELS):
+        (name, path) = ((model.all(key) or [""])[-1] for key in ("name", "base_path"))
+        known.add(name)
+        if path == _base_path(name) and name not in models:
+            gone.append(model)
+    # Protocol buffers quote text as JSON does. Not all names need be `export_all`'s.
+    new = "".join(
+        _MODEL.format(name=json.dumps(name), path=json.dumps(_base_path(name)))
+        for name in sorted(models - known)
+    )
+    (models_list,) = message.all("model_config_list")
+    end = models_list.end - 1
+    text = text[:end] + new + text[end:]
+    for model in reversed(gone):
+        before = text[: model.begin].rstrip(" :")
+        rest = text[model.end :].removeprefix("\n")
+        text = before.removesuffix("config").rstrip(" ") + rest
+    return text
+
+
+def _base_path(name):
+    return f"/models/{name}"

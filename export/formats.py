@@ -13,10 +13,10 @@ _LAST_VERSION = 2**63 - 1  # of 64 bits with a sign
 
 
 def version_folder(base: Path, version: int | None) -> Path:
-    """Returns the folder `base/<version>`, or that of the next free number.
+    """Returns the folder `base/<version>`, or that of the number after the highest.
 
     Raises:
-        InputError: for a version below 1, or above what TensorFlow Serving can read.
+        InputError: for a version below 1, or above what the servers can read.
     """
     if version is None:
         names = [folder.name for folder in base.glob("*") if folder.name.isdecimal()]
@@ -47,8 +47,8 @@ def web_folder(base: Path, version: int | None) -> Path:
 
 
 def triton_folder(base: Path, version: int | None) -> Path:
-    """Returns the model's folder in the repository `triton` beside `base`."""
-    return base.with_name("triton") / base.name
+    """Returns a version of the model in the repository `triton` beside `base`."""
+    return version_folder(base.with_name("triton") / base.name, version)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,11 @@ class Format:
         module: has `check(exportable)`, which raises InputError for one that the format
             cannot hold; `write(exportable, path)`, for one that it can; and
             `metadata(path)`, what `Exportable.metadata` gave when a file was written.
-            It is imported when the format is asked for, as each needs a library of its
+            It may have `place(written, target)`, which moves what was written to where
+            nothing is yet, and `check_target(exportable, target)`, which raises
+            InputError if that will fail. With `versions` it has
+            `pinned_versions(folder)`, the numbers of those that may not be pruned. It
+            is imported when the format is asked for, as each needs a library of its
             own.
         target: function from the model's path and version to the export's path.
         marker: what tells such an export from others: the ending of its name, or the
@@ -126,6 +130,8 @@ class Format:
         loader: of a user's format: path of a Python file with a class `Loader`, which
             runs an export where this project cannot be imported, as those of
             `export/_worker/loaders.py` do. The file can import them.
+        versions: whether exports are numbered folders beside each other, as `target`
+            says. An export without versions is replaced by the next one.
 
     Example:
 
@@ -145,6 +151,7 @@ class Format:
     holds: str
     choices: tuple[str, ...] = ()
     loader: Path | str | None = None
+    versions: bool = False
 
     def options(self, wanted: ExportOptions) -> ExportOptions:
         """Returns those of the options that this format has a choice in."""
@@ -176,12 +183,14 @@ DEFAULT_OPTIONS = ExportOptions()
 
 FORMATS: dict[str, Format] = {
     "saved-model": Format(
-        "export.saved_model", version_folder, "saved_model.pb", "all"
+        *("export.saved_model", version_folder, "saved_model.pb", "all"),
+        versions=True,
     ),
     "onnx": Format("export.onnx", onnx_file, ".onnx", "each", tuple(OPTION_CHOICES)),
     "triton": Format(
-        *("export.triton", triton_folder, "config.pbtxt", "each"),
+        *("export.triton", triton_folder, "../config.pbtxt", "each"),
         tuple(OPTION_CHOICES),
+        versions=True,
     ),
     "litert": Format("export.litert", litert_file, ".tflite", "each", ("precision",)),
     "web": Format(

@@ -25,7 +25,7 @@ def check(exportable: Exportable) -> None:
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise InputError(
             "the format litert is verified by ai-edge-litert, which is not installed. "
-            "Run pip install 'keras-gan[litert]'."
+            "Run pip install '.[litert]' in this project's folder."
         )
     if exportable.options.precision == "int8":
         raise InputError(

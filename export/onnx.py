@@ -59,11 +59,11 @@ def to_onnx(
     """
     target = Path(path)
     chosen = ExportOptions(**options)
-    refuse_existing(target, overwrite)
+    refuse_existing("onnx", target, overwrite)
     exportable = describe(model_or_run, target.stem)
     exportable = exportable.only(function).with_options(chosen)
     check(exportable)
-    return publish("onnx", exportable, target, verify, overwrite)
+    return publish("onnx", exportable, lambda: target, verify, overwrite)
 
 
 def check(exportable: Exportable) -> None:

@@ -1,6 +1,9 @@
 """How an export is written, verified and then put in its place."""
 
+import contextlib
 import dataclasses
+import errno
+import functools
 import importlib
 import os
 import re
@@ -10,8 +13,14 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from export import deployment
+from export.digests import sha256
 from export.exportable import Exportable, ModelOrRun, describe
-from export.files import refuse_unwritable, staging_path, write_errors_named
+from export.files import (
+    exchange,
+    refuse_unwritable,
+    staging_path,
+    write_errors_named,
+)
 from export.formats import (
     DEFAULT_FORMATS,
     DEFAULT_OPTIONS,
@@ -22,7 +31,9 @@ from export.formats import (
 from export.report import (
     ExportResult,
     VerificationError,
+    locked_report,
     read_report,
+    recorded,
     write_report,
 )
 from export.verify import not_verified, verified
@@ -47,7 +58,8 @@ def export_all(
 
     Of a model with several main functions a SavedModel holds all, and formats with one
     function in a file give `out/name.FUNCTION.onnx` for each but the default. Beside a
-    SavedModel go the files of `export.deployment`, for TensorFlow Serving.
+    SavedModel go the files of `export.deployment`, for TensorFlow Serving. Several
+    processes may export into one folder at once.
 
     Args:
         model_or_run: a model of `keras_gan`, or the path of a run's folder.
@@ -56,8 +68,10 @@ def export_all(
             is a letter or a digit. None takes that of the run's folder or file, with
             "-" for anything else in it, and "model" for a model.
         formats: which exports, of `export.formats.FORMATS`.
-        version: number of the SavedModel; None takes the next that is free.
-        overwrite: replace a file that is there, once the new one is verified.
+        version: number of the export, for formats with versions; None takes the one
+            after the highest that is there. A version is never replaced.
+        overwrite: replace what is there in formats without versions, in one step and
+            once the new one is verified.
         options: of the exports whose format leaves a choice.
         progress: takes the formats and yields each when its export begins, such as
             `tqdm.tqdm`.
@@ -91,10 +105,18 @@ def export_all(
         )
     report = Path(out, "report.json")
     read_report(report)
+    for format in formats:
+        if version is not None and not FORMATS[format].versions:
+            able = [name for name, format in FORMATS.items() if format.versions]
+            raise InputError(
+                f"version is {version}, and exports in the format {format} have no "
+                "versions. Leave the version out, or export without "
+                f"{format}: {' and '.join(able)} have versions."
+            )
     base = Path(out, name)
     # Before the model is read, which may take long.
     for format in formats:
-        _refuse_taken(FORMATS[format].target(base, version), overwrite)
+        _refuse_taken(format, FORMATS[format].target(base, version), overwrite)
     refuse_unwritable(report)
     if "saved-model" in formats:
         deployment.check(Path(out))
@@ -109,51 +131,64 @@ def export_all(
             f"format that can: {', '.join(able) or 'no single one has all of it'}."
         )
     exportable = describe(model_or_run, name)
-    parts: dict[str, dict[Path, Exportable]] = {format: {} for format in formats}
-    for format, targets in parts.items():
+    parts: dict[str, list] = {format: [] for format in formats}
+    for format, exports in parts.items():
+        module = _module(format)
         for part in FORMATS[format].parts(exportable):
-            target = FORMATS[format].target(Path(out, part.name), version)
-            _refuse_taken(target, overwrite)
-            targets[target] = part.with_options(chosen[format])
-            _module(format).check(targets[target])
+            part = part.with_options(chosen[format])
+            target = functools.partial(
+                FORMATS[format].target, Path(out, part.name), version
+            )
+            _refuse_taken(format, target(), overwrite)
+            module.check(part)
+            if hasattr(module, "check_target"):
+                module.check_target(part, target())
+            exports.append((part, target))
     rows, failures = [], []
-    try:
-        for format in progress(parts):
-            for target, part in parts[format].items():
-                try:
-                    rows.append(publish(format, part, target, overwrite=overwrite))
-                except VerificationError as error:
-                    rows.extend(error.rows)
-                    failures.append(str(error))
-                else:
-                    if format == "saved-model":
+    for format in progress(parts):
+        for part, target in parts[format]:
+            try:
+                rows.append(
+                    publish(*(format, part, target), overwrite=overwrite, report=report)
+                )
+            except VerificationError as error:
+                write_report(error.rows, report)
+                rows.extend(error.rows)
+                failures.append(str(error))
+            else:
+                if format == "saved-model":
+                    with locked_report(report):
                         deployment.write(Path(out), name)
-    finally:
-        # What was published before a disk was full is in its place.
-        if rows:
-            write_report(rows, report)
     if failures:
         raise VerificationError(" ".join(failures), rows)
     return rows
 
 
-def refuse_existing(target: Path, overwrite: bool = False) -> None:
-    """Raises InputError where there is an export already.
+def refuse_existing(format: str, target: Path, overwrite: bool = False) -> None:
+    """Raises InputError if there is something that the export may not replace.
 
     Args:
+        format: name of the format.
         target: file or folder of the export.
-        overwrite: accept that it will be replaced.
+        overwrite: accept a file, or a folder that is an export in this format.
     """
-    if target.exists() and not overwrite:
-        raise InputError(
-            f"{target} exists already. Remove it, or choose another name or version."
-        )
+    versions = FORMATS[format].versions
+    replaceable = target.is_file() or FORMATS[format].matches(target)
+    if not target.exists() or (overwrite and replaceable and not versions):
+        return
+    if versions:
+        remedy = "A version is never replaced. Choose another one, or none for the next"
+    elif replaceable:
+        remedy = "Replace it with --overwrite (overwrite=True), or choose another name"
+    else:
+        remedy = f"It is no export of the format {format}. Choose another name"
+    raise InputError(f"{target} exists already. {remedy}.")
 
 
-def _refuse_taken(target, overwrite):
-    """Raises InputError if an export cannot be put there; only files are replaced."""
+def _refuse_taken(format, target, overwrite):
+    """Raises InputError if an export cannot be put there."""
     refuse_unwritable(target)
-    refuse_existing(target, overwrite and target.is_file())
+    refuse_existing(format, target, overwrite)
 
 
 def _name_of(model_or_run):
@@ -167,44 +202,74 @@ def _name_of(model_or_run):
 def publish(
     format: str,
     exportable: Exportable,
-    target: Path,
+    target: Callable[[], Path],
     verify: bool = True,
     overwrite: bool = False,
+    report: Path | None = None,
 ) -> ExportResult:
-    """Writes one export beside its place, verifies it there and moves it.
+    """Writes one export outside of what servers watch, verifies it and moves it.
 
     Args:
         format: name of the format.
         exportable: what to export; the format's `check` accepts it.
-        target: file or folder of the export.
+        target: gives the file or folder of the export. It is asked again at the end,
+            as another process may have taken the next free version.
         verify: run the export in a second process first.
-        overwrite: replace a file that is there.
+        overwrite: replace what is there, if the format has no versions.
+        report: file in which the row of the export is to be.
 
     Raises:
         InputError: for a target that exists or cannot be written.
-        VerificationError: where the export differs from the model.
+        VerificationError: if the export differs from the model.
     """
-    with staging_path(target) as temporary:
-        with write_errors_named(target):
+    planned = target()
+    with staging_path(planned) as temporary:
+        with write_errors_named(planned):
             _module(format).write(exportable, temporary)
         look = verified if verify else not_verified
-        row = dataclasses.replace(look(exportable, format, temporary), path=target)
+        row = dataclasses.replace(look(exportable, format, temporary), path=planned)
         if row.problem is not None:
             raise VerificationError(
-                f"the {format} export {target} was not published: {row.problem}.", [row]
+                f"the {format} export {planned} was not published: {row.problem}.",
+                [row],
             )
-        # Another process may have published while this one was verifying.
-        refuse_existing(target, overwrite)
-        with write_errors_named(target):
-            os.replace(temporary, target)
-    return row
+        row = dataclasses.replace(row, sha256=sha256(temporary))
+        with _rows_of(report) as rows:
+            while True:
+                row = dataclasses.replace(row, path=target())
+                refuse_existing(format, row.path, overwrite)
+                try:
+                    _place(format, temporary, row, rows, report)
+                    return row
+                except OSError as error:
+                    # `to_saved_model` in another process may have taken the version.
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        with write_errors_named(row.path):
+                            raise
+
+
+def _rows_of(report):
+    return contextlib.nullcontext() if report is None else locked_report(report)
+
+
+def _place(format, temporary, row, rows, report):
+    """Moves an export to the path in its row, and has the row in the report."""
+    move = getattr(_module(format), "place", os.replace)
+    if row.path.is_dir() and not FORMATS[format].versions:
+        move = exchange
+    record = contextlib.nullcontext()
+    if report is not None:
+        record = recorded(row, rows, report)
+    with record:
+        move(temporary, row.path)
 
 
 def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportResult:
     """Compares an export that was written some time ago with a model.
 
     Args:
-        path: the export: folder of a SavedModel's version, ONNX file, ...
+        path: the export: ONNX file, folder of a version, or folder of a model, of
+            which the newest version is taken.
         model_or_run: as in `export_all`.
 
     Returns:
@@ -215,7 +280,9 @@ def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportRes
             or one without the export's function; without what runs the export.
     """
     path = Path(path)
-    found = [name for name, format in FORMATS.items() if format.matches(path)]
+    found = formats_of(path)
+    if not found and (newest := _newest_version(path)):
+        path, found = newest, formats_of(newest)
     if not found:
         markers = ", ".join(f"{x.marker} ({name})" for name, x in FORMATS.items())
         what = "is not an export" if path.exists() else "does not exist"
@@ -242,6 +309,18 @@ def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportRes
     exportable = exportable.with_options(options)
     _module(name).check(exportable)
     return verified(exportable, name, path)
+
+
+def formats_of(path: Path) -> list[str]:
+    """Returns the names of the formats of which a path looks like an export."""
+    return [name for name, format in FORMATS.items() if format.matches(path)]
+
+
+def _newest_version(path):
+    """Returns the folder of the highest number in a model's folder, or None."""
+    numbered = (folder for folder in path.glob("*") if folder.name.isdecimal())
+    exports = (folder for folder in numbered if formats_of(folder))
+    return max(exports, key=lambda folder: int(folder.name), default=None)
 
 
 def _module(format):

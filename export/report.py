@@ -1,12 +1,14 @@
 """What was exported and how far it is from the trained model, as numbers."""
 
+import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from export.files import staging_path, write_errors_named
+from export.digests import sha256
+from export.files import locked, replace_text, write_errors_named
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
 
@@ -37,6 +39,7 @@ class ExportResult:
         warmup_requests: of a SavedModel, for TensorFlow Serving; all were answered.
             None where they were not tried, without tensorflow-serving-api.
         problem: why verification failed, or None.
+        sha256: SHA-256 of each file, by its path in the export.
 
     Example:
 
@@ -64,6 +67,7 @@ class ExportResult:
     milliseconds: dict[str, float] = dataclasses.field(default_factory=dict)
     warmup_requests: int | None = None
     problem: str | None = None
+    sha256: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class VerificationError(Exception):
@@ -82,28 +86,72 @@ class VerificationError(Exception):
 def write_report(rows: Sequence[ExportResult], path: str | os.PathLike) -> None:
     """Writes rows into a JSON list, with paths relative to it.
 
-    Rows that are there already about other exports stay. A failed row does not
-    replace a passed one, as the export that passed is still in its place.
+    Rows about other exports stay as long as these exist. A failed row does not replace
+    a passed one, as the export that passed is still in its place.
 
     Args:
         rows: what `to_saved_model`, `to_onnx` or a `VerificationError` gave.
         path: the file, such as "serving/report.json".
 
     Raises:
-        InputError: where the file is there and holds something else, or cannot be
-            written.
+        InputError: if the file is there and holds something else, or cannot be written.
     """
     path = Path(path)
-    new = [{**dataclasses.asdict(row), "path": _relative(row, path)} for row in rows]
-    passed = {row["path"]: row["passed"] is not False for row in new}
-    kept = [
-        row
-        for row in read_report(path)
-        if row["path"] not in passed or (row["passed"] and not passed[row["path"]])
-    ]
-    with staging_path(path) as temporary, write_errors_named(path):
-        temporary.write_text(json_text(kept + new), "utf-8")
-        os.replace(temporary, path)
+    with locked_report(path) as kept:
+        for row in rows:
+            kept = _with(kept, _entry(row, path))
+        _write(kept, path)
+
+
+@contextlib.contextmanager
+def locked_report(path: Path) -> Iterator[list[dict]]:
+    """Gives the rows of a report, which no other process changes during the block.
+
+    They are right even if a process was killed while it published: a row is left out
+    if its export does not exist, and so is one of two rows of the same export if it is
+    not about the files that are there.
+
+    Raises:
+        InputError: as `write_report`.
+    """
+    with contextlib.ExitStack() as stack:
+        with write_errors_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.with_name(f".{path.name}.lock")
+            stack.enter_context(locked(lock))
+        yield _true(read_report(path), path.parent)
+
+
+@contextlib.contextmanager
+def recorded(row: ExportResult, rows: list[dict], path: Path) -> Iterator[None]:
+    """Has the row of an export in the report before the block publishes the export.
+
+    So a process that is killed at any moment leaves no export without a row.
+
+    Args:
+        row: about the export, with the path that it will have.
+        rows: what `locked_report` gave, whose block this is in.
+        path: the report.
+    """
+    entry = _entry(row, path)
+    _write([*rows, entry], path)
+    try:
+        yield
+    finally:
+        # A signal may have come just after the export was moved.
+        is_there = row.path.exists() and sha256(row.path) == row.sha256
+        _write(_with(rows, entry) if is_there else rows, path)
+
+
+def prune_report(path: Path) -> None:
+    """Removes the rows of exports that do not exist.
+
+    Raises:
+        InputError: as `write_report`.
+    """
+    with locked_report(path) as rows:
+        if rows != read_report(path):
+            _write(rows, path)
 
 
 def read_report(path: Path) -> list[dict]:
@@ -125,5 +173,40 @@ def read_report(path: Path) -> list[dict]:
     )
 
 
-def _relative(row, report):
-    return Path(os.path.relpath(row.path, report.parent)).as_posix()
+def _entry(row, report):
+    """Returns a row as it stands in the file."""
+    relative = Path(os.path.relpath(row.path, report.parent)).as_posix()
+    return {**dataclasses.asdict(row), "path": relative}
+
+
+def _with(rows, new):
+    """Returns the rows and a new one, without those that it replaces."""
+    kept = [
+        row
+        for row in rows
+        if row["path"] != new["path"]
+        or (row["passed"] is not False and new["passed"] is False)
+    ]
+    return [*kept, new]
+
+
+def _true(rows, folder):
+    """Returns the rows that are about exports that exist, or that failed."""
+    published: dict[str, list[dict]] = {}
+    for row in rows:
+        if row["passed"] is not False:
+            published.setdefault(row["path"], []).append(row)
+    wrong = []
+    for path, same in published.items():
+        if not (folder / path).exists():
+            wrong += same
+        elif len(same) > 1:
+            # A process was killed while it replaced one file by another.
+            there = sha256(folder / path)
+            about = [row for row in same if row.get("sha256") == there] or same
+            wrong += [row for row in same if row is not about[-1]]
+    return [row for row in rows if not any(row is other for other in wrong)]
+
+
+def _write(rows, path):
+    replace_text(path, json_text(rows))

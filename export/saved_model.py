@@ -1,12 +1,13 @@
 """TensorFlow SavedModel, in the numbered folders that TensorFlow Serving watches."""
 
+import functools
 import json
 import os
 from pathlib import Path
 
 import keras
 
-from export import warmup
+from export import deployment, warmup
 from export.exportable import Exportable, ModelOrRun, describe
 from export.formats import version_folder
 from export.publish import publish, refuse_existing
@@ -40,8 +41,8 @@ def to_saved_model(
         InputError: for a version that exists, no model, or weights that are not finite.
         VerificationError: if the export differs from the model; nothing is written.
     """
-    target = version_folder(Path(path), version)
-    refuse_existing(target)
+    target = functools.partial(version_folder, Path(path), version)
+    refuse_existing("saved-model", target())
     exportable = describe(model_or_run, Path(path).resolve().name)
     return publish("saved-model", exportable, target, verify)
 
@@ -68,3 +69,8 @@ def write(exportable: Exportable, path: Path) -> None:
 def metadata(path: Path) -> dict:
     """Returns the description in a SavedModel."""
     return json.loads((path / _METADATA).read_bytes())
+
+
+def pinned_versions(folder: Path) -> set[int]:
+    """Returns the versions of a model that TensorFlow Serving is told to load."""
+    return deployment.pinned_versions(folder.parent, folder.name)

@@ -1,12 +1,16 @@
 """A model repository for Triton Inference Server, around an ONNX file."""
 
+import os
 import shutil
 from pathlib import Path
 
-from export import onnx
+from export import onnx, prototext
 from export.exportable import Exportable
+from keras_gan.errors import InputError
 
 _MODEL = Path(__file__).with_name("triton_model.py")
+_NAME = "config.pbtxt"
+_SHARED = ("backend", "input", "output")  # by all versions of a model
 _TYPES = {"float32": "TYPE_FP32", "uint8": "TYPE_UINT8", "int64": "TYPE_INT64"}
 
 _CONFIG = """\
@@ -29,25 +33,69 @@ check = onnx.check
 
 
 def write(exportable: Exportable, path: Path) -> None:
-    """Writes the repository's folder of one model, unverified.
+    """Writes a version of a model, and `config.pbtxt` beside it, unverified.
 
-    `config.pbtxt` and the version `1/`. A client gives each row of an input, so `label`
-    is [batch, 1] for it.
+    A client gives each row of an input, so `label` is [batch, 1] for it.
 
     Args:
         exportable: whose `serving_default` to export.
-        path: folder, whose name is the model's.
+        path: folder of the version, such as `digits/1`.
     """
-    version = path / "1"
-    version.mkdir(parents=True)
-    onnx.write(exportable, version / "model.onnx")
-    shutil.copyfile(_MODEL, version / "model.py")
-    (path / "config.pbtxt").write_text(_config(exportable))
+    path.mkdir(parents=True)
+    onnx.write(exportable, path / "model.onnx")
+    shutil.copyfile(_MODEL, path / "model.py")
+    (path.parent / _NAME).write_text(_config(exportable))
+
+
+def check_target(exportable: Exportable, target: Path) -> None:
+    """Raises InputError if versions that are there take or give something else."""
+    _refuse_others(_config(exportable), target.parent / _NAME)
+
+
+def place(written: Path, target: Path) -> None:
+    """Moves a version to where Triton finds it, in one step.
+
+    With the first version comes `config.pbtxt`, which stays from then on: a user may
+    have changed it.
+    """
+    config, there = written.parent / _NAME, target.parent / _NAME
+    if target.parent.exists():
+        _refuse_others(config.read_text("utf-8"), there)
+        if not there.exists():
+            os.replace(config, there)
+        os.rename(written, target)
+    else:
+        target.parent.parent.mkdir(exist_ok=True)
+        # The number may be another by now.
+        os.rename(written, written.with_name(target.name))
+        os.rename(written.parent, target.parent)
+
+
+def pinned_versions(folder: Path) -> set[int]:
+    """Returns the versions of a model that its `config.pbtxt` names."""
+    file = folder / _NAME
+    message = prototext.read(file.read_text("utf-8"), file)
+    return set(map(int, message.all("version_policy", "specific", "versions")))
+
+
+def _refuse_others(text, file):
+    """Raises InputError if a configuration does not suit the one in a file."""
+    if not file.exists():
+        return
+    now, new = (
+        [field for field in prototext.read(each, file).fields if field[0] in _SHARED]
+        for each in (file.read_text("utf-8"), text)
+    )
+    if now != new:
+        raise InputError(
+            f"{file} has another {' or '.join(_SHARED)} than this export, and all "
+            "versions of a model share it. Choose another name, or remove the model."
+        )
 
 
 def metadata(path: Path) -> dict:
-    """Returns the description in the repository's ONNX file."""
-    return onnx.metadata(path / "1" / "model.onnx")
+    """Returns the description in a version's ONNX file."""
+    return onnx.metadata(path / "model.onnx")
 
 
 def _config(exportable):

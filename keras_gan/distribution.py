@@ -58,7 +58,7 @@ def warn_of_unused_gpu() -> None:
         print(
             "this machine has an NVIDIA GPU, but TensorFlow cannot use it, so training "
             "runs on the processor. Install its driver and run "
-            "pip install 'keras-gan[gpu]'. TF_CPP_MIN_LOG_LEVEL=0 shows the reason.",
+            "pip install '.[gpu]'. TF_CPP_MIN_LOG_LEVEL=0 shows the reason.",
             file=sys.stderr,
         )
 

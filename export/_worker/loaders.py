@@ -131,10 +131,10 @@ class ONNX:
 
 
 class Triton(ONNX):
-    """The file that the server runs."""
+    """The file of a version that the server runs."""
 
     def __init__(self, path):
-        super().__init__(f"{path}/1/model.onnx")
+        super().__init__(f"{path}/model.onnx")
 
 
 class Web(ONNX):

@@ -14,7 +14,7 @@ HEAD = 132  # bytes that tell the kind of a file; DICOM has its mark at the end
 # hostile file could attack, and some run programs or open other files.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "PPM")
 
-_HEIF_EXTRA = "HEIC files need pillow-heif: pip install 'keras-gan[heif]'"
+_HEIF_EXTRA = "HEIC files need pillow-heif: pip install '.[heif]'"
 # Messages for picture formats that are not read here: what to do about them.
 _UNREADABLE = {
     "HEIC": _HEIF_EXTRA,

@@ -122,8 +122,12 @@ def contents():
     return hashes
 
 
+# What an environment takes on the disk; its download is about half.
+_SIZES = {"triton": "0.4 GB", "torch-fidelity": "1.1 GB", "web": "0.5 GB"}
+
+
 @pytest.fixture(scope="session")
-def serving_environment():
+def serving_environment(request):
     """Returns a function that gives the Python of an environment with packages.
 
     The environment is installed when it is first asked for and kept for the next time,
@@ -137,6 +141,9 @@ def serving_environment():
         python = folder / "bin" / "python"
         complete = folder / "complete"
         if not complete.exists():
+            capture = request.config.pluginmanager.getplugin("capturemanager")
+            with capture.global_and_fixture_disabled():
+                print(f"\ninstalling {_SIZES[name]} into {folder}")
             subprocess.run(
                 [sys.executable, "-m", "venv", "--clear", folder], check=True
             )

@@ -41,19 +41,22 @@ except SystemExit:
     assert output.splitlines()[-1] == "[]"
 
 
-def test_a_terminal_shows_which_format_is_being_written(
+def test_a_terminal_shows_which_format_is_being_written_over_another(
     run_folder, tmp_path, monkeypatch
 ):
+    (tmp_path / "digits-1.onnx").write_text("old")
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
-    assert main([str(run_folder), "--out", str(tmp_path), "--format", "onnx"]) == 0
+    options = ["--out", str(tmp_path), "--format", "onnx", "--overwrite"]
+    assert main([str(run_folder), *options]) == 0
+    assert (tmp_path / "digits-1.onnx").stat().st_size > 1000
     assert "onnx:" in terminal.getvalue() and "1/1" in terminal.getvalue()
 
 
 def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):
     out = tmp_path / "serving"
-    result = run_command(run_folder, "--out", out, "--version", 4)
+    result = run_command(run_folder, "--out", out)
     # TensorFlow 2.19 logs information of its optimizer whatever the level is.
     lines = result.stderr.encode().splitlines()
     assert [line for line in lines if not process.is_noise(line, 3)] == []
@@ -65,16 +68,16 @@ def test_exports_a_run_and_prints_a_table(run_folder, tmp_path):
     cells = [re.split("  +", line) for line in lines[:2]]
     assert [line[0] for line in cells] == ["saved-model", "onnx"]
     assert [line[1] for line in cells] == [
-        str(out / "digits-1/4"),
+        str(out / "digits-1/1"),
         str(out / "digits-1.onnx"),
     ]
     assert [line[3].split()[0] for line in cells] == ["tensorflow", "onnxruntime"]
     assert all(float(line[4]) > 0 and float(line[5]) > 0 for line in cells)
     assert all(float(line[6]) <= 1e-5 and line[7] == "yes" for line in cells)
-    assert (out / "digits-1/4/saved_model.pb").is_file()
+    assert (out / "digits-1/1/saved_model.pb").is_file()
     assert (out / "digits-1.onnx").is_file()
     report = json.loads((out / "report.json").read_text())
-    assert [row["path"] for row in report] == ["digits-1/4", "digits-1.onnx"]
+    assert [row["path"] for row in report] == ["digits-1/1", "digits-1.onnx"]
 
 
 def test_a_difference_ends_with_1_and_the_figure(run_folder, tmp_path):
@@ -132,6 +135,11 @@ def existing_file(folder, run_folder):
     return [run_folder, "--name", "x", "--out", folder], "exists already"
 
 
+def version_of_a_file(folder, run_folder):
+    more = ["--format", "triton", "onnx", "--version", "3"]
+    return [run_folder, *more, "--out", folder], "version is 3, and exports in the"
+
+
 def unwritable(folder, run_folder):
     (folder / "file").write_text("")
     return [run_folder, "--format", "onnx", "--out", folder / "file/out"], "file"
@@ -139,7 +147,7 @@ def unwritable(folder, run_folder):
 
 @pytest.mark.parametrize(
     "case",
-    [no_run, unknown_format, existing_file, unwritable],
+    [no_run, unknown_format, existing_file, version_of_a_file, unwritable],
     ids=lambda c: c.__name__,
 )
 def test_what_cannot_be_done_ends_with_2_and_one_sentence(

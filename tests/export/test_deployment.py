@@ -1,6 +1,10 @@
 """The files that servers are started with."""
 
 import dataclasses
+import http.server
+import re
+import subprocess
+import threading
 
 import numpy as np
 import pytest
@@ -8,12 +12,11 @@ import tensorflow as tf
 from google.protobuf import text_format
 
 import export
-from export import deployment, warmup
+from export import deployment, prototext, warmup
 from export.exportable import describe
+from keras_gan import InputError
 
-pytest.importorskip(
-    "tensorflow_serving", reason="pip install 'keras-gan[serving]' brings it"
-)
+pytest.importorskip("tensorflow_serving", reason="pip install '.[serving]' brings it")
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -94,14 +97,102 @@ def test_a_server_is_told_of_every_model_in_the_folder(tmp_path):
     }
     compose = yaml.safe_load((tmp_path / "docker-compose.yml").read_text())
     service = compose["services"]["serving"]
-    assert service["image"] == "tensorflow/serving"
+    assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", service["image"])
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     named = [c.split("=/models/")[1] for c in service["command"] if "=/models/" in c]
     assert all((tmp_path / file).is_file() for file in named)
-    assert len(named) == 2
+    assert len(named) == 3
     kserve = yaml.safe_load((tmp_path / "Faces_64.kserve.yaml").read_text())
     assert kserve["metadata"]["name"] == "faces-64"
     model = kserve["spec"]["predictor"]["model"]
     assert model["storageUri"].endswith("/Faces_64")
+
+
+class Metrics(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == self.server.path else 404)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_the_health_check_asks_where_the_server_is_told_to_answer(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    deployment.write(tmp_path, "digits")
+    text = (tmp_path / "monitoring.config").read_text()
+    (monitoring,) = prototext.read(text, "monitoring.config").all("prometheus_config")
+    assert monitoring.all("enable") == ["true"]
+    (path,) = monitoring.all("path")
+    compose = yaml.safe_load((tmp_path / "docker-compose.yml").read_text())
+    kind, *command = compose["services"]["serving"]["healthcheck"]["test"]
+    assert kind == "CMD"
+
+    def healthy(port):
+        changed = [part.replace("8501", str(port)) for part in command]
+        return subprocess.run(changed, capture_output=True, timeout=20).returncode == 0
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Metrics) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.path = path
+        assert healthy(server.server_port)
+        server.path = "/other"
+        assert not healthy(server.server_port)
+        server.shutdown()
+    assert not healthy(server.server_port)
+
+
+LABELLED = """\
+# Of our own.
+model_config_list {
+  config {
+    name: "digits" # not "faces"
+    base_path: "/models/digits"
+    model_platform: "tensorflow"
+    model_version_policy { specific { versions: [1, 3] } }
+    version_labels { key: "stable" value: 1 }
+    version_labels: { key: "canary", value: 4 }
+  }
+  config: { name: 'gone' base_path: '/models/gone' model_platform: 'tensorflow' }
+  config { name: "ours" base_path: "/elsewhere/ours" model_platform: "tensorflow" }
+}
+"""
+
+
+def test_labels_and_policies_of_a_user_stay(tmp_path):
+    (tmp_path / "models.config").write_text(LABELLED)
+    for name in ("digits", "faces"):
+        (tmp_path / name / "4").mkdir(parents=True)
+        (tmp_path / name / "4" / "saved_model.pb").touch()
+    for _ in range(2):
+        deployment.write(tmp_path, "faces")
+    text = (tmp_path / "models.config").read_text()
+    expected = text_format.Parse(LABELLED, model_server_config_pb2.ModelServerConfig())
+    digits, _, ours = expected.model_config_list.config
+    found = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    faces = found.model_config_list.config[-1]
+    assert list(found.model_config_list.config) == [digits, ours, faces]
+    assert (faces.name, faces.base_path) == ("faces", "/models/faces")
+    assert text.startswith("# Of our own.")
+    assert deployment.pinned_versions(tmp_path, "digits") == {1, 3, 4}
+    assert deployment.pinned_versions(tmp_path, "faces") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LABELLED[:-2], "from line 13 on"),
+        ("models: 3", "no model_config_list"),
+        ("", "no model_config_list"),
+        ("a: ?", "from line 1 on"),
+    ],
+)
+def test_a_config_that_no_server_reads_is_refused_and_stays(text, message, tmp_path):
+    (tmp_path / "models.config").write_text(text)
+    with pytest.raises(InputError, match=message):
+        deployment.write(tmp_path, "digits")
+    assert (tmp_path / "models.config").read_text() == text
+    assert [p.name for p in tmp_path.iterdir()] == ["models.config"]
 
 
 def test_names_of_all_kinds_are_written_as_each_server_reads_them(tmp_path):

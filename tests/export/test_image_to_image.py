@@ -71,7 +71,7 @@ def two(tmp_path_factory):
 
     Those in ONNX are of the page. Verifying a SavedModel needs seconds.
     """
-    pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
+    pytest.importorskip("ai_edge_litert", reason="pip install '.[litert]'")
     model, folder = cyclegan(), tmp_path_factory.mktemp("two")
     results = export.export_all(model, folder, "m", ["litert", "web"])
     assert all(result.passed for result in results)

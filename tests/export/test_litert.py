@@ -14,7 +14,7 @@ from export.exportable import describe
 from export.formats import ExportOptions
 from keras_gan import DCGAN, InputError
 
-pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
+pytest.importorskip("ai_edge_litert", reason="pip install '.[litert]'")
 from ai_edge_litert.interpreter import Interpreter
 
 

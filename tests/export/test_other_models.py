@@ -123,7 +123,7 @@ def encoder():
 
 @pytest.fixture(scope="module", autouse=True)
 def litert():
-    pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
+    pytest.importorskip("ai_edge_litert", reason="pip install '.[litert]'")
 
 
 @pytest.fixture(scope="module")
@@ -157,16 +157,16 @@ def test_every_format_gives_each_main_function(two):
     _, folder, results = two
     found = [str(r.path.relative_to(folder)) for r in results]
     assert found == [
-        *("m/1", "m.onnx", "m.b_to_a.onnx", "triton/m", "triton/m.b_to_a"),
+        *("m/1", "m.onnx", "m.b_to_a.onnx", "triton/m/1", "triton/m.b_to_a/1"),
         *("m.tflite", "m.b_to_a.tflite", "web/m"),
     ]
     assert all(result.passed for result in results)
-    parameters = {r.path.name: r.parameters for r in results}
+    parameters = dict(zip(found, (r.parameters for r in results), strict=True))
     model = two[0]
     counts = {name: n.count_params() for name, n in model.networks().items()}
     assert parameters["m.onnx"] == counts["averaged_ab"]
     assert parameters["m.b_to_a.onnx"] == counts["ba"]
-    assert parameters["1"] == counts["averaged_ab"] + counts["ba"]
+    assert parameters["m/1"] == counts["averaged_ab"] + counts["ba"]
 
 
 def test_the_files_compute_what_the_networks_do(two):

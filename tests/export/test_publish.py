@@ -224,6 +224,7 @@ INT8, NO_RUNTIME = ExportOptions(precision="int8"), ExportOptions(runtime="/no")
         ({"formats": ["saved-model"], "name": 'a"b'}, "name is"),
         ({"formats": ["saved-model"], "name": "a\n"}, "name is"),
         ({"formats": ["saved-model"], "version": 0}, "whole number from 1"),
+        ({"formats": ["triton", "litert"], "version": 3}, "format litert have no vers"),
         ({"formats": ["saved-model"], "version": 2**63}, f"from 1 to {2**63 - 1}"),
         ({"formats": ["triton", "litert"], "options": INT8}, "litert"),
         ({"formats": ["triton", "web"], "options": NO_RUNTIME}, "runtime is /no"),
@@ -253,7 +254,7 @@ def test_export_all_refuses_places_that_are_taken(make, place, gan, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [place]
 
 
-@pytest.mark.parametrize("place", ["tempfile.TemporaryDirectory", "os.replace"])
+@pytest.mark.parametrize("place", ["tempfile.mkdtemp", "os.replace"])
 def test_an_error_names_the_target_alone(place, gan, tmp_path, monkeypatch):
     def denied(*_, **__):
         raise PermissionError(13, "Permission denied", "/internal/name")
@@ -291,6 +292,8 @@ def test_a_report_keeps_what_is_still_true(tmp_path):
         return [(r["path"], r["passed"]) for r in json.loads(report.read_text())]
 
     a, b = tmp_path / "a.onnx", tmp_path / "sub" / "b"
+    a.touch()
+    b.mkdir(parents=True)
     assert written(row(a, passed=True)) == [("a.onnx", True)]
     assert written(row(b, passed=False)) == [("a.onnx", True), ("sub/b", False)]
     assert written(row(a, passed=False)) == [
@@ -302,4 +305,6 @@ def test_a_report_keeps_what_is_still_true(tmp_path):
         ("sub/b", True),
         ("a.onnx", True),
     ]
-    assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+    assert {p.name for p in tmp_path.iterdir()} == {"a.onnx", "report.json", "sub"}
+    a.unlink()
+    assert written() == [("sub/b", True)]

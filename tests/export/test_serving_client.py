@@ -25,9 +25,7 @@ from keras_gan.files import json_text
 from keras_gan.latents import Prior
 from keras_gan.models.base import GenerativeModel
 
-pytest.importorskip(
-    "tensorflow_serving", reason="pip install 'keras-gan[serving]' brings it"
-)
+pytest.importorskip("tensorflow_serving", reason="pip install '.[serving]' brings it")
 import grpc
 from tensorflow_serving.apis import (
     get_model_status_pb2,
@@ -269,7 +267,7 @@ def test_without_the_messages_of_grpc(client, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
     assert client.main(["faces"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "pip install 'keras-gan[serving]'" in line
+    assert "pip install '.[serving]'" in line
 
 
 def test_more_pictures_than_4_mib(client):

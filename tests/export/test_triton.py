@@ -28,11 +28,12 @@ def test_a_repository_is_verified_and_published(tmp_path):
     gan = conditional()
     (row,) = export.export_all(gan, tmp_path, "digits", ["triton"])
     assert row.passed
-    assert row.path == tmp_path / "triton" / "digits"
-    files = {str(p.relative_to(row.path)) for p in row.path.rglob("*") if p.is_file()}
+    model = tmp_path / "triton" / "digits"
+    assert row.path == model / "1"
+    files = {str(p.relative_to(model)) for p in model.rglob("*") if p.is_file()}
     assert files == {"config.pbtxt", "1/model.onnx", "1/model.py"}
     with pytest.raises(InputError, match="exists already"):
-        export.export_all(gan, tmp_path, "digits", ["triton"])
+        export.export_all(gan, tmp_path, "digits", ["triton"], version=1)
 
 
 @pytest.mark.serving
@@ -43,7 +44,7 @@ def test_requests_of_many_clients(layout, serving_environment, tmp_path):
     output = {"nhwc": "float32", "nchw": "uint8"}[layout]
     options = ExportOptions(layout=layout, output=output)
     exportable = describe(gan, "digits").with_options(options)
-    triton.write(exportable, tmp_path / "triton" / "digits")
+    triton.write(exportable, tmp_path / "triton" / "digits" / "1")
     function = exportable.default
     inputs = function.examples(200)
     np.savez(tmp_path / "inputs.npz", **inputs)
@@ -95,7 +96,7 @@ class Translation(Translator):
 def test_images_of_any_size(serving_environment, tmp_path):
     python = serving_environment("triton", _PACKAGES)
     model, rng = Translation(), np.random.default_rng(0)
-    triton.write(describe(model, "maps"), tmp_path / "triton" / "maps")
+    triton.write(describe(model, "maps"), tmp_path / "triton" / "maps" / "1")
     sizes = {"square": (1, 16, 16, 3), "wide": (1, 8, 20, 3), "two": (2, 12, 4, 3)}
     images = {n: rng.uniform(-1, 1, x).astype("float32") for n, x in sizes.items()}
     np.savez(tmp_path / "inputs.npz", **images)

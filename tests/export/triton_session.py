@@ -36,7 +36,7 @@ def free_ports(count):
 
 
 @contextlib.contextmanager
-def server(repository):
+def server(repository, *options):
     """Starts the server that nvidia-pytriton bundles; gives its HTTP and gRPC ports."""
     package = pathlib.Path(pytriton.__file__).parent
     http, grpc = free_ports(2)
@@ -56,6 +56,7 @@ def server(repository):
                     *("--http-port", str(http), "--grpc-port", str(grpc)),
                     *("--http-address", "127.0.0.1", "--grpc-address", "127.0.0.1"),
                     *("--allow-metrics", "false"),
+                    *options,
                 ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
