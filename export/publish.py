@@ -31,6 +31,8 @@ from keras_gan.serving import DEFAULT
 
 # What is a name for TensorFlow Serving, Triton, YAML and file systems alike.
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+# Of exports from before there were these options.
+_LATER_OPTIONS = {"latent_input": "own", "triton_backend": "auto"}
 
 
 def export_all(
@@ -231,6 +233,7 @@ def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportRes
     (name,) = found
     try:
         metadata = _module(name).metadata(path)
+        metadata = _LATER_OPTIONS | metadata
         options = ExportOptions(**{name: metadata[name] for name in OPTION_CHOICES})
         model, function = metadata["name"], metadata.get("function", DEFAULT)
     except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:

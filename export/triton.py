@@ -11,9 +11,7 @@ _TYPES = {"float32": "TYPE_FP32", "uint8": "TYPE_UINT8", "int64": "TYPE_INT64"}
 
 _CONFIG = """\
 name: "{name}"
-# model.py runs model.onnx wherever Python has onnxruntime, and refuses labels of no
-# class. A Triton that was built with ONNX Runtime takes "onnxruntime" here instead.
-backend: "python"
+backend: "{backend}"
 max_batch_size: 64
 input [
 {inputs}
@@ -22,7 +20,9 @@ output [
 {outputs}
 ]
 dynamic_batching {{ max_queue_delay_microseconds: 2000 }}
+# Triton uses count times intra_op_thread_count cores. More than are free is slower.
 instance_group [ {{ kind: KIND_CPU count: 1 }} ]
+parameters {{ key: "intra_op_thread_count" value: {{ string_value: "1" }} }}
 """
 
 check = onnx.check
@@ -32,7 +32,10 @@ def write(exportable: Exportable, path: Path) -> None:
     """Writes the repository's folder of one model, unverified.
 
     `config.pbtxt` and the version `1/`. A client gives each row of an input, so `label`
-    is [batch, 1] for it.
+    is [batch, 1] for it. The backend "onnxruntime" is part of NVIDIA's image. "python"
+    needs the package onnxruntime there, and refuses bad values, which the other one
+    corrects. "auto" is "python" if the sides of images must be multiples of a number,
+    because only that one says so to a client.
 
     Args:
         exportable: whose `serving_default` to export.
@@ -41,8 +44,10 @@ def write(exportable: Exportable, path: Path) -> None:
     version = path / "1"
     version.mkdir(parents=True)
     onnx.write(exportable, version / "model.onnx")
-    shutil.copyfile(_MODEL, version / "model.py")
-    (path / "config.pbtxt").write_text(_config(exportable))
+    backend = _backend(exportable)
+    if backend == "python":
+        shutil.copyfile(_MODEL, version / "model.py")
+    (path / "config.pbtxt").write_text(_config(exportable, backend))
 
 
 def metadata(path: Path) -> dict:
@@ -50,9 +55,17 @@ def metadata(path: Path) -> dict:
     return onnx.metadata(path / "1" / "model.onnx")
 
 
-def _config(exportable):
+def _backend(exportable):
+    if exportable.options.triton_backend != "auto":
+        return exportable.options.triton_backend
+    taken = exportable.default.inputs.values()
+    return "python" if any(spec.multiple > 1 for spec in taken) else "onnxruntime"
+
+
+def _config(exportable, backend):
     return _CONFIG.format(
         name=exportable.name,
+        backend=backend,
         inputs=_declared(exportable.default.inputs),
         outputs=_declared(exportable.default.outputs),
     )
