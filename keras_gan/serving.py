@@ -392,7 +392,7 @@ def _contained(values, centre, spread):
 
 def _contained_image(source, spec):
     if spec.pixels is None:
-        # LiteRT has no IsInf; tf2onnx makes NaN of infinity here, which counts as 0 too.
+        # LiteRT has no IsInf. tf2onnx makes NaN of infinity here, which is 0 below.
         finite = tf.where(tf.abs(source) > np.finfo("float32").max, 0.0, source)
         return tf.where(tf.math.is_nan(finite), 0.0, finite)
     low, high = spec.pixels.low, spec.pixels.high

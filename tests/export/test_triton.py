@@ -30,18 +30,30 @@ def test_a_repository_is_verified_and_published(tmp_path):
     assert row.passed
     assert row.path == tmp_path / "triton" / "digits"
     files = {str(p.relative_to(row.path)) for p in row.path.rglob("*") if p.is_file()}
-    assert files == {"config.pbtxt", "1/model.onnx", "1/model.py"}
+    assert files == {"config.pbtxt", "1/model.onnx"}
     with pytest.raises(InputError, match="exists already"):
         export.export_all(gan, tmp_path, "digits", ["triton"])
 
 
+def require_onnxruntime_backend(python):
+    found = python.parents[1].glob("lib/*/site-packages/pytriton/tritonserver/backends")
+    if not any((folder / "onnxruntime").exists() for folder in found):
+        pytest.skip("build the backend with build_onnxruntime_backend.sh")
+
+
 @pytest.mark.serving
-@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
-def test_requests_of_many_clients(layout, serving_environment, tmp_path):
+@pytest.mark.parametrize(
+    ("backend", "layout", "output"),
+    [("onnxruntime", "nhwc", "float32"), ("python", "nchw", "uint8")],
+)
+def test_requests_of_many_clients(
+    backend, layout, output, serving_environment, tmp_path
+):
     python = serving_environment("triton", _PACKAGES)
+    if backend == "onnxruntime":
+        require_onnxruntime_backend(python)
     gan = conditional()
-    output = {"nhwc": "float32", "nchw": "uint8"}[layout]
-    options = ExportOptions(layout=layout, output=output)
+    options = ExportOptions(layout=layout, output=output, triton_backend=backend)
     exportable = describe(gan, "digits").with_options(options)
     triton.write(exportable, tmp_path / "triton" / "digits")
     function = exportable.default
@@ -67,10 +79,28 @@ def test_requests_of_many_clients(layout, serving_environment, tmp_path):
         assert np.abs(images[name] - wanted).max() <= tolerance
     assert expected.std() > 0.01
 
-    for shape, label in outcome["refusals"].values():
-        assert "400" in shape or "INVALID_ARGUMENT" in shape
-        assert "expected [-1,8]" in shape or "[-1,8]" in shape
-        assert "labels go from -1 to 1; the classes are 0 to 2" in label
+    refusals = outcome["refusals"]
+    refused = {"shape": "[-1,8]"}
+    if backend == "python":
+        refused["label"] = "labels go from -1 to 7; the classes are 0 to 2"
+        refused["latent"] = "latent holds NaN or infinite values"
+    for protocol, code in {
+        "http": "400",
+        "grpc": "StatusCode.INVALID_ARGUMENT",
+    }.items():
+        for kind, message in refused.items():
+            refusal = refusals.pop(f"{protocol}_{kind}")
+            assert refusal.startswith(code)
+            assert message in refusal
+    assert refusals == {}
+    for kind in {"label", "latent"} - set(refused):
+        few = {name: rows[:5] for name, rows in inputs.items()}
+        few[kind] = images[f"bad_{kind}"]
+        wanted = function.function(few["latent"], few["label"])["image"].numpy()
+        assert np.isfinite(wanted).all()
+        for protocol in ("http", "grpc"):
+            found = images[f"{protocol}_{kind}"]
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
     assert outcome["inference_count"] == 1000
     assert outcome["execution_count"] < 900, "requests that wait are merged"
 
