@@ -130,6 +130,8 @@ def export_all(
                 else:
                     if format == "saved-model":
                         deployment.write(Path(out), name)
+                    if format == "triton":
+                        deployment.write_for_triton(Path(out), name)
     finally:
         # What was published before a disk was full is in its place.
         if rows:

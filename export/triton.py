@@ -44,10 +44,9 @@ def write(exportable: Exportable, path: Path) -> None:
     version = path / "1"
     version.mkdir(parents=True)
     onnx.write(exportable, version / "model.onnx")
-    backend = _backend(exportable)
-    if backend == "python":
+    if _backend(exportable) == "python":
         shutil.copyfile(_MODEL, version / "model.py")
-    (path / "config.pbtxt").write_text(_config(exportable, backend))
+    (path / "config.pbtxt").write_text(_config(exportable))
 
 
 def metadata(path: Path) -> dict:
@@ -62,10 +61,10 @@ def _backend(exportable):
     return "python" if any(spec.multiple > 1 for spec in taken) else "onnxruntime"
 
 
-def _config(exportable, backend):
+def _config(exportable):
     return _CONFIG.format(
         name=exportable.name,
-        backend=backend,
+        backend=_backend(exportable),
         inputs=_declared(exportable.default.inputs),
         outputs=_declared(exportable.default.outputs),
     )
