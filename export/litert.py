@@ -38,18 +38,25 @@ def write(exportable: Exportable, path: Path) -> None:
     """Writes the file, unverified.
 
     It has the signatures `serving_default`, of one row, and `several`, of any number of
-    them, which share the weights. A row of the second takes two to three times as long:
-    XNNPACK computes transposed convolutions of a fixed batch only. The first is also
-    what an interpreter runs that names no signature. The description is in a ZIP archive at its end, where LiteRT's own tools look for files.
+    rows, which share the weights. A row of the second takes two to three times as long,
+    because XNNPACK computes transposed convolutions of a fixed batch only. An
+    interpreter that is given no signature's name runs the first. For images of any size
+    `serving_default` takes any number of rows, and there is no other.
+
+    The description is in a ZIP archive at the end, where LiteRT's own tools look for
+    files.
 
     Raises:
         InputError: for operations that LiteRT does not have.
     """
     signature = exportable.default
     archive = keras.export.ExportArchive()
-    one = [tf.TensorSpec([1, *x.shape[1:]], x.dtype, x.name) for x in signature.tensors]
-    # The converter sorts them by name.
-    signatures = {"serving_default": one, "several": signature.tensors}
+    free = signature.tensors
+    signatures = {"serving_default": free}
+    if all(None not in spec.shape for spec in signature.inputs.values()):
+        one = [tf.TensorSpec([1, *x.shape[1:]], x.dtype, x.name) for x in free]
+        # The converter sorts them by name.
+        signatures = {"serving_default": one, "several": free}
     for name, tensors in signatures.items():
         archive.add_endpoint(name, signature.function, tensors)
     with tempfile.TemporaryDirectory() as made, without_pattern(made) as folder:

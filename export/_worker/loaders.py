@@ -164,7 +164,7 @@ class LiteRT:
 
         interpreter = Interpreter(path)
         self._one = interpreter.get_signature_runner("serving_default")
-        # Files from before there were two have one of a free batch.
+        # Files of images of any size have one alone, of a free batch.
         names = interpreter.get_signature_list()
         self._several = interpreter.get_signature_runner(
             "several" if "several" in names else "serving_default"
