@@ -126,20 +126,20 @@ def contents():
 def serving_environment():
     """Returns a function that gives the Python of an environment with packages.
 
+    It can be of another version of Python, by its interpreter.
+
     The environment is installed when it is first asked for and kept for the next time,
     under .serving or the folder that KERAS_GAN_SERVING names.
     """
     root = Path(__file__).parents[2]
     home = Path(os.environ.get("KERAS_GAN_SERVING", root / ".serving"))
 
-    def environment(name, packages):
+    def environment(name, packages, interpreter=sys.executable):
         folder = home / name
         python = folder / "bin" / "python"
         complete = folder / "complete"
         if not complete.exists():
-            subprocess.run(
-                [sys.executable, "-m", "venv", "--clear", folder], check=True
-            )
+            subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
             subprocess.run([python, "-m", "pip", "install", *packages], check=True)
             complete.touch()
         return python
