@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import export
-from export import triton
+from export import onnx, triton
 from export.exportable import describe
 from export.formats import ExportOptions
 from keras_gan import DCGAN, InputError, networks
@@ -119,6 +119,27 @@ class Translation(Translator):
 
     def networks(self):
         return {"generator": self.generator}
+
+
+@pytest.mark.parametrize(
+    ("build", "chosen", "backend"),
+    [
+        (conditional, "auto", "onnxruntime"),
+        (conditional, "python", "python"),
+        (Translation, "auto", "python"),
+        (Translation, "onnxruntime", "onnxruntime"),
+    ],
+)
+def test_sizes_that_only_python_can_refuse_choose_the_backend(
+    build, chosen, backend, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(onnx, "write", lambda exportable, path: path.touch())
+    options = ExportOptions(triton_backend=chosen)
+    triton.write(describe(build(), "m").with_options(options), tmp_path / "m")
+    config = (tmp_path / "m/config.pbtxt").read_text()
+    assert f'backend: "{backend}"' in config
+    assert (tmp_path / "m/1/model.py").exists() == (backend == "python")
+    assert 'key: "intra_op_thread_count" value: { string_value: "1" }' in config
 
 
 @pytest.mark.serving
