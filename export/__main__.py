@@ -173,7 +173,7 @@ def _parser(prog):
     group = parser.add_argument_group("of the ONNX file")
     for field, choices in OPTION_CHOICES.items():
         group.add_argument(
-            f"--{field}",
+            f"--{field.replace('_', '-')}",
             default=getattr(DEFAULT_OPTIONS, field),
             type=type(choices[0]),
             metavar=field.upper(),

@@ -77,9 +77,10 @@ spec:
   predictor:
     model:
       modelFormat:
-        name: tensorflow
+        name: {server}
+      protocolVersion: {protocol}
       # A volume that holds this folder; s3:// and gs:// addresses work too.
-      storageUri: pvc://models/{name}
+      storageUri: pvc://models/{path}
       resources:
         requests:
           cpu: "1"
@@ -115,15 +116,14 @@ def write(out: Path, name: str) -> None:
     """
     models = {folder.parents[1].name for folder in out.glob("*/*/saved_model.pb")}
     replace_text(out / _CONFIG, _renewed(out, models))
-    # Kubernetes accepts lower case letters, digits and hyphens, a letter first.
-    resource = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
-    if not resource[0].isalpha():
-        resource = f"model-{resource}"
+    kserve = _KSERVE.format(
+        resource=_resource(name), server="tensorflow", protocol="v1", path=name
+    )
     for file, content in {
         "batching_parameters.txt": _BATCHING,
         "monitoring.config": _MONITORING,
         "docker-compose.yml": _COMPOSE,
-        f"{name}.kserve.yaml": _KSERVE.format(name=name, resource=resource),
+        f"{name}.kserve.yaml": kserve,
     }.items():
         if not (out / file).exists():
             replace_text(out / file, content)
@@ -190,3 +190,30 @@ def _renewed(out, models):
 
 def _base_path(name):
     return f"/models/{name}"
+
+
+def write_for_triton(out: Path, name: str) -> None:
+    """Writes `NAME.triton.kserve.yaml`, which stays as it is once there.
+
+    KServe then starts Triton on the whole folder `triton`.
+
+    Args:
+        out: folder of the exports.
+        name: of the model that was added.
+
+    Raises:
+        InputError: where it cannot be written.
+    """
+    file = out / f"{name}.triton.kserve.yaml"
+    if not file.exists():
+        resource = f"{_resource(name)}-triton"
+        kserve = _KSERVE.format(
+            resource=resource, server="triton", protocol="v2", path="triton"
+        )
+        replace_text(file, kserve)
+
+
+def _resource(name):
+    """Returns what Kubernetes accepts: a-z, 0-9 and hyphens, a letter first."""
+    resource = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    return resource if resource[0].isalpha() else f"model-{resource}"

@@ -14,6 +14,7 @@ from export.float32 import in_float32
 from export.formats import DEFAULT_OPTIONS, OPTION_CHOICES, ExportOptions
 from export.model_files import load
 from keras_gan.errors import InputError
+from keras_gan.latents import Prior
 from keras_gan.serving import DEFAULT, Signature, Spec
 from keras_gan.version import __version__
 
@@ -145,8 +146,18 @@ class Exportable:
         """Returns the same with images as options say, those that go in too.
 
         Raises:
-            InputError: if images of a function cannot be so.
+            InputError: if images of a function cannot be so, or there are no latent
+                vectors to map.
         """
+        if (
+            options.latent_input == "normal"
+            and self.function == DEFAULT
+            and not _has_prior(self.default)
+        ):
+            raise InputError(
+                "latent_input is 'normal', and the model takes no latent vectors of a "
+                "distribution. Leave the option out."
+            )
         signatures = {
             name: _with_options(name, each, options) if each.kind else each
             for name, each in self.signatures.items()
@@ -346,6 +357,8 @@ def _with_options(name, signature, options):
             f"output is {options.output}, and the values of {name} have no range to "
             "map to 0 to 255. Choose float32, or give the model a value_range."
         )
+    if options.latent_input == "normal" and _has_prior(signature):
+        signature = _of_normal_latents(signature)
     if not (nchw or uint8):
         return signature
 
@@ -376,6 +389,31 @@ def _with_options(name, signature, options):
         outputs={n: _optional(x, options) for n, x in signature.outputs.items()},
         rows=functools.partial(case, 0),
         other_rows=other,
+    )
+
+
+def _has_prior(signature):
+    return "latent_distribution" in signature.facts
+
+
+def _of_normal_latents(signature):
+    """Returns a function of normal latent vectors, which it maps to those it takes."""
+    facts = signature.facts
+    if facts["latent_distribution"] == "normal":
+        return signature
+    bounds = facts["latent_bounds"]
+    prior = Prior(facts["latent_dim"], facts["latent_distribution"], bounds)
+
+    def function(latent, *others):
+        return signature.function(prior.from_normal(latent), *others)
+
+    def rows(count):
+        latent = Prior(prior.dim).examples(count, np.random.default_rng(0))
+        return signature.rows(count) | {"latent": latent}
+
+    normal = {"latent_distribution": "normal", "latent_bounds": None}
+    return dataclasses.replace(
+        signature, function=function, rows=rows, facts=facts | normal
     )
 
 

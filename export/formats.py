@@ -63,6 +63,10 @@ class ExportOptions:
         precision: of the weights: "float32"; "float16", which computes in it too; or
             "int8", which halves that again and computes in float32.
         opset: version of the ONNX operations, 18 to 26; None is 18.
+        latent_input: latent vectors of the model's "own" distribution, or "normal"
+            ones, which the file maps to its own.
+        triton_backend: what runs the model in Triton, "onnxruntime" or "python"; "auto"
+            is the first unless a model needs the second, see `export.triton`.
         runtime: folder of the npm package onnxruntime-web, to be copied into a web
             page; None loads it from a public address.
 
@@ -83,6 +87,8 @@ class ExportOptions:
     output: str = "float32"
     precision: str = "float32"
     opset: int | None = None
+    latent_input: str = "own"
+    triton_backend: str = "auto"
     runtime: str | None = None
 
     def __post_init__(self):
@@ -102,7 +108,10 @@ OPTION_CHOICES = {
     "output": ("float32", "uint8"),
     "precision": ("float32", "float16", "int8"),
     "opset": tuple(range(18, 27)),  # what tf2onnx writes, to what ONNX Runtime reads
+    "latent_input": ("own", "normal"),
+    "triton_backend": ("auto", "onnxruntime", "python"),
 }
+_ONNX_CHOICES = ("layout", "output", "precision", "opset", "latent_input")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,10 +195,10 @@ FORMATS: dict[str, Format] = {
         *("export.saved_model", version_folder, "saved_model.pb", "all"),
         versions=True,
     ),
-    "onnx": Format("export.onnx", onnx_file, ".onnx", "each", tuple(OPTION_CHOICES)),
+    "onnx": Format("export.onnx", onnx_file, ".onnx", "each", _ONNX_CHOICES),
     "triton": Format(
         *("export.triton", triton_folder, "../config.pbtxt", "each"),
-        tuple(OPTION_CHOICES),
+        (*_ONNX_CHOICES, "triton_backend"),
         versions=True,
     ),
     "litert": Format("export.litert", litert_file, ".tflite", "each", ("precision",)),

@@ -42,6 +42,8 @@ from keras_gan.serving import DEFAULT
 
 # What is a name for TensorFlow Serving, Triton, YAML and file systems alike.
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+# Of exports from before there were these options.
+_LATER_OPTIONS = {"latent_input": "own", "triton_backend": "auto"}
 
 
 def export_all(
@@ -159,6 +161,9 @@ def export_all(
                 if format == "saved-model":
                     with locked_report(report):
                         deployment.write(Path(out), name)
+                if format == "triton":
+                    with locked_report(report):
+                        deployment.write_for_triton(Path(out), name)
     if failures:
         raise VerificationError(" ".join(failures), rows)
     return rows
@@ -298,6 +303,7 @@ def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportRes
     (name,) = found
     try:
         metadata = _module(name).metadata(path)
+        metadata = _LATER_OPTIONS | metadata
         options = ExportOptions(**{name: metadata[name] for name in OPTION_CHOICES})
         model, function = metadata["name"], metadata.get("function", DEFAULT)
     except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from export import deployment, warmup
+from export import deployment, old_servers, warmup
 from export.exportable import Exportable, ModelOrRun, describe
 from export.formats import version_folder
 from export.publish import publish, refuse_existing
@@ -58,6 +58,7 @@ def write(exportable: Exportable, path: Path) -> None:
     for name, signature in exportable.signatures.items():
         archive.add_endpoint(name, signature.function, signature.tensors)
     archive.write_out(path, verbose=False)
+    old_servers.admit(path)
     # TensorFlow Serving reads nothing in assets.extra, so it is free for descriptions.
     description = path / _METADATA
     description.parent.mkdir()

@@ -15,9 +15,7 @@ _TYPES = {"float32": "TYPE_FP32", "uint8": "TYPE_UINT8", "int64": "TYPE_INT64"}
 
 _CONFIG = """\
 name: "{name}"
-# model.py runs model.onnx wherever Python has onnxruntime, and refuses labels of no
-# class. A Triton that was built with ONNX Runtime takes "onnxruntime" here instead.
-backend: "python"
+backend: "{backend}"
 max_batch_size: 64
 input [
 {inputs}
@@ -26,7 +24,9 @@ output [
 {outputs}
 ]
 dynamic_batching {{ max_queue_delay_microseconds: 2000 }}
+# Triton uses count times intra_op_thread_count cores. More than are free is slower.
 instance_group [ {{ kind: KIND_CPU count: 1 }} ]
+parameters {{ key: "intra_op_thread_count" value: {{ string_value: "1" }} }}
 """
 
 check = onnx.check
@@ -35,7 +35,11 @@ check = onnx.check
 def write(exportable: Exportable, path: Path) -> None:
     """Writes a version of a model, and `config.pbtxt` beside it, unverified.
 
-    A client gives each row of an input, so `label` is [batch, 1] for it.
+    A client gives each row of an input, so `label` is [batch, 1] for it. The backend
+    "onnxruntime" is part of NVIDIA's image. "python" needs the package onnxruntime
+    there, and refuses bad values, which the other one corrects. "auto" is "python" if
+    the sides of images must be multiples of a number, because only that one says so to
+    a client.
 
     Args:
         exportable: whose `serving_default` to export.
@@ -43,7 +47,8 @@ def write(exportable: Exportable, path: Path) -> None:
     """
     path.mkdir(parents=True)
     onnx.write(exportable, path / "model.onnx")
-    shutil.copyfile(_MODEL, path / "model.py")
+    if _backend(exportable) == "python":
+        shutil.copyfile(_MODEL, path / "model.py")
     (path.parent / _NAME).write_text(_config(exportable))
 
 
@@ -98,9 +103,17 @@ def metadata(path: Path) -> dict:
     return onnx.metadata(path / "model.onnx")
 
 
+def _backend(exportable):
+    if exportable.options.triton_backend != "auto":
+        return exportable.options.triton_backend
+    taken = exportable.default.inputs.values()
+    return "python" if any(spec.multiple > 1 for spec in taken) else "onnxruntime"
+
+
 def _config(exportable):
     return _CONFIG.format(
         name=exportable.name,
+        backend=_backend(exportable),
         inputs=_declared(exportable.default.inputs),
         outputs=_declared(exportable.default.outputs),
     )

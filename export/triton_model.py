@@ -13,8 +13,12 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         folder = pathlib.Path(args["model_repository"], args["model_version"])
+        parameters = json.loads(args["model_config"])["parameters"]
+        options = onnxruntime.SessionOptions()
+        threads = parameters["intra_op_thread_count"]["string_value"]
+        options.intra_op_num_threads = int(threads)
         self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
+            *(str(folder / "model.onnx"), options), providers=["CPUExecutionProvider"]
         )
         self._inputs = [value.name for value in self._session.get_inputs()]
         self._outputs = [value.name for value in self._session.get_outputs()]
@@ -33,7 +37,7 @@ class TritonPythonModel:
         return [
             pb_utils.InferenceResponse(self._tensors(next(results)))
             if problem is None
-            else pb_utils.InferenceResponse(error=pb_utils.TritonError(problem))
+            else pb_utils.InferenceResponse(error=_refusal(problem))
             for problem in problems
         ]
 
@@ -52,6 +56,8 @@ class TritonPythonModel:
                     f"{name} has the shape {list(value.shape)}; its height and width "
                     f"must be multiples of {multiple}."
                 )
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                return f"{name} holds NaN or infinite values. Send finite ones."
         if self._num_classes is None or "label" not in self._inputs:
             return None
         label = values[self._inputs.index("label")]
@@ -72,3 +78,9 @@ class TritonPythonModel:
         ends = np.cumsum([len(values[0]) for values in asked])
         made = self._session.run(self._outputs, feed)
         return zip(*(np.split(rows, ends[:-1]) for rows in made), strict=True)
+
+
+def _refusal(problem):
+    # Before Triton 23.09 a model cannot say whose fault an error is.
+    code = getattr(pb_utils.TritonError, "INVALID_ARG", None)
+    return pb_utils.TritonError(problem, *([] if code is None else [code]))

@@ -87,6 +87,29 @@ class Prior:
             raise InputError("latent holds NaN or infinite values. Use finite ones.")
         return latent
 
+    @property
+    def centre(self) -> float:
+        """The middle of the distribution."""
+        return 0.0 if self.distribution == "normal" else sum(self.bounds) / 2
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation (normal) or half the width (uniform)."""
+        low, high = self.bounds
+        return 1.0 if self.distribution == "normal" else (high - low) / 2
+
+    def from_normal(self, latent: tf.Tensor) -> tf.Tensor:
+        """Returns vectors of this distribution, one for each of the normal one.
+
+        Args:
+            latent: float32 [batch, dim], of mean 0 and variance 1.
+        """
+        if self.distribution == "normal":
+            return latent
+        # Twice the cumulative density minus 1, from -1 to 1.
+        share = tf.math.erf(np.float32(np.sqrt(0.5)) * latent)
+        return self.centre + self.spread * share
+
     def from_seeds(self, seeds: tf.Tensor, truncation: tf.Tensor) -> tf.Tensor:
         """Returns vectors, each drawn from a seed of its own.
 
@@ -97,7 +120,8 @@ class Prior:
             seeds: int64 [batch], any values.
             truncation: float32 [batch], 0 to infinity: the largest distance of each
                 component from the centre of the distribution, in standard deviations
-                (normal) or half widths (uniform). 0 gives the centre.
+                (normal) or half widths (uniform). 0 gives the centre, and so do NaN
+                and negative values.
 
         Returns:
             float32 [batch, dim].
@@ -105,6 +129,7 @@ class Prior:
 
         def vector(row):
             seed, truncation = row
+            truncation = tf.where(truncation > 0, truncation, 0.0)
             uniform = tf.random.stateless_uniform(
                 [self.dim], [seed, _SAMPLE_STREAM], -1, 1, alg="philox"
             )

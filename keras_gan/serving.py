@@ -23,6 +23,7 @@ DEFAULT = "serving_default"
 _EXAMPLE_SIDE = 32  # pixels, of example images whose size is free
 _OTHER_ROWS = 3  # of images of another size
 _GREY = (0.299, 0.587, 0.114)  # the shares of red, green and blue
+_FARTHEST = 100.0  # spreads from the centre, which no latent vector or image reaches
 _MANY_VALUES = 2**14  # in a row: of these a large batch takes minutes to verify
 
 
@@ -178,6 +179,10 @@ def latent_to_image(
     `interpolate`: `latent_a`, `latent_b`, `fraction`, float32 [batch], [, `label`] ->
     `image`, at that fraction of the way from a to b.
 
+    A component of a latent vector that is NaN counts as the centre of the prior,
+    and one more than 100 standard deviations (normal) or half widths (uniform) from it,
+    such as infinity, as 100 of them. A truncation that is NaN or negative counts as 0.
+
     Args:
         network: called as `network(latent, training=False)`, or with `num_classes` as
             `network([latent, label], training=False)`.
@@ -189,7 +194,7 @@ def latent_to_image(
     called = _caller(network, num_classes)
 
     def serve(latent, label=None):
-        return {"image": called(latent, label)}
+        return {"image": called(_contained(latent, prior.centre, prior.spread), label)}
 
     def sample(seed, truncation, label=None):
         latent = prior.from_seeds(seed, truncation)
@@ -199,7 +204,10 @@ def latent_to_image(
         return {"png_bytes": _encoded(sample(seed, truncation, label)["image"])}
 
     def interpolate(latent_a, latent_b, fraction, label=None):
-        return serve(prior.between(latent_a, latent_b, fraction), label)
+        a, b = (
+            _contained(end, prior.centre, prior.spread) for end in (latent_a, latent_b)
+        )
+        return serve(prior.between(a, b, fraction), label)
 
     def rows(count):
         rng = np.random.default_rng(0)
@@ -262,6 +270,10 @@ def image_to_image(
     source's size. If that is free, a batch has files of one size: reflection fills
     each picture up to a multiple, and is cut off again.
 
+    A value of `source` that is NaN counts as the middle of its range, and one more than
+    100 half ranges from it, such as infinity, as 100 of them. If there is no range, NaN
+    and infinity count as 0.
+
     Args:
         network: called as `network(source, training=False)`, or with `num_classes` as
             `network([source, label], training=False)`.
@@ -271,10 +283,10 @@ def image_to_image(
         name: of the function, such as "b_to_a" for the second of two.
         direction: what it makes of what, such as "a_to_b", for its description.
     """
-    called = _caller(network, num_classes)
+    called, taken = _caller(network, num_classes), source
 
     def serve(source, label=None):
-        return {"image": called(source, label)}
+        return {"image": called(_contained_image(source, taken), label)}
 
     def png(source_bytes, label=None):
         levels, window = _extended(_decoded(source_bytes, source), source.multiple)
@@ -330,10 +342,10 @@ def image_to_latent(
         name: of the function.
         outputs: their names, such as "mean" and "log_variance".
     """
-    called = _caller(network, num_classes)
+    called, taken = _caller(network, num_classes), source
 
     def serve(source, label=None):
-        given = tf.nest.flatten(called(source, label))
+        given = tf.nest.flatten(called(_contained_image(source, taken), label))
         return dict(zip(outputs, given, strict=True))
 
     return {
@@ -364,6 +376,27 @@ def _caller(network, num_classes):
         return tf.nest.map_structure(lambda one: tf.cast(one, "float32"), given)
 
     return called
+
+
+def _contained(values, centre, spread):
+    """Returns values of which a network makes finite ones, in every format alike.
+
+    NaN counts as the centre, and what is more than 100 spreads from it as 100 spreads.
+    All others stay as they are, bit for bit.
+    """
+    farthest = _FARTHEST * spread
+    clipped = tf.clip_by_value(values, centre - farthest, centre + farthest)
+    # Of the conditions here, tf2onnx writes only this one in a way that keeps no NaN.
+    return tf.where(tf.math.is_nan(values), centre, clipped)
+
+
+def _contained_image(source, spec):
+    if spec.pixels is None:
+        # LiteRT has no IsInf. tf2onnx makes NaN of infinity here, which is 0 below.
+        finite = tf.where(tf.abs(source) > np.finfo("float32").max, 0.0, source)
+        return tf.where(tf.math.is_nan(finite), 0.0, finite)
+    low, high = spec.pixels.low, spec.pixels.high
+    return _contained(source, (low + high) / 2, (high - low) / 2)
 
 
 def _label(num_classes):

@@ -162,16 +162,23 @@ class LiteRT:
     def __init__(self, path):
         from ai_edge_litert.interpreter import Interpreter
 
-        self._runner = Interpreter(path).get_signature_runner("serving_default")
+        interpreter = Interpreter(path)
+        self._one = interpreter.get_signature_runner("serving_default")
+        # Files of images of any size have one alone, of a free batch.
+        names = interpreter.get_signature_list()
+        self._several = interpreter.get_signature_runner(
+            "several" if "several" in names else "serving_default"
+        )
         self.version = importlib.metadata.version("ai-edge-litert")
-        self.signatures = {"serving_default": set(self._runner.get_input_details())}
+        self.signatures = {"serving_default": set(self._one.get_input_details())}
         self.facts = {}
 
     def run(self, signature, inputs):
-        return self._runner(**inputs)
+        (count,) = {len(rows) for rows in inputs.values()}
+        return (self._one if count == 1 else self._several)(**inputs)
 
     def timed(self, inputs):
-        self._runner(**inputs)
+        self.run("serving_default", inputs)
 
 
 LOADERS = {

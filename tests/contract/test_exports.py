@@ -86,7 +86,9 @@ def run_onnx(path, rows):
 def run_litert(path, rows):
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(str(path)).get_signature_runner(DEFAULT)(**rows)
+    interpreter = Interpreter(str(path))
+    several = "several" in interpreter.get_signature_list()
+    return interpreter.get_signature_runner("several" if several else DEFAULT)(**rows)
 
 
 def test_every_format_holds_each_main_function(exported):

@@ -123,12 +123,19 @@ def contents():
 
 
 # What an environment takes on the disk; its download is about half.
-_SIZES = {"triton": "0.4 GB", "torch-fidelity": "1.1 GB", "web": "0.5 GB"}
+_SIZES = {
+    "triton": "0.4 GB",
+    "torch-fidelity": "1.1 GB",
+    "web": "0.5 GB",
+    "tensorflow-2.6": "1.6 GB",
+}
 
 
 @pytest.fixture(scope="session")
 def serving_environment(request):
     """Returns a function that gives the Python of an environment with packages.
+
+    It can be of another version of Python, by its interpreter.
 
     The environment is installed when it is first asked for and kept for the next time,
     under .serving or the folder that KERAS_GAN_SERVING names.
@@ -136,7 +143,7 @@ def serving_environment(request):
     root = Path(__file__).parents[2]
     home = Path(os.environ.get("KERAS_GAN_SERVING", root / ".serving"))
 
-    def environment(name, packages):
+    def environment(name, packages, interpreter=sys.executable):
         folder = home / name
         python = folder / "bin" / "python"
         complete = folder / "complete"
@@ -144,9 +151,7 @@ def serving_environment(request):
             capture = request.config.pluginmanager.getplugin("capturemanager")
             with capture.global_and_fixture_disabled():
                 print(f"\ninstalling {_SIZES[name]} into {folder}")
-            subprocess.run(
-                [sys.executable, "-m", "venv", "--clear", folder], check=True
-            )
+            subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
             subprocess.run([python, "-m", "pip", "install", *packages], check=True)
             complete.touch()
         return python

@@ -8,12 +8,8 @@ Inception's weights would have to be downloaded, so the features are mean colour
 import json
 import sys
 
-import numpy as np
 import torch
 import torch_fidelity
-
-# torch-fidelity 0.4.0 draws labels with a name that NumPy dropped in 1.24.
-np.int = int
 
 
 class MeanColours(torch_fidelity.FeatureExtractorBase):

@@ -105,6 +105,7 @@ def test_a_server_is_told_of_every_model_in_the_folder(tmp_path):
     kserve = yaml.safe_load((tmp_path / "Faces_64.kserve.yaml").read_text())
     assert kserve["metadata"]["name"] == "faces-64"
     model = kserve["spec"]["predictor"]["model"]
+    assert model["modelFormat"] == {"name": "tensorflow"}
     assert model["storageUri"].endswith("/Faces_64")
 
 
@@ -193,6 +194,22 @@ def test_a_config_that_no_server_reads_is_refused_and_stays(text, message, tmp_p
         deployment.write(tmp_path, "digits")
     assert (tmp_path / "models.config").read_text() == text
     assert [p.name for p in tmp_path.iterdir()] == ["models.config"]
+
+
+def test_kserve_is_told_of_the_repository_of_triton(gan, tmp_path):
+    yaml = pytest.importorskip("yaml")
+    export.export_all(gan, tmp_path, "Faces_64", ["triton"])
+    file = tmp_path / "Faces_64.triton.kserve.yaml"
+    kserve = yaml.safe_load(file.read_text())
+    assert kserve["metadata"]["name"] == "faces-64-triton"
+    model = kserve["spec"]["predictor"]["model"]
+    assert model["modelFormat"] == {"name": "triton"}
+    assert model["protocolVersion"] == "v2"
+    folder = model["storageUri"].removeprefix("pvc://models/")
+    assert (tmp_path / folder / "Faces_64" / "config.pbtxt").is_file()
+    file.write_text("mine")
+    deployment.write_for_triton(tmp_path, "Faces_64")
+    assert file.read_text() == "mine"
 
 
 def test_names_of_all_kinds_are_written_as_each_server_reads_them(tmp_path):

@@ -34,8 +34,10 @@ def test_a_file_in_float16_makes_the_images_of_the_model(gan, tmp_path):
     assert row.passed
     assert row.path == tmp_path / "m.tflite"
     assert row.runtime == "ai-edge-litert"
-    run = Interpreter(str(row.path)).get_signature_runner("serving_default")
+    interpreter = Interpreter(str(row.path))
     for count in (1, 7, 3):
+        signature = "serving_default" if count == 1 else "several"
+        run = interpreter.get_signature_runner(signature)
         latent = gan.sample_latent(count, seed=0).numpy()
         label = np.arange(count) % 3
         image = run(latent=latent, label=label)["image"]
@@ -46,6 +48,22 @@ def test_a_file_in_float16_makes_the_images_of_the_model(gan, tmp_path):
     assert metadata["precision"] == "float16"
     assert metadata["num_classes"] == 3
     assert export.verify_again(row.path, gan).passed
+
+
+def test_xnnpack_computes_every_transposed_convolution_of_one_row(gan, tmp_path):
+    row = exported(gan, tmp_path)
+    interpreter = Interpreter(str(row.path), num_threads=1)
+    interpreter.allocate_tensors()
+    # Without the name of a signature, as Java's and Swift's interpreters run a file.
+    assert {tuple(x["shape"]) for x in interpreter.get_input_details()} == {
+        (1, 5),
+        (1,),
+    }
+    assert set(interpreter.get_signature_list()) == {"serving_default", "several"}
+    names = {operation["op_name"] for operation in interpreter._get_ops_details()}
+    assert {"TRANSPOSE_CONV", "DELEGATE"} <= names
+    # It leaves those alone whose shape is computed.
+    assert names.isdisjoint({"SHAPE", "PACK"})
 
 
 def test_an_operation_that_it_does_not_have_is_named(gan, tmp_path):

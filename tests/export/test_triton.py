@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import export
-from export import triton
+from export import onnx, triton
 from export.exportable import describe
 from export.formats import ExportOptions
 from keras_gan import DCGAN, InputError, networks
@@ -31,18 +31,30 @@ def test_a_repository_is_verified_and_published(tmp_path):
     model = tmp_path / "triton" / "digits"
     assert row.path == model / "1"
     files = {str(p.relative_to(model)) for p in model.rglob("*") if p.is_file()}
-    assert files == {"config.pbtxt", "1/model.onnx", "1/model.py"}
+    assert files == {"config.pbtxt", "1/model.onnx"}
     with pytest.raises(InputError, match="exists already"):
         export.export_all(gan, tmp_path, "digits", ["triton"], version=1)
 
 
+def require_onnxruntime_backend(python):
+    found = python.parents[1].glob("lib/*/site-packages/pytriton/tritonserver/backends")
+    if not any((folder / "onnxruntime").exists() for folder in found):
+        pytest.skip("build the backend with build_onnxruntime_backend.sh")
+
+
 @pytest.mark.serving
-@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
-def test_requests_of_many_clients(layout, serving_environment, tmp_path):
+@pytest.mark.parametrize(
+    ("backend", "layout", "output"),
+    [("onnxruntime", "nhwc", "float32"), ("python", "nchw", "uint8")],
+)
+def test_requests_of_many_clients(
+    backend, layout, output, serving_environment, tmp_path
+):
     python = serving_environment("triton", _PACKAGES)
+    if backend == "onnxruntime":
+        require_onnxruntime_backend(python)
     gan = conditional()
-    output = {"nhwc": "float32", "nchw": "uint8"}[layout]
-    options = ExportOptions(layout=layout, output=output)
+    options = ExportOptions(layout=layout, output=output, triton_backend=backend)
     exportable = describe(gan, "digits").with_options(options)
     triton.write(exportable, tmp_path / "triton" / "digits" / "1")
     function = exportable.default
@@ -68,10 +80,28 @@ def test_requests_of_many_clients(layout, serving_environment, tmp_path):
         assert np.abs(images[name] - wanted).max() <= tolerance
     assert expected.std() > 0.01
 
-    for shape, label in outcome["refusals"].values():
-        assert "400" in shape or "INVALID_ARGUMENT" in shape
-        assert "expected [-1,8]" in shape or "[-1,8]" in shape
-        assert "labels go from -1 to 1; the classes are 0 to 2" in label
+    refusals = outcome["refusals"]
+    refused = {"shape": "[-1,8]"}
+    if backend == "python":
+        refused["label"] = "labels go from -1 to 7; the classes are 0 to 2"
+        refused["latent"] = "latent holds NaN or infinite values"
+    for protocol, code in {
+        "http": "400",
+        "grpc": "StatusCode.INVALID_ARGUMENT",
+    }.items():
+        for kind, message in refused.items():
+            refusal = refusals.pop(f"{protocol}_{kind}")
+            assert refusal.startswith(code)
+            assert message in refusal
+    assert refusals == {}
+    for kind in {"label", "latent"} - set(refused):
+        few = {name: rows[:5] for name, rows in inputs.items()}
+        few[kind] = images[f"bad_{kind}"]
+        wanted = function.function(few["latent"], few["label"])["image"].numpy()
+        assert np.isfinite(wanted).all()
+        for protocol in ("http", "grpc"):
+            found = images[f"{protocol}_{kind}"]
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance)
     assert outcome["inference_count"] == 1000
     assert outcome["execution_count"] < 900, "requests that wait are merged"
 
@@ -90,6 +120,27 @@ class Translation(Translator):
 
     def networks(self):
         return {"generator": self.generator}
+
+
+@pytest.mark.parametrize(
+    ("build", "chosen", "backend"),
+    [
+        (conditional, "auto", "onnxruntime"),
+        (conditional, "python", "python"),
+        (Translation, "auto", "python"),
+        (Translation, "onnxruntime", "onnxruntime"),
+    ],
+)
+def test_sizes_that_only_python_can_refuse_choose_the_backend(
+    build, chosen, backend, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(onnx, "write", lambda exportable, path: path.touch())
+    options = ExportOptions(triton_backend=chosen)
+    triton.write(describe(build(), "m").with_options(options), tmp_path / "m")
+    config = (tmp_path / "m/config.pbtxt").read_text()
+    assert f'backend: "{backend}"' in config
+    assert (tmp_path / "m/1/model.py").exists() == (backend == "python")
+    assert 'key: "intra_op_thread_count" value: { string_value: "1" }' in config
 
 
 @pytest.mark.serving

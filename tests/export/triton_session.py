@@ -101,19 +101,24 @@ def main(repository, name, inputs_path, outcome_path):
         inputs = dict(file)
     few = {key: values[:5] for key, values in inputs.items()}
     wide = {**few, "latent": np.ones((5, few["latent"].shape[1] + 1), "float32")}
-    other = {**few, "label": np.array([0, 1, -1, 0, 1])}
-    outcome, refusals = {}, {}
+    latent = few["latent"].copy()
+    latent[0, 0], latent[1, 1] = np.nan, np.inf
+    bad = {
+        "shape": wide,
+        "label": {**few, "label": np.array([0, 1, -1, 0, 7])},
+        "latent": {**few, "latent": latent},
+    }
+    outcome, refusals = {f"bad_{key}": bad[key][key] for key in ("label", "latent")}, {}
     with server(repository) as addresses:
         protocols = (tritonclient.http, tritonclient.grpc)
         for protocol, address in zip(protocols, addresses, strict=True):
             client = protocol.InferenceServerClient(address)
             short = protocol.__name__.rpartition(".")[2]
-            refusals[short] = []
-            for rows in (wide, other):
+            for kind, rows in bad.items():
                 try:
-                    ask(protocol, client, name, rows)
+                    outcome[f"{short}_{kind}"] = ask(protocol, client, name, rows)
                 except Exception as error:
-                    refusals[short].append(f"{error.status()} {error.message()}")
+                    refusals[f"{short}_{kind}"] = f"{error.status()} {error.message()}"
             outcome[short] = ask(protocol, client, name, few)
             client.close()
         client = tritonclient.http.InferenceServerClient(addresses[0])
