@@ -76,7 +76,7 @@ def _parser(prog):
     parser.add_argument(
         "--max-queue",
         type=_whole(1, 2**20),
-        default=1024,
+        default=4096,
         help="rows that may wait for a model",
     )
     parser.add_argument(

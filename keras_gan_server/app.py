@@ -11,6 +11,7 @@ from fastapi import Body, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 
 from keras_gan_server import images
 from keras_gan_server.batching import Rows
@@ -325,6 +326,11 @@ def _handle_errors(app):
         if isinstance(first["input"], str | int | float):
             sentence = f"{place} is {first['input']!r:.100}. {first['msg']}."
         return JSONResponse({"detail": sentence}, 422)
+
+    @app.exception_handler(HTTPException)
+    async def refused_elsewhere(request: Request, error: HTTPException) -> JSONResponse:
+        sentence = f"{error.detail.removesuffix('.')}."
+        return JSONResponse({"detail": sentence}, error.status_code, error.headers)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:

@@ -20,6 +20,18 @@ class Guard:
         app: that answers.
         limits: of a body, of all bodies, and of time.
         metrics: count the requests to each model.
+
+    Example:
+
+    ```python
+    from fastapi import FastAPI
+    from keras_gan_server.guard import Guard
+    from keras_gan_server.limits import Limits
+    from keras_gan_server.metrics import Metrics
+
+    app = FastAPI()
+    app.add_middleware(Guard, limits=Limits(seconds=5), metrics=Metrics())
+    ```
     """
 
     def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics):

@@ -34,16 +34,15 @@ def read(content: bytes, channels: int, most_pixels: int) -> np.ndarray:
     """
     try:
         picture: Image.Image = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
-        width, height = picture.size
-        if width * height > most_pixels:
-            raise Refused(
-                413,
-                f"The picture has {width} x {height} pixels, and this server takes "
-                f"pictures of at most {most_pixels:,}. Make it smaller.",
-            )
+        if picture.width * picture.height > most_pixels:
+            raise Image.DecompressionBombError
         picture = ImageOps.exif_transpose(picture)
-    except Refused:
-        raise
+    except Image.DecompressionBombError:  # Pillow's own limit is far higher
+        raise Refused(
+            413,
+            f"The picture has more than {most_pixels:,} pixels, which is the most that "
+            "this server takes. Make it smaller.",
+        ) from None
     except Exception as error:  # damaged files make Pillow raise many kinds
         if not content:
             raise Refused(400, f"The body is empty. {_KINDS}") from None

@@ -28,7 +28,7 @@ class Limits:
     """
 
     rows: int = 64
-    queue_rows: int = 1024
+    queue_rows: int = 4096
     body_bytes: int = 16 * 2**20
     seconds: float = 30.0
     delay_seconds: float = 0.002

@@ -8,7 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 
 class Format(enum.StrEnum):
-    """How results are written."""
+    """How results are written.
+
+    Example:
+
+    ```python
+    from keras_gan_server.schemas import Format
+
+    assert Format("npy") is Format.NPY
+    ```
+    """
 
     PNG = "png"
     JSON = "json"
@@ -40,7 +49,17 @@ OneLabel = Annotated[
 
 
 class SampleRequest(BaseModel):
-    """Pictures to make: of seeds or of latent vectors."""
+    """Pictures to make: of seeds or of latent vectors.
+
+    Example:
+
+    ```python
+    from keras_gan_server.schemas import SampleRequest
+
+    asked = SampleRequest(seeds=[7], truncation=0.7, format="png")
+    assert asked.latent is None
+    ```
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -78,7 +97,22 @@ class SampleRequest(BaseModel):
 
 
 class ModelDescription(BaseModel):
-    """A model that is served."""
+    """A model that is served.
+
+    Example:
+
+    ```python
+    from keras_gan_server.schemas import ModelDescription
+
+    ModelDescription(
+        name="digits",
+        kind="latent_to_image",
+        url="/models/digits/sample",
+        version="3f0c9d",
+        metadata={"latent_dim": 100},
+    )
+    ```
+    """
 
     name: str = Field(examples=["digits"])
     kind: str = Field(examples=["latent_to_image"])
@@ -91,7 +125,16 @@ class ModelDescription(BaseModel):
 
 
 class Result(BaseModel):
-    """What a model made; `image`, or the names of a model's latent outputs."""
+    """What a model made; `image`, or the names of a model's latent outputs.
+
+    Example:
+
+    ```python
+    from keras_gan_server.schemas import Result
+
+    Result(model="digits.encode", version="3f0c9d", mean=[[0.1, -0.4]])
+    ```
+    """
 
     model_config = ConfigDict(
         extra="allow",
@@ -119,7 +162,16 @@ class Result(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the server wants requests."""
+    """Whether the server wants requests.
+
+    Example:
+
+    ```python
+    from keras_gan_server.schemas import Readiness
+
+    Readiness(ready=True, versions={"digits": "3f0c9d"}, problems={})
+    ```
+    """
 
     ready: bool
     versions: dict[str, str] = Field(examples=[{"digits": "3f0c9d…"}])
@@ -129,7 +181,16 @@ class Readiness(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was refused."""
+    """Why a request was refused.
+
+    Example:
+
+    ```python
+    from keras_gan_server.schemas import Problem
+
+    Problem(detail="The body is empty. Send a PNG, JPEG or .npy file.")
+    ```
+    """
 
     detail: str = Field(examples=["latent has rows of 3 numbers. digits takes 100."])
 
