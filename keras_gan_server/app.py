@@ -14,14 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from keras_gan_server import images
-from keras_gan_server.batching import Rows
-from keras_gan_server.errors import Refused
-from keras_gan_server.guard import Guard
-from keras_gan_server.limits import Limits
-from keras_gan_server.metrics import Metrics
-from keras_gan_server.model import Model
-from keras_gan_server.registry import Registry
-from keras_gan_server.schemas import (
+from keras_gan_server._schemas import (
     PICTURE_BODY,
     PROBLEMS,
     RESULTS,
@@ -36,6 +29,13 @@ from keras_gan_server.schemas import (
     SampleRequest,
     Truncation,
 )
+from keras_gan_server.batching import Rows
+from keras_gan_server.errors import Refused
+from keras_gan_server.guard import Guard
+from keras_gan_server.limits import Limits
+from keras_gan_server.metrics import Metrics
+from keras_gan_server.model import Model
+from keras_gan_server.registry import Registry
 
 _DIRECT_BYTES = 64 * 1024  # of a result that costs less to write than to hand over
 

@@ -19,6 +19,7 @@ from keras_gan_server.metrics import Metrics
 from keras_gan_server.registry import Registry
 
 _log = logging.getLogger("keras_gan_server")
+_BACKLOG = 2048  # connections that wait to be accepted
 _KEEP_ALIVE_SECONDS = 65  # longer than balancers keep an idle connection
 
 
@@ -86,9 +87,16 @@ class _Server(uvicorn.Server):
 
 def _listening(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only if a socket names its protocol. With that
+    # algorithm, the body of an answer waits 40 ms until the client acknowledges its head.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+        return listening
     except OSError as error:
+        listening.close()
         raise UnusableFile(
             f"{host}:{port} cannot be listened at ({error.strerror}). Choose another "
             "--host or --port."

@@ -8,16 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 
 class Format(enum.StrEnum):
-    """How results are written.
-
-    Example:
-
-    ```python
-    from keras_gan_server.schemas import Format
-
-    assert Format("npy") is Format.NPY
-    ```
-    """
+    """How results are written."""
 
     PNG = "png"
     JSON = "json"
@@ -49,17 +40,7 @@ OneLabel = Annotated[
 
 
 class SampleRequest(BaseModel):
-    """Pictures to make: of seeds or of latent vectors.
-
-    Example:
-
-    ```python
-    from keras_gan_server.schemas import SampleRequest
-
-    asked = SampleRequest(seeds=[7], truncation=0.7, format="png")
-    assert asked.latent is None
-    ```
-    """
+    """Pictures to make: of seeds or of latent vectors."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -97,22 +78,7 @@ class SampleRequest(BaseModel):
 
 
 class ModelDescription(BaseModel):
-    """A model that is served.
-
-    Example:
-
-    ```python
-    from keras_gan_server.schemas import ModelDescription
-
-    ModelDescription(
-        name="digits",
-        kind="latent_to_image",
-        url="/models/digits/sample",
-        version="3f0c9d",
-        metadata={"latent_dim": 100},
-    )
-    ```
-    """
+    """A model that is served."""
 
     name: str = Field(examples=["digits"])
     kind: str = Field(examples=["latent_to_image"])
@@ -125,16 +91,7 @@ class ModelDescription(BaseModel):
 
 
 class Result(BaseModel):
-    """What a model made; `image`, or the names of a model's latent outputs.
-
-    Example:
-
-    ```python
-    from keras_gan_server.schemas import Result
-
-    Result(model="digits.encode", version="3f0c9d", mean=[[0.1, -0.4]])
-    ```
-    """
+    """What a model made; `image`, or the names of a model's latent outputs."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -151,10 +108,10 @@ class Result(BaseModel):
     )
     model: str
     version: str = Field(description="SHA-256 of its file.")
-    image: list[list[list[list[float]]]] | None = Field(
+    image: list[list[Any]] | None = Field(
         default=None,
-        description="[rows, height, width, channels], in the range of values that the "
-        "model's metadata give.",
+        description="[rows, height, width, channels], or [rows, values] if results are "
+        "no images; in the range that the model's metadata give.",
     )
     latent: list[list[float]] | None = Field(
         default=None, description="[rows, latent_dim], the vectors of seeds."
@@ -162,16 +119,7 @@ class Result(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the server wants requests.
-
-    Example:
-
-    ```python
-    from keras_gan_server.schemas import Readiness
-
-    Readiness(ready=True, versions={"digits": "3f0c9d"}, problems={})
-    ```
-    """
+    """Whether the server wants requests."""
 
     ready: bool
     versions: dict[str, str] = Field(examples=[{"digits": "3f0c9d…"}])
@@ -181,16 +129,7 @@ class Readiness(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was refused.
-
-    Example:
-
-    ```python
-    from keras_gan_server.schemas import Problem
-
-    Problem(detail="The body is empty. Send a PNG, JPEG or .npy file.")
-    ```
-    """
+    """Why a request was refused."""
 
     detail: str = Field(examples=["latent has rows of 3 numbers. digits takes 100."])
 
