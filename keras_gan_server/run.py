@@ -87,8 +87,8 @@ class _Server(uvicorn.Server):
 
 def _listening(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only if a socket names its protocol. With that
-    # algorithm, the body of an answer waits 40 ms until the client acknowledges its head.
+    # asyncio turns Nagle's algorithm off only if a socket names its protocol. With it,
+    # the body of an answer waits 40 ms until the client acknowledges the head.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
