@@ -11,6 +11,7 @@ from fastapi import Body, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 
 from keras_gan_server import images
@@ -220,11 +221,14 @@ async def _content(request):
     """Returns the file in a body, or in its form field `file`."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.body()
-    async with request.form(max_files=1, max_fields=0) as form:
-        file = form.get("file")
-        if file is None or isinstance(file, str):
-            raise Refused(400, "The form has no file. Send one in the field file.")
-        return await file.read()
+    try:
+        async with request.form(max_files=1, max_fields=0) as form:
+            file = form.get("file")
+            if file is None or isinstance(file, str):
+                raise Refused(400, "The form has no file. Send one in the field file.")
+            return await file.read()
+    except FormParserError as error:  # newer versions of Starlette answer it themselves
+        raise Refused(400, f"The form cannot be read: {error}.") from None
 
 
 def _format(model, asked, request):

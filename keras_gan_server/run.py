@@ -9,7 +9,6 @@ import socket
 import threading
 from types import FrameType
 
-import python_multipart  # noqa: F401  # forms need it, which only a request would show
 import uvicorn
 
 from keras_gan_server.app import make_app
