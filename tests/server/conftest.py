@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import onnx as onnx_package
 import pytest
 from PIL import Image
 
@@ -26,6 +26,7 @@ from keras_gan import VAE, CycleGAN, networks
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "run" / "export"
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "3"]
 # What the process says last: its code, and which large libraries it imported.
 _PROGRAM = """
 import json, sys
@@ -174,10 +175,18 @@ class Exports(NamedTuple):
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory):
-    """Returns exports of three kinds; those of `b_to_a` are uint8 and NCHW."""
+    """Returns exports of three kinds.
+
+    The class 9 of `digits` is called "3". The images of `pets.b_to_a` are uint8, and
+    NCHW.
+    """
     keras.utils.set_random_seed(0)
     folder = tmp_path_factory.mktemp("serving")
-    shutil.copyfile(GOLDEN / "golden.onnx", folder / "digits.onnx")
+    digits = onnx_package.load(GOLDEN / "golden.onnx")
+    for entry in digits.metadata_props:
+        if entry.key == "class_names":
+            entry.value = json.dumps(NAMES)
+    onnx_package.save(digits, folder / "digits.onnx")
     models = {"vae": vae(), "pets": cyclegan()}
     described = {name: describe(model, name) for name, model in models.items()}
     other = ExportOptions(layout="nchw", output="uint8")

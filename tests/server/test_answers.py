@@ -81,11 +81,18 @@ def test_several_pictures_are_one_nearly_square_sheet(server):
 
 
 def test_classes_have_numbers_and_names(server):
-    named = server.get(f"{SAMPLE}?seed=1&label=3")
-    number = server.post(SAMPLE, {"seeds": [1], "labels": [3]})
-    both = server.post(SAMPLE, {"seeds": [1, 1], "labels": ["3", 3], "format": "npy"})
-    assert named.body == number.body
-    np.testing.assert_array_equal(*both.array)
+    labels = ["four", "4", 4, "3", 3, 9]
+    asked = {"seeds": [1] * 6, "labels": labels, "format": "npy"}
+    four, text, number, named, three, nine = server.post(SAMPLE, asked).array
+    np.testing.assert_array_equal(four, number)
+    np.testing.assert_array_equal(text, number)
+    # A name comes before a number, unless it is sent as one.
+    np.testing.assert_array_equal(named, nine)
+    assert np.abs(named - three).max() > 0.01
+    address = f"{SAMPLE}?seed=1&format=npy&label="
+    for label, expected in {"four": four, "4": four, "3": nine, "9": nine}.items():
+        found = server.get(address + label).array[0]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_latent_vectors_are_taken_as_they_are(server, saved_model):
@@ -221,7 +228,7 @@ def test_models_are_described(server):
     assert listed["pets"]["url"] == "/models/pets/translate"
     digits = server.get("/models/digits")
     assert digits.json == listed["digits"]
-    assert digits.json["metadata"]["class_names"] == [str(i) for i in range(10)]
+    assert digits.json["metadata"]["class_names"][4] == "four"
     answer = server.get(f"{SAMPLE}?seed=1&label=1")
     assert answer.headers["model-version"] == digits.json["version"]
 

@@ -30,7 +30,7 @@ def refused(answer, status, *words):
         ("seed=9223372036854775808", ["seed"]),
         ("seed=1&label=10", ["'10'", "0 to 9"]),
         ("seed=1&label=-1", ["'-1'", "0 to 9"]),
-        ("seed=1&label=cat", ["'cat'", "0, 1, 2"]),
+        ("seed=1&label=cat", ["'cat'", "zero, one, two"]),
         ("seed=1", ["label", "0 to 9"]),
         ("seed=1&seed=2&seed=3&label=1&label=2", ["2 labels", "3 rows"]),
         ("seed=1&label=1&truncation=-1", ["truncation", "-1"]),
