@@ -63,7 +63,7 @@ def _parser(prog):
     parser.add_argument(
         "--threads",
         type=_whole(1, 1024),
-        default=max(1, len(os.sched_getaffinity(0)) - 1),
+        default=max(1, _cores() - 1),
         help="that compute one batch; of this machine's, one is left for HTTP",
     )
     parser.add_argument(
@@ -105,6 +105,13 @@ def _parser(prog):
         "/health/ready says 503",
     )
     return parser
+
+
+def _cores():
+    """Returns how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _whole(least, most):

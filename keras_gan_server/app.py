@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
@@ -174,7 +175,7 @@ def make_app(registry: Registry, limits: Limits, metrics: Metrics) -> FastAPI:
         return ModelDescription(
             name=model.name,
             kind=model.kind,
-            url=f"/models/{model.name}/{model.verb}",
+            url=f"/models/{urllib.parse.quote(model.name)}/{model.verb}",
             version=model.version,
             metadata=model.metadata,
         )
@@ -205,7 +206,7 @@ def make_app(registry: Registry, limits: Limits, metrics: Metrics) -> FastAPI:
         versions = {name: model.version for name, model in registry.models.items()}
         draining = app.state.draining
         body = Readiness(
-            ready=not draining, versions=versions, problems=dict(registry.problems)
+            ready=not draining, versions=versions, problems=registry.problems
         )
         return JSONResponse(body.model_dump(), 503 if draining else 200)
 

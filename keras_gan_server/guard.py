@@ -70,6 +70,11 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if scope["app"].state.draining:  # let the client look elsewhere
+                    message["headers"] = [
+                        *message["headers"],
+                        (b"connection", b"close"),
+                    ]
             await send(message)
 
         try:

@@ -106,12 +106,12 @@ class Registry:
             try:
                 model = Model(file, self._threads)
             except UnusableFile as error:
-                self.problems[name] = str(error)
+                self.problems = {**self.problems, name: str(error)}
                 self._metrics.loads.labels(name, "failed").inc()
                 kept = " The version before stays." if name in self.models else ""
                 _log.error("%s%s", error, kept)
                 continue
-            self.problems.pop(name, None)
+            self.problems = {n: x for n, x in self.problems.items() if n != name}
             if name in self.models and self.models[name].version == model.version:
                 continue
             self._serve(model)
@@ -133,7 +133,8 @@ class Registry:
             self.batchers[name] = Batcher(name, self._limits, self._metrics)
         else:
             self._metrics.version.remove(name, before.version)
-        self.models[name] = model
+        # A new dict, because requests may be reading the old one.
+        self.models = {**self.models, name: model}
         self._metrics.version.labels(name, model.version).set(1)
         self._metrics.loads.labels(name, "ok").inc()
         _log.info("serves %s, version %s", name, model.version[:12])

@@ -224,7 +224,8 @@ def test_an_encoder_gives_latent_vectors(server, exports, png, npy):
 
 def test_models_are_described(server):
     listed = {model["name"]: model for model in server.get("/models").json}
-    assert [*listed] == ["digits", "pets", "pets.b_to_a", "vae", "vae.encode"]
+    names = ["digits", "pets", "pets.b_to_a", "vae", "vae.encode", "wild.encode"]
+    assert [*listed] == names
     assert listed["pets"]["url"] == "/models/pets/translate"
     digits = server.get("/models/digits")
     assert digits.json == listed["digits"]

@@ -200,6 +200,7 @@ def test_queue_time_and_end(start, exports):
         assert (ready.status, ready.json["ready"]) == (503, False)
         late = pool.submit(server.get, f"{address}?seed=1")
         assert waiting.result().status == late.result().status == 200
+        assert late.result().headers["connection"] == "close"
         output, errors = server.process.communicate(timeout=PATIENCE_SECONDS)
         assert server.process.returncode == 0
         assert json.loads(output) == []  # neither TensorFlow nor Keras was imported
