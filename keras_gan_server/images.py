@@ -96,9 +96,10 @@ def png(levels: np.ndarray) -> bytes:
 
 
 def read_npy(content: bytes) -> np.ndarray:
-    """Returns the array in an .npy file, which holds no Python objects.
+    """Returns the array in an .npy file, as a view of its bytes.
 
-    `numpy.load` would allocate whatever size the header names.
+    `numpy.load` would allocate whatever size the header names. No array of Python
+    objects can be such a view, so NumPy refuses those.
 
     Raises:
         Refused: 400 for a file that is damaged or of another kind.
@@ -109,8 +110,6 @@ def read_npy(content: bytes) -> np.ndarray:
         if version != (1, 0):
             raise ValueError(f"version {version}")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype.hasobject:
-            raise ValueError("Python objects")
         values = np.frombuffer(content, dtype, offset=file.tell())
         return values.reshape(shape, order="F" if fortran else "C")
     except Exception as error:  # headers of strangers make NumPy raise many kinds
