@@ -2,7 +2,8 @@
 
 It is a package of its own, above `keras_gan` and `export`: training from the command
 line ends with exports, and `keras_gan` never imports `export`. It is installed, which
-train.py is not. And it imports neither of them for `--help`, which would take seconds.
+train.py is not. And it imports neither of them for `--help`, which would take seconds,
+nor for `serve`, which needs no TensorFlow.
 """
 
 import argparse
@@ -47,6 +48,11 @@ COMMANDS = {
         "export.__main__:command",
         ["verify"],
         "compare an export with a trained run again",
+    ),
+    "serve": (
+        "keras_gan_server.__main__:main",
+        [],
+        "answer over HTTP with exported ONNX files",
     ),
     "list": ("keras_gan_command.train:main", ["--list"], "recipes and data sources"),
 }

@@ -38,7 +38,7 @@ class Documented(NamedTuple):
 
 def documented():
     """Yields all public classes but exceptions, and functions with examples."""
-    for room in ("keras_gan", "export"):
+    for room in ("keras_gan", "keras_gan_server", "export"):
         for file in sorted((ROOT / room).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
             parts = [part for part in parts if part != "__init__"]

@@ -26,6 +26,8 @@ FLOORS = [
     "encode evaluate reconstruct translate",
     "keras_gan",
     "export",
+    # Imports neither keras_gan nor export, and so no TensorFlow.
+    "keras_gan_server",
     "keras_gan_command",
     "__main__ train",
 ]

@@ -42,7 +42,8 @@ def run(*command, cwd):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["train", "--help"], ["export", "--help"]]
+    "arguments",
+    [["--help"], ["train", "--help"], ["export", "--help"], ["serve", "--help"]],
 )
 def test_help_does_not_wait_for_tensorflow(run_python, arguments):
     code = (
@@ -98,7 +99,7 @@ def test_it_trains_with_the_arguments_of_train(tmp_path, monkeypatch, capsys):
     "name",
     [
         *("sample", "reconstruct", "translate", "encode", "evaluate", "compare"),
-        *("experiment", "verify"),
+        *("experiment", "verify", "serve"),
     ],
 )
 def test_each_command_has_its_help(name, capsys):

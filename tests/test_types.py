@@ -5,7 +5,10 @@ import configparser
 import pathlib
 
 ROOT = pathlib.Path(__file__).parent.parent
-PACKAGES = ("keras_gan", "keras_gan_command", "keras_gan_options", "export")
+PACKAGES = (
+    *("keras_gan", "keras_gan_command", "keras_gan_options", "keras_gan_server"),
+    "export",
+)
 
 
 def public_functions(place, body):
