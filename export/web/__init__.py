@@ -24,6 +24,12 @@ _RUNTIME_FILES = (
     "ort-wasm-simd-threaded.mjs",
     "ort-wasm-simd-threaded.wasm",
 )
+# Of pages that may compute for seconds.
+_GRAPHICS_FILES = (
+    "ort.webgpu.min.mjs",
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
 _FOLDER = Path(__file__).parent
 # Scripts and styles come from files of the page alone, and the runtime besides.
 _POLICY = (
@@ -43,6 +49,7 @@ class _Page:
 
     name: str
     config: Callable[[Exportable], dict]
+    runtime: tuple[str, ...] = _RUNTIME_FILES
 
 
 def check(exportable: Exportable) -> None:
@@ -62,7 +69,8 @@ def check(exportable: Exportable) -> None:
     if exportable.options.runtime is None:
         return
     source = _runtime(exportable)
-    missing = [name for name in _RUNTIME_FILES if not (source / name).is_file()]
+    files = _PAGES[kind].runtime
+    missing = [name for name in files if not (source / name).is_file()]
     if missing:
         raise InputError(
             f"runtime is {exportable.options.runtime}, which has no "
@@ -90,18 +98,18 @@ def write(exportable: Exportable, path: Path) -> None:
         path: folder, which is made.
     """
     path.mkdir()
+    page = _PAGES[str(exportable.default.kind)]
     address = _CDN
     if exportable.options.runtime is not None:
         address = "./runtime/"
         (path / "runtime").mkdir()
-        for name in _RUNTIME_FILES:
+        for name in page.runtime:
             shutil.copyfile(_runtime(exportable) / name, path / "runtime" / name)
     models = {
         _file(name): exportable.only(name) for name in [DEFAULT, *exportable.companions]
     }
     for file, part in models.items():
         onnx.write(part, path / file, sub_kernels=False)
-    page = _PAGES[str(exportable.default.kind)]
     for file in ("common.css", "common.js", f"{page.name}.css", f"{page.name}.js"):
         shutil.copyfile(_FOLDER / file, path / file)
     elsewhere = "" if address != _CDN else f" {'/'.join(_CDN.split('/')[:3])}"
@@ -183,7 +191,7 @@ def _of_images(exportable):
 # The page of each kind of function.
 _PAGES = {
     "latent_to_image": _Page("latent", _of_latents),
-    "image_to_image": _Page("image", _of_images),
+    "image_to_image": _Page("image", _of_images, (*_RUNTIME_FILES, *_GRAPHICS_FILES)),
 }
 
 

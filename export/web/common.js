@@ -13,9 +13,7 @@ export const config = await fetch("config.json")
 // Runs what starts a page; if it fails, the visitor reads why.
 export async function start(begin) {
   try {
-    const runtime = new URL(config.runtime, location.href).href;
-    ort = await import(`${runtime}ort.wasm.min.mjs`);
-    ort.env.wasm.wasmPaths = runtime;
+    ort = await runtime("wasm");
     // A browser shares memory between threads if the server isolates the page.
     ort.env.wasm.numThreads = crossOriginIsolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1;
     await begin();
@@ -25,6 +23,14 @@ export async function start(begin) {
     $("progress").hidden = true;
     throw error;
   }
+}
+
+// ONNX Runtime: "wasm" computes on the processor, "webgpu" on a graphics processor.
+export async function runtime(kind) {
+  const address = new URL(config.runtime, location.href).href;
+  const found = await import(`${address}ort.${kind}.min.mjs`);
+  found.env.wasm.wasmPaths = address;
+  return found;
 }
 
 // Loads a file of the model, says how far it is, and compares its hash with that of the export.

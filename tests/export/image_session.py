@@ -98,12 +98,25 @@ def visit(browser, address, out, files):
         "told": page.evaluate("told"),
         "camera": camera,
         "phone_width": page.evaluate("document.documentElement.scrollWidth"),
+        "graphics": graphics(browser, address, chosen[0]),
     }
     outcome["problems"] = list(problems)  # an insecure page has others
     opened(address.replace("127.0.0.1", "elsewhere.test"))
     page.locator("#camera").click()
     camera["insecure"] = said()
     return outcome
+
+
+def graphics(browser, address, picture):
+    """Returns what the page found out about a graphics processor."""
+    page = browser.new_page()
+    web_session.opened(page, address)
+    page.evaluate("state.slow = 0")
+    page.locator("#file").set_input_files(picture)
+    web_session.until(page, "state.graphics[0]?.seconds || state.graphics[0]?.problem")
+    return page.evaluate(
+        "(({ problem, apart }) => ({ problem, apart }))(state.graphics[0])"
+    )
 
 
 def download_name(page):

@@ -18,7 +18,8 @@ import threading
 from playwright.sync_api import sync_playwright
 
 _PIXELS = """() => [
-  ...document.querySelectorAll("#grid canvas"), document.getElementById("picked")].map((c) => [
+  ...document.querySelectorAll("#grid canvas"), document.getElementById("picked")
+].map((c) => [
   ...c.getContext("2d").getImageData(0, 0, c.width, c.height).data])"""
 _STATE = """() => ({
   latents: state.latents.map((v) => [...v]), labels: state.labels,
@@ -40,6 +41,7 @@ DROP = """([name, content]) => {
 
 _ARGUMENTS = (
     "--use-fake-device-for-media-stream",
+    "--enable-unsafe-webgpu",  # computed by the processor, and so not faster
     # A page from a name that is not localhost, without https.
     "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
 )
