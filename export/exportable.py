@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -35,6 +36,8 @@ class Exportable:
         facts: of the model and its training, ready for JSON.
         options: how images go in and out, and how an export stores weights.
         function: which of the model's functions `serving_default` is.
+        about: what people may read of the model's training: "data", "licence" and
+            "measures", by their titles. It is no part of the description.
 
     Example:
 
@@ -55,6 +58,7 @@ class Exportable:
     facts: dict
     options: ExportOptions = DEFAULT_OPTIONS
     function: str = DEFAULT
+    about: dict = dataclasses.field(default_factory=dict)
 
     @property
     def default(self) -> Signature:
@@ -211,6 +215,7 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
     """
     model: Any = model_or_run
     run, class_names = None, None
+    about: dict = {}
     if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
         model = load(model_or_run)
     elif isinstance(model_or_run, str | os.PathLike):
@@ -219,6 +224,7 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
         run = Path(model_or_run).resolve().name
         opened = runs.Run.open(model_or_run)
         class_names, model = opened.data.get("class_names"), opened.load()
+        about = _about(opened)
     if not hasattr(model, "signatures"):
         raise InputError(
             f"a {type(model).__name__} was given. Give a model of keras_gan, or the "
@@ -238,7 +244,23 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
         "seed": model.seed,
         "step": int(keras.ops.convert_to_numpy(model.step)),
     }
-    return Exportable(name, dict(networks), signatures, facts)
+    return Exportable(name, dict(networks), signatures, facts, about=about)
+
+
+def _about(run):
+    """Returns what people may read of a run: its data and its measures."""
+    try:
+        evaluation = json.loads((run.path / "evaluation.json").read_bytes())
+    except FileNotFoundError:
+        evaluation = {"measures": {}}
+    titles = {name: name.replace("_", " ") for name in evaluation["measures"]}
+    return {
+        "data": run.recipe.data_words,
+        "measures": {
+            f"{titles[name][0].upper()}{titles[name][1:]}": f"{value:.4g}"
+            for name, value in sorted(evaluation["measures"].items())
+        },
+    }
 
 
 class _InferenceNetworks(dict):

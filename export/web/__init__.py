@@ -1,8 +1,8 @@
 """A page that runs a model in its visitor's browser, with onnxruntime-web."""
 
 import dataclasses
+import hashlib
 import html
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -12,14 +12,31 @@ import numpy as np
 
 from export import onnx
 from export.exportable import Exportable
+from export.web.naming import Direction, named
 from keras_gan.errors import InputError
+from keras_gan.files import json_text
 from keras_gan.serving import DEFAULT
+from keras_gan.version import __version__
 
 _CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@1.30.0/dist/"
 _RUNTIME_FILES = (
     "ort.wasm.min.mjs",
     "ort-wasm-simd-threaded.mjs",
     "ort-wasm-simd-threaded.wasm",
+)
+# Of pages that may compute for seconds.
+_GRAPHICS_FILES = (
+    "ort.webgpu.min.mjs",
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
+_FOLDER = Path(__file__).parent
+# Scripts and styles come from files of the page alone, and the runtime besides.
+_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{elsewhere}; "
+    "worker-src 'self' blob:; connect-src 'self'{elsewhere}; style-src 'self'; "
+    "img-src 'self' data: blob:; media-src 'self' blob: mediastream:; "
+    "base-uri 'none'; form-action 'none'"
 )
 _DIRECTIONS = 6
 _SAMPLES = 512
@@ -28,10 +45,11 @@ _MOST_PIXELS = 4096
 
 @dataclasses.dataclass(frozen=True)
 class _Page:
-    """What shows the functions of a kind: a template, and what its script must know."""
+    """What shows the functions of a kind: its files, and what its script must know."""
 
-    template: str
+    name: str
     config: Callable[[Exportable], dict]
+    runtime: tuple[str, ...] = _RUNTIME_FILES
 
 
 def check(exportable: Exportable) -> None:
@@ -51,7 +69,8 @@ def check(exportable: Exportable) -> None:
     if exportable.options.runtime is None:
         return
     source = _runtime(exportable)
-    missing = [name for name in _RUNTIME_FILES if not (source / name).is_file()]
+    files = _PAGES[kind].runtime
+    missing = [name for name in files if not (source / name).is_file()]
     if missing:
         raise InputError(
             f"runtime is {exportable.options.runtime}, which has no "
@@ -61,50 +80,62 @@ def check(exportable: Exportable) -> None:
 
 
 def write(exportable: Exportable, path: Path) -> None:
-    """Writes `index.html` and `model.onnx`, unverified.
+    """Writes a page and `model.onnx`, unverified.
 
     Each of the model's companions has a file of its own: the function from images back
     to latent vectors, such as `encode.onnx`, or the second of two directions, such as
     `b_to_a.onnx`. Their page takes a visitor's picture.
 
+    The page is `index.html`, its styles and scripts, and `config.json`, which holds
+    what they must know of this model. Nothing is inline, so that servers may forbid it.
+
     The runtime comes from a public address, or is copied from the folder that
     `form.runtime` names, so that the page works offline. A browser reads the files from
     a web server alone, such as `python -m http.server`.
+
+    Args:
+        exportable: what to show.
+        path: folder, which is made.
     """
     path.mkdir()
+    page = _PAGES[str(exportable.default.kind)]
     address = _CDN
     if exportable.options.runtime is not None:
         address = "./runtime/"
         (path / "runtime").mkdir()
-        for name in _RUNTIME_FILES:
+        for name in page.runtime:
             shutil.copyfile(_runtime(exportable) / name, path / "runtime" / name)
-    onnx.write(exportable.only(DEFAULT), path / "model.onnx", sub_kernels=False)
-    for name in exportable.companions:
-        onnx.write(exportable.only(name), path / _file(name), sub_kernels=False)
-    page = _PAGES[str(exportable.default.kind)]
-    config = {"name": exportable.name, **page.config(exportable), "runtime": address}
-    folder = Path(__file__).parent
+    models = {
+        _file(name): exportable.only(name) for name in [DEFAULT, *exportable.companions]
+    }
+    for file, part in models.items():
+        onnx.write(part, path / file, sub_kernels=False)
+    for file in ("common.css", "common.js", f"{page.name}.css", f"{page.name}.js"):
+        shutil.copyfile(_FOLDER / file, path / file)
+    elsewhere = "" if address != _CDN else f" {'/'.join(_CDN.split('/')[:3])}"
     parts = {
         "TITLE": html.escape(exportable.name),
-        # A script ends at its closing tag, even within a string.
-        "CONFIG": json.dumps(config).replace("</", "<\\/"),
-        "STYLE": (folder / "common.css").read_text("utf-8").rstrip(),
-        "COMMON": (folder / "common.js").read_text("utf-8").rstrip(),
+        "POLICY": _POLICY.format(elsewhere=elsewhere),
     }
+    text = (_FOLDER / f"{page.name}.html").read_text("utf-8")
     # At once, as a name may be one of these words.
-    text = (folder / page.template).read_text("utf-8")
     text = re.sub("|".join(parts), lambda word: parts[word[0]], text)
     (path / "index.html").write_text(text, "utf-8")
+    config = {
+        "name": exportable.name,
+        **page.config(exportable),
+        "facts": _facts(exportable),
+        "files": {file: _measured(path / file) for file in models},
+        "runtime": address,
+    }
+    (path / "config.json").write_text(json_text(config), "utf-8")
 
 
-def directions(exportable: Exportable) -> np.ndarray:
+def directions(exportable: Exportable) -> list[Direction]:
     """Returns the directions in latent space that change images most.
 
     They are the left singular vectors of the linear map from latent vectors to pixels
-    that fits samples best, in falling order of their effect.
-
-    Returns:
-        float [D, latent_dim] of length 1, D at most 6.
+    that fits samples best, in falling order of their effect: at most 6.
     """
     signature = exportable.default
     inputs = signature.examples(_SAMPLES)
@@ -120,7 +151,10 @@ def directions(exportable: Exportable) -> np.ndarray:
     latent = inputs["latent"] - inputs["latent"].mean(axis=0)
     effect, *_ = np.linalg.lstsq(latent, values - values.mean(axis=0), rcond=None)
     vectors, _, _ = np.linalg.svd(effect, full_matrices=False)
-    return vectors.T[:_DIRECTIONS]
+    found = vectors.T[:_DIRECTIONS]
+    image = next(iter(signature.outputs.values()))
+    levels = (whole - image.pixels.low) / (image.pixels.high - image.pixels.low)
+    return named(found, latent @ found.T, levels)
 
 
 def metadata(path: Path) -> dict:
@@ -137,7 +171,10 @@ def _of_latents(exportable):
         "shape": facts["image_shape"],
         "valueRange": facts["value_range"],
         "classes": _classes(exportable),
-        "directions": np.round(directions(exportable), 4).tolist(),
+        "directions": [
+            {**one._asdict(), "vector": np.round(one.vector, 4).tolist()}
+            for one in directions(exportable)
+        ],
         "encoder": _encoder(exportable),
     }
 
@@ -153,8 +190,8 @@ def _of_images(exportable):
 
 # The page of each kind of function.
 _PAGES = {
-    "latent_to_image": _Page("latent.html", _of_latents),
-    "image_to_image": _Page("image.html", _of_images),
+    "latent_to_image": _Page("latent", _of_latents),
+    "image_to_image": _Page("image", _of_images, (*_RUNTIME_FILES, *_GRAPHICS_FILES)),
 }
 
 
@@ -199,6 +236,26 @@ def _direction(exportable, name):
 
 def _file(function):
     return "model.onnx" if function == DEFAULT else f"{function}.onnx"
+
+
+def _facts(exportable):
+    """Returns what a visitor may read about the model: pairs of texts."""
+    facts, about = exportable.facts, exportable.about
+    steps = f"{facts['step']:,} steps" if facts["step"] else None
+    shown = {
+        "Data": about.get("data"),
+        "Licence of the data": about.get("licence"),
+        "Training": ", ".join(filter(None, [steps, facts.get("sampling")])) or None,
+        "Weights": facts["weights"],
+        **about.get("measures", {}),
+        "Made with": f"keras_gan {__version__}",
+    }
+    return [[name, value] for name, value in shown.items() if value is not None]
+
+
+def _measured(file):
+    content = file.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _images(exportable):

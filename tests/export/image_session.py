@@ -44,7 +44,7 @@ def visit(browser, address, out, files):
     def look(name, act):
         before = page.evaluate("state.done")
         act()
-        page.wait_for_function(f"state.done > {before}", timeout=60_000)
+        web_session.until(page, f"state.done > {before}")
         moments[name] = {
             "original": page.evaluate(_CANVAS, "original"),
             "result": page.evaluate(_CANVAS, "result"),
@@ -74,14 +74,14 @@ def visit(browser, address, out, files):
     if page.locator("#classes").is_visible():
         look("class", lambda: page.locator("#class").select_option("2"))
     page.locator("#file").set_input_files(broken)
-    page.wait_for_function(f"said.textContent.includes({broken.name!r})")
+    web_session.until(page, f"said.textContent.includes({broken.name!r})")
     camera = {}
     page.locator("#camera").click()
-    page.wait_for_function("said.textContent.includes('camera')")
+    web_session.until(page, "said.textContent.includes('camera')")
     camera["refused"] = said()
     context.grant_permissions(["camera"])
     page.locator("#camera").click()
-    page.wait_for_function("video.videoWidth > 0")
+    web_session.until(page, "video.videoWidth > 0")
     look("camera", page.locator("#shoot").click)
     camera["tracks"] = page.evaluate(
         "video.srcObject.getTracks().map((track) => track.readyState)"
@@ -98,11 +98,25 @@ def visit(browser, address, out, files):
         "told": page.evaluate("told"),
         "camera": camera,
         "phone_width": page.evaluate("document.documentElement.scrollWidth"),
+        "graphics": graphics(browser, address, chosen[0]),
     }
+    outcome["problems"] = list(problems)  # an insecure page has others
     opened(address.replace("127.0.0.1", "elsewhere.test"))
     page.locator("#camera").click()
     camera["insecure"] = said()
     return outcome
+
+
+def graphics(browser, address, picture):
+    """Returns what the page found out about a graphics processor."""
+    page = browser.new_page()
+    web_session.opened(page, address)
+    page.evaluate("state.slow = 0")
+    page.locator("#file").set_input_files(picture)
+    web_session.until(page, "state.graphics[0]?.seconds || state.graphics[0]?.problem")
+    return page.evaluate(
+        "(({ problem, apart }) => ({ problem, apart }))(state.graphics[0])"
+    )
 
 
 def download_name(page):

@@ -291,6 +291,8 @@ def test_a_visitor_translates_pictures(runtime, serving_environment, tmp_path):
     assert_shows(dropped, model, 3)
     assert_shows(moments["back"], model, 1, to="a")
     assert outcome["download"] == "maps-b-to-a.png"
+    assert outcome["graphics"]["problem"] is None
+    assert outcome["graphics"]["apart"] <= 1 / 255
     saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGBA"))
     np.testing.assert_array_equal(saved, canvas(moments["other"], "result"))
     told = outcome["told"]

@@ -1,6 +1,7 @@
 """The page of --format web, in a real browser."""
 
 import dataclasses
+import hashlib
 import json
 import re
 import subprocess
@@ -9,16 +10,28 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import scipy
 from PIL import Image
 
 import export
 from export import web
 from export.exportable import describe
 from export.formats import ExportOptions
+from export.web import naming
 from keras_gan import DCGAN, GAN, VAE, InputError, networks
 from keras_gan.datasets.conversion import Form, picture_to_array
 
 _SESSION = Path(__file__).with_name("web_session.py")
+
+
+FILES = {
+    *("index.html", "config.json"),
+    *("common.css", "common.js", "latent.css", "latent.js"),
+}
+
+
+def config_of(folder):
+    return json.loads((folder / "config.json").read_text())
 
 
 def page(gan, folder, **options):
@@ -30,22 +43,48 @@ def page(gan, folder, **options):
 def test_a_page_is_verified_and_published(gan, tmp_path):
     folder = page(gan, tmp_path)
     assert folder == tmp_path / "web" / "faces"
-    assert {p.name for p in folder.iterdir()} == {"index.html", "model.onnx"}
-    text = (folder / "index.html").read_text()
-    assert "https://cdn.jsdelivr.net/npm/onnxruntime-web@" in text
-    assert "<title>faces</title>" in text
+    assert {p.name for p in folder.iterdir()} == {*FILES, "model.onnx"}
+    assert "<title>faces</title>" in (folder / "index.html").read_text()
+    runtime = config_of(folder)["runtime"]
+    assert runtime.startswith("https://cdn.jsdelivr.net/npm/onnxruntime-web@")
+
+
+def test_a_page_has_nothing_inline_and_names_whom_it_trusts(gan, tmp_path):
+    text = (page(gan, tmp_path) / "index.html").read_text()
+    assert "<style" not in text and "style=" not in text
+    assert not re.findall(r"<script(?![^>]*src=)", text)
+    assert not re.findall(r"\son[a-z]+=", text)
+    policy = re.search(r'Security-Policy" content="([^"]*)"', text)[1]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["style-src"] == "'self'"
+    cdn = "https://cdn.jsdelivr.net"
+    assert rules["script-src"] == f"'self' 'wasm-unsafe-eval' {cdn}"
+    assert rules["connect-src"] == f"'self' {cdn}"
+
+
+def test_a_page_knows_its_files_and_what_they_are(run_folder, tmp_path):
+    (row,) = export.export_all(run_folder, tmp_path, "digits", ["web"])
+    config = config_of(row.path)
+    content = (row.path / "model.onnx").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    assert config["files"] == {"model.onnx": {"bytes": len(content), "sha256": digest}}
+    facts = dict(config["facts"])
+    assert facts["Data"] == "digits"
+    assert facts["Training"] == "2 steps"
+    assert facts["Weights"] == "averaged"
 
 
 def test_a_name_may_be_a_word_of_the_template(tmp_path):
     gan = DCGAN((16, 16, 1), latent_dim=8, base_filters=4, num_classes=1)
-    exportable = describe(gan, "CONFIG")
+    exportable = describe(gan, "POLICY")
     facts = exportable.facts | {"class_names": ("TITLE",)}
     web.write(dataclasses.replace(exportable, facts=facts), tmp_path / "page")
     text = (tmp_path / "page" / "index.html").read_text()
-    assert "<title>CONFIG</title>" in text
-    config = re.search(r"^const config = (.*);$", text, re.MULTILINE)[1]
-    assert json.loads(config)["name"] == "CONFIG"
-    assert json.loads(config)["classes"] == ["TITLE"]
+    assert "<title>POLICY</title>" in text
+    config = config_of(tmp_path / "page")
+    assert config["name"] == "POLICY"
+    assert config["classes"] == ["TITLE"]
 
 
 def test_directions_are_those_that_change_images_most(gan):
@@ -56,10 +95,10 @@ def test_directions_are_those_that_change_images_most(gan):
     dense = networks.mlp_generator((2, 2, 1), 8, hidden_units=(), seed=0)
     dense.get_layer("output").set_weights([weights, np.zeros(4, "float32")])
     gan.generator, gan.image_shape = dense, (2, 2, 1)
-    found = web.directions(describe(gan, "model"))
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    assert abs(found[0, 2]) > 0.999
-    assert abs(found[1, 5]) > 0.999
+    first, second, *_ = web.directions(describe(gan, "model"))
+    for direction, value in ((first, 2), (second, 5)):
+        assert np.linalg.norm(direction.vector) == pytest.approx(1, abs=1e-5)
+        assert abs(direction.vector[value]) > 0.999
 
 
 def test_directions_are_those_of_every_colour(gan):
@@ -68,7 +107,44 @@ def test_directions_are_those_of_every_colour(gan):
     dense = networks.mlp_generator((64, 64, 3), 8, hidden_units=(), seed=0)
     dense.get_layer("output").set_weights([weights.reshape(8, -1), np.zeros(64**2 * 3)])
     gan.generator, gan.image_shape = dense, (64, 64, 3)
-    assert abs(web.directions(describe(gan, "model"))[0, 2]) > 0.999
+    first, *_ = web.directions(describe(gan, "model"))
+    assert abs(first.vector[2]) > 0.999
+    # More blue: of all names, what fits best.
+    ends = (first.less, first.more)
+    assert set(ends) <= {"warmer", "cooler", "darker", "brighter"}
+
+
+PICTURES = {
+    ("darker", "brighter"): lambda x, y, v: np.full_like(x, v),
+    ("less contrast", "more contrast"): lambda x, y, v: 0.5 + v * (x % 2 - 0.5),
+    ("further left", "further right"): lambda x, y, v: abs(x - 4 - 8 * v) < 1.5,
+    ("higher", "lower"): lambda x, y, v: abs(y - 4 - 8 * v) < 1.5,
+    ("narrower", "wider"): lambda x, y, v: abs(abs(x - 7.5) - 2 - 4 * v) < 1,
+    ("flatter", "taller"): lambda x, y, v: abs(abs(y - 7.5) - 2 - 4 * v) < 1,
+    ("leaning left", "leaning right"): (
+        lambda x, y, v: abs(x - 7.5 + 2 * (v - 0.5) * (y - 7.5)) < 2
+    ),
+}
+
+
+@pytest.mark.parametrize("ends", PICTURES)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_directions_have_the_names_of_what_they_change(ends, sign):
+    y, x = np.indices((16, 16), "float64")
+    place = np.random.default_rng(0).uniform(0, 1, 60)
+    images = np.stack([PICTURES[ends](x, y, v) for v in place]).astype("float32")
+    vector = np.eye(3)[:1]
+    (found,) = naming.named(
+        vector, sign * place[:, np.newaxis], images[..., np.newaxis]
+    )
+    assert (found.less, found.more) == ends[::sign]
+
+
+def test_a_direction_that_changes_nothing_known_has_a_number():
+    rng = np.random.default_rng(0)
+    images, place = rng.uniform(0, 1, (200, 8, 8, 3)), rng.normal(size=(200, 1))
+    (found,) = naming.named(np.eye(3)[:1], place, images)
+    assert (found.less, found.more) == ("less of 1", "more of 1")
 
 
 def test_what_is_no_page_is_refused(gan, tmp_path):
@@ -118,12 +194,10 @@ def vae_of(shape, num_classes=None):
 def test_a_model_that_encodes_has_both_ways_on_its_page(tmp_path):
     vae = vae_of((6, 5, 3), num_classes=2)
     folder = page(vae, tmp_path)
-    assert {p.name for p in folder.iterdir()} == {
-        *("index.html", "model.onnx", "encode.onnx")
-    }
-    text = (folder / "index.html").read_text()
-    config = json.loads(re.search(r"^const config = (.*);$", text, re.MULTILINE)[1])
-    encoder = config["encoder"]
+    models = {"model.onnx", "encode.onnx"}
+    assert {p.name for p in folder.iterdir()} == FILES | models
+    assert config_of(folder)["files"].keys() == models
+    encoder = config_of(folder)["encoder"]
     assert encoder == {"file": "encode.onnx", "input": "source", "output": "mean"}
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (3, 6, 5, 3), "uint8")
@@ -141,8 +215,7 @@ def test_a_model_that_encodes_has_both_ways_on_its_page(tmp_path):
 
 
 def test_a_model_that_only_generates_has_one_way(gan, tmp_path):
-    text = (page(gan, tmp_path) / "index.html").read_text()
-    assert '"encoder": null' in text
+    assert config_of(page(gan, tmp_path))["encoder"] is None
 
 
 @pytest.mark.serving
@@ -185,7 +258,7 @@ def test_a_visitor_reconstructs_a_picture(
     assert yours["pixels"][16] == yours["pair"][1]
     step = np.subtract(moments["yours moved"]["shown"], code)
     direction = web.directions(describe(vae, "faces"))[0]
-    np.testing.assert_allclose(step, 0.1 * direction, atol=2e-4)
+    np.testing.assert_allclose(step, 0.1 * direction.vector, atol=2e-4)
     if num_classes is not None:
         assert "class 1" in yours["said"]
         of_class, (code, made) = moments["yours of a class"], code_of(exact, 2)
@@ -223,7 +296,7 @@ def test_a_visitor_sees_the_pictures_of_the_model(
     python = serving_environment("web", ["playwright"])
     settings = {
         "grey": {"image_shape": (16, 16, 1)},
-        "classes": {"image_shape": (16, 24, 3), "num_classes": 5},
+        "classes": {"image_shape": (16, 24, 3), "num_classes": 4},
         "normal": {"image_shape": (16, 16, 3), "latent_distribution": "normal"},
     }[kind]
     gan = DCGAN(latent_dim=8, base_filters=4, seed=1, **settings)
@@ -234,17 +307,25 @@ def test_a_visitor_sees_the_pictures_of_the_model(
     folder = page(gan, tmp_path, runtime=runtime)
     outcome = visit(python, folder, tmp_path)
     session = onnxruntime.InferenceSession(folder / "model.onnx")
+    digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
     height, width = gan.image_shape[:2]
     moments = outcome["moments"]
-    for moment in moments.values():
+    for name, moment in moments.items():
         latent = np.float32([*moment["latents"], moment["shown"]])
-        labels = [*moment["labels"], moment["labels"][moment["picked"]]]
+        chosen = moment["before" if name == "walked" else "picked"]
+        labels = [*moment["labels"], moment["labels"][chosen]]
         rows = {"latent": latent}
         if gan.num_classes is not None:
             rows["label"] = np.array(labels)
         expected = rgba(session.run(["image"], rows)[0])
+        if name == "between" and gan.num_classes is not None:
+            rows["label"][-1] = moment["labels"][moment["before"]]
+            first = rgba(session.run(["image"], rows)[0])[-1]
+            assert np.abs(first - expected[-1]).max() > 5
+            expected[-1] = first + 0.25 * (expected[-1] - first)
         pixels = np.reshape(moment["pixels"], (17, height, width, 4))
-        assert np.abs(pixels - expected).max() <= 1
+        apart = np.abs(pixels - expected).max(axis=(1, 2, 3))
+        assert apart.max() <= 1.5, (name, apart)
         assert expected.std() > 20
     start, picked, moved = (moments[m] for m in ("start", "picked", "moved"))
     assert start["labels"] == [i % (gan.num_classes or 1) for i in range(16)]
@@ -253,7 +334,11 @@ def test_a_visitor_sees_the_pictures_of_the_model(
     step = np.subtract(moved["shown"], picked["shown"])
     direction = web.directions(describe(gan, "faces"))[0]
     if kind == "normal":  # a uniform vector stays within its bounds
-        np.testing.assert_allclose(step, 1.5 * direction, atol=2e-4)
+        np.testing.assert_allclose(step, 1.5 * direction.vector, atol=2e-4)
+        ends = np.reshape(outcome["ends"], (2, height, width, 4))
+        latents = [picked["latents"][5] + s * direction.vector for s in (-3, 3)]
+        made = rgba(session.run(["image"], {"latent": np.float32(latents)})[0])
+        assert np.abs(ends - made).max() <= 1
     assert np.abs(step).max() > 0.1
     walked = moments["walked"]
     np.testing.assert_allclose(walked["shown"], walked["latents"][0], atol=1e-6)
@@ -265,9 +350,54 @@ def test_a_visitor_sees_the_pictures_of_the_model(
     bounds = (-1, 1) if kind != "normal" else (-5, 5)
     assert bounds[0] <= latents.min() < -0.9 and 0.9 < latents.max() <= bounds[1]
 
+    # The same map as `sample` of the exports has.
+    raw = np.float64(walked["latents"])
+    if kind == "normal":
+        inside = scipy.special.erf(0.5 / np.sqrt(2))
+        shares = scipy.special.erf(raw / np.sqrt(2)) * inside
+        expected = np.sqrt(2) * scipy.special.erfinv(shares)
+    else:
+        expected = 0.5 * raw
+    np.testing.assert_allclose(moments["truncated"]["latents"], expected, atol=2e-6)
+
     saved = np.asarray(Image.open(tmp_path / "grid.png").convert("RGBA"))
     pixels = np.reshape(moments["seed 42"]["pixels"][:16], (4, 4, height, width, 4))
     sheet = np.concatenate(np.concatenate(pixels, axis=1), axis=1)
-    np.testing.assert_array_equal(saved, sheet)
+    np.testing.assert_array_equal(saved, sheet.repeat(8, axis=0).repeat(8, axis=1))
     one = np.asarray(Image.open(tmp_path / "picked.png").convert("RGBA"))
-    np.testing.assert_array_equal(one.ravel(), moments["seed 42"]["pixels"][16])
+    assert max(one.shape[:2]) == 512
+    scale = 512 // max(height, width)
+    small = np.reshape(moments["seed 42"]["pixels"][16], (height, width, 4))
+    if 512 % max(height, width) == 0:
+        large = small.repeat(scale, axis=0).repeat(scale, axis=1)
+        np.testing.assert_array_equal(one, large)
+
+    assert outcome["link"] == "#seed=42&picture=7" + (
+        "" if gan.num_classes is None else "&class=1"
+    )
+    linked = moments["by the link"]
+    assert linked["latents"] == moments["seed 42"]["latents"]
+    assert linked["labels"] == moments["seed 42"]["labels"]
+    assert linked["picked"] == 6
+    assert outcome["name"] == "Picture 1" + (
+        "" if gan.num_classes is None else ", class 0"
+    )
+    assert f"{digest} (checked)" in outcome["facts"]
+    assert outcome["isolated"]
+    assert outcome["walk"]["still"]
+    assert "icture" in outcome["walk"]["caption"]
+    assert "JavaScript" in outcome["without_scripts"]
+
+
+@pytest.mark.serving
+def test_a_file_that_is_not_the_exported_one_is_refused(
+    gan, runtime, serving_environment, tmp_path
+):
+    python = serving_environment("web", ["playwright"])
+    folder = page(gan, tmp_path, runtime=runtime)
+    content = bytearray((folder / "model.onnx").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.onnx").write_bytes(content)
+    command = [python, _SESSION, folder, tmp_path]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert "model.onnx is not the file that was exported" in result.stderr

@@ -17,11 +17,18 @@ import threading
 
 from playwright.sync_api import sync_playwright
 
-_PIXELS = """() => [...document.querySelectorAll("#grid canvas, #picked")].map((c) => [
+_PIXELS = """() => [
+  ...document.querySelectorAll("#grid canvas"), document.getElementById("picked")
+].map((c) => [
   ...c.getContext("2d").getImageData(0, 0, c.width, c.height).data])"""
 _STATE = """() => ({
   latents: state.latents.map((v) => [...v]), labels: state.labels,
   shown: [...state.shown], picked: state.picked, before: state.before})"""
+_STARTED = """() => !document.querySelector("main").hidden
+  || document.getElementById("status").textContent.includes("could not")"""
+# The small pictures beside the first direction's slider.
+_ENDS = """() => [...document.querySelectorAll(".direction canvas")].slice(0, 2).map(
+  (c) => [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data])"""
 _PAIR = """() => ["original", "reconstruction"].map((id) => {
   const c = document.getElementById(id);
   return [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]})"""
@@ -34,14 +41,30 @@ DROP = """([name, content]) => {
 
 _ARGUMENTS = (
     "--use-fake-device-for-media-stream",
+    "--enable-unsafe-webgpu",  # computed by the processor, and so not faster
     # A page from a name that is not localhost, without https.
     "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
 )
 
 
+# As servers of large sites have it; nothing of the page may be inline.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; "
+    "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:",
+    # Only an isolated page may have threads.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+}
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
+
+    def end_headers(self):
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
 
 
 def main(visit, folder, out, *files):
@@ -58,13 +81,17 @@ def main(visit, folder, out, *files):
 
 
 def visit(browser, address, out, files):
-    page = browser.new_page(viewport={"width": 1200, "height": 850})
+    context = browser.new_context(
+        viewport={"width": 1200, "height": 850},
+        reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = context.new_page()
     problems, asked = [], []
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    page.wait_for_selector("main:not([hidden])", timeout=60_000)
+    opened(page, address)
     moments = {}
 
     def look(name):
@@ -89,6 +116,7 @@ def visit(browser, address, out, files):
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     look("picked")
+    ends = page.evaluate(_ENDS)
     page.locator("#directions input").first.focus()
     for _ in range(15):
         page.keyboard.press("ArrowRight")
@@ -97,6 +125,15 @@ def visit(browser, address, out, files):
     page.locator("#reset").click()
     page.locator("#way").fill("0")
     look("walked")
+    if classes.count():
+        classes.first.click()  # all, so that the picture fades from one to another
+    page.locator("#way").fill("0.25")
+    look("between")
+    if classes.count():
+        classes.nth(2).click()
+    page.locator("#truncation").fill("0.5")
+    look("truncated")
+    page.locator("#truncation").fill("3")
     page.locator("#seed").fill("41")
     page.locator("#next").click()
     look("seed 42")
@@ -126,17 +163,72 @@ def visit(browser, address, out, files):
     page.set_viewport_size({"width": 390, "height": 800})
     page.screenshot(path=f"{out}/phone.png", full_page=True)
     width = page.evaluate("document.documentElement.scrollWidth")
-    page.reload()
-    page.wait_for_selector("main:not([hidden])", timeout=60_000)
+    page.locator("#grid button").nth(6).click()
+    page.locator("#copy").click()
+    until(page, "copy.textContent === 'Copied'")
+    link = page.evaluate("navigator.clipboard.readText()")
+    page.goto("about:blank")
+    opened(page, link)
+    look("by the link")
+    page.goto("about:blank")
+    opened(page, address)
     look("again")
     status = page.locator("#status").inner_text()
+    page.locator("#about summary").click()
+    facts = page.locator("#facts").inner_text()
+    isolated = page.evaluate("crossOriginIsolated")
+    name = page.locator("#picked").get_attribute("aria-label")
     return {
         "problems": problems,
         "elsewhere": [url for url in asked if not url.startswith((address, "data:"))],
         "moments": moments,
+        "ends": ends,
         "phone_width": width,
         "status": status,
+        "facts": facts,
+        "isolated": isolated,
+        "link": link.removeprefix(address),
+        "name": name,
+        "walk": walk(browser, address),
+        "without_scripts": without_scripts(browser, address),
     }
+
+
+def until(page, condition):
+    """Waits until JavaScript is true; what Playwright has for that needs `eval`."""
+    for _ in range(600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(100)
+    sys.exit(f"it never came to this: {condition}")
+
+
+def opened(page, address):
+    """Opens an address and waits until the page shows pictures, or says why not."""
+    page.goto(address)
+    until(page, _STARTED)
+    if page.locator("main").is_hidden():
+        sys.exit(page.locator("#status").inner_text())
+
+
+def walk(browser, address):
+    """Returns what a page shows that opens with a walk, and after a click on Pause."""
+    page = browser.new_page()
+    opened(page, address)
+    until(page, "state.picked === 1 || state.picked === 2")
+    page.locator("#walk").click()
+    page.wait_for_timeout(500)
+    shown = page.evaluate("[...state.shown]")
+    page.wait_for_timeout(500)
+    still = page.evaluate("[...state.shown]") == shown
+    return {"still": still, "caption": page.locator("#caption").inner_text()}
+
+
+def without_scripts(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    return page.locator("noscript").inner_text()
 
 
 if __name__ == "__main__":
