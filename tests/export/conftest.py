@@ -127,7 +127,7 @@ _SIZES = {
     "triton": "0.4 GB",
     "torch-fidelity": "1.1 GB",
     "web": "0.5 GB",
-    "tensorflow-2.6": "1.6 GB",
+    "tensorflow-2.6": "0.9 GB",
 }
 
 
