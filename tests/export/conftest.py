@@ -143,7 +143,8 @@ def serving_environment(request):
         if not complete.exists():
             capture = request.config.pluginmanager.getplugin("capturemanager")
             with capture.global_and_fixture_disabled():
-                print(f"\ninstalling {_SIZES[name]} into {folder}")
+                size = _SIZES.get(name, "some 100 MB")
+                print(f"\ninstalling {size} into {folder}")
             subprocess.run(
                 [sys.executable, "-m", "venv", "--clear", folder], check=True
             )
