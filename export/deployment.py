@@ -52,7 +52,6 @@ services:
       - "127.0.0.1:8501:8501" # REST, and metrics for Prometheus
     volumes:
       - .:/models:ro
-    restart: unless-stopped
     # The server opens its ports once all models are loaded. The image has no curl.
     healthcheck:
       test:

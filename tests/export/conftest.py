@@ -150,7 +150,8 @@ def serving_environment(request):
         if not complete.exists():
             capture = request.config.pluginmanager.getplugin("capturemanager")
             with capture.global_and_fixture_disabled():
-                print(f"\ninstalling {_SIZES[name]} into {folder}")
+                size = _SIZES.get(name, "some 100 MB")
+                print(f"\ninstalling {size} into {folder}")
             subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
             subprocess.run([python, "-m", "pip", "install", *packages], check=True)
             complete.touch()
