@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from keras_gan_server import images
 from keras_gan_server._schemas import (
@@ -336,6 +337,10 @@ def _handle_errors(app):
     async def refused_elsewhere(request: Request, error: HTTPException) -> JSONResponse:
         sentence = f"{error.detail.removesuffix('.')}."
         return JSONResponse({"detail": sentence}, error.status_code, error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return JSONResponse({"detail": "The client has left."}, 400)  # nobody reads it
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:

@@ -1,7 +1,10 @@
 """What the server does not accept is one sentence, and changes nothing for others."""
 
+import contextlib
 import io
+import socket
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -181,6 +184,31 @@ def test_more_than_a_request_may_hold(server, png):
     for body in (b"x" * 200_001, chunks, b"x" * 20_000_000):
         refused(server.ask("POST", PETS, body), 413, "200,000 bytes")
     refused(server.post(SAMPLE, b" " * 200_001, Content_Type="application/json"), 413)
+
+
+def test_more_than_all_bodies_together_may_hold(server):
+    """Clients that send large bodies slowly fill no memory beyond the limit."""
+    head = f"POST {PETS} HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            address = ("127.0.0.1", server.port)
+            slow = stack.enter_context(socket.create_connection(address))
+            slow.sendall(head.encode() + bytes(199_999))
+        answer = eventually(server, 503)
+        assert answer.headers["retry-after"] == "1"
+        refused(answer, 503, "Try again soon.")
+    eventually(server, 400)  # they have left
+    assert b'code="500",model="pets"' not in server.get("/metrics").body
+
+
+def eventually(server, status):
+    """Asks with a small body until the answer has this status."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        answer = server.post(PETS, bytes(1000))
+        if answer.status == status:
+            return answer
+    raise AssertionError(answer)
 
 
 def test_what_there_is_not(server):
