@@ -24,6 +24,6 @@ g++ -std=c++17 -O2 -fPIC -shared -o "$target/libtriton_onnxruntime.so" \
   -DTRITON_ENABLE_STATS -DTRITON_MIN_COMPUTE_CAPABILITY=6.0 \
   -Icore/include -Icommon/include -Ibackend/include -Irapidjson/include \
   -Ionnxruntime/include \
-  onnxruntime_backend/src/*.cc backend/src/*.cc \
+  onnxruntime_backend/src/*.cc backend/src/backend_*.cc \
   common/src/{async_work_queue,thread_pool,error}.cc \
   "$target/libonnxruntime.so.1" -Wl,-rpath,'$ORIGIN' -lpthread -ldl
