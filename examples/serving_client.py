@@ -271,7 +271,7 @@ def _parser():
     parser.add_argument("--seed", type=int, default=0, help="of the first picture")
     parser.add_argument(
         "--truncation",
-        type=float,
+        type=_truncation,
         default=100.0,
         help="largest distance of latent values from their mean; below 1 or so, "
         "pictures grow alike and flawless (default: 100, none)",
@@ -301,6 +301,13 @@ def _parser():
     )
     parser.add_argument("--out", default="pictures.png", help="file to write")
     return parser
+
+
+def _truncation(text):
+    truncation = float(text)
+    if not truncation >= 0:  # so that NaN is refused too
+        raise argparse.ArgumentTypeError(f"{truncation} is not at least 0")
+    return truncation
 
 
 def _count(text):

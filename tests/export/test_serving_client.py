@@ -350,3 +350,12 @@ def test_images_and_latents_over_rest(served, gan):
     with pytest.raises(urllib.error.HTTPError) as info:
         ask({"instances": [{"latent": [1.0]}]})
     assert info.value.code == 400
+
+
+@pytest.mark.parametrize("truncation", ["-0.5", "nan", "much"])
+def test_a_bad_truncation_is_refused_before_the_server_is_asked(
+    truncation, client, capsys
+):
+    with pytest.raises(SystemExit, match="2"):
+        client.main(["faces", f"--truncation={truncation}"])
+    assert "--truncation" in capsys.readouterr().err
