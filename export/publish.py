@@ -7,16 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
-
-from export import deployment
+from export import deployment, reproducible
 from export.exportable import Exportable, ModelOrRun, describe
 from export.files import refuse_unwritable, staging_path, write_errors_named
 from export.formats import (
     DEFAULT_FORMATS,
     DEFAULT_OPTIONS,
     FORMATS,
-    OPTION_CHOICES,
     ExportOptions,
 )
 from export.report import (
@@ -27,7 +24,6 @@ from export.report import (
 )
 from export.verify import not_verified, verified
 from keras_gan.errors import InputError, did_you_mean
-from keras_gan.serving import DEFAULT
 
 # What is a name for TensorFlow Serving, Triton, YAML and file systems alike.
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -186,7 +182,7 @@ def publish(
     """
     with staging_path(target) as temporary:
         with write_errors_named(target):
-            _module(format).write(exportable, temporary)
+            reproducible.write(format, exportable, temporary)
         look = verified if verify else not_verified
         row = dataclasses.replace(look(exportable, format, temporary), path=target)
         if row.problem is not None:
@@ -198,50 +194,6 @@ def publish(
         with write_errors_named(target):
             os.replace(temporary, target)
     return row
-
-
-def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportResult:
-    """Compares an export that was written some time ago with a model.
-
-    Args:
-        path: the export: folder of a SavedModel's version, ONNX file, ...
-        model_or_run: as in `export_all`.
-
-    Returns:
-        Its result, with `problem` if it differs.
-
-    Raises:
-        InputError: for no export of this project, or one of two formats; for no model,
-            or one without the export's function; without what runs the export.
-    """
-    path = Path(path)
-    found = [name for name, format in FORMATS.items() if format.matches(path)]
-    if not found:
-        markers = ", ".join(f"{x.marker} ({name})" for name, x in FORMATS.items())
-        what = "is not an export" if path.exists() else "does not exist"
-        raise InputError(
-            f"{path} {what}. Name a file that ends in, or a folder that holds, one of: "
-            f"{markers}."
-        )
-    if len(found) > 1:
-        raise InputError(
-            f"{path} holds the marks of several exports ({' and '.join(found)}). Name "
-            "the folder or file of one of them."
-        )
-    (name,) = found
-    try:
-        metadata = _module(name).metadata(path)
-        options = ExportOptions(**{name: metadata[name] for name in OPTION_CHOICES})
-        model, function = metadata["name"], metadata.get("function", DEFAULT)
-    except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
-        raise InputError(
-            f"{path} has no description that this project wrote ({error!r}). Export "
-            "the run again with python -m export."
-        ) from error
-    exportable = FORMATS[name].part(describe(model_or_run, model), function)
-    exportable = exportable.with_options(options)
-    _module(name).check(exportable)
-    return verified(exportable, name, path)
 
 
 def _module(format):

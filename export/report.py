@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from export.digests import write_sums
 from export.files import staging_path, write_errors_named
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
@@ -37,6 +38,12 @@ class ExportResult:
         warmup_requests: of a SavedModel, for TensorFlow Serving; all were answered.
             None where they were not tried, without tensorflow-serving-api.
         problem: why verification failed, or None.
+        sha256: SHA-256 of each file, by its path in the export.
+        trained_difference: as `largest_difference`, but from a model that computes in
+            half precision as it was trained, in the largest batch. An export holds its
+            copy in float32, which `largest_difference` is from. None for other models.
+        identical: whether all files have the bytes of a new export of the model; None
+            if they were not compared with one.
 
     Example:
 
@@ -64,6 +71,9 @@ class ExportResult:
     milliseconds: dict[str, float] = dataclasses.field(default_factory=dict)
     warmup_requests: int | None = None
     problem: str | None = None
+    sha256: dict[str, str] = dataclasses.field(default_factory=dict)
+    trained_difference: float | None = None
+    identical: bool | None = None
 
 
 class VerificationError(Exception):
@@ -104,6 +114,7 @@ def write_report(rows: Sequence[ExportResult], path: str | os.PathLike) -> None:
     with staging_path(path) as temporary, write_errors_named(path):
         temporary.write_text(json_text(kept + new), "utf-8")
         os.replace(temporary, path)
+        write_sums(kept + new, path.parent)
 
 
 def read_report(path: Path) -> list[dict]:
