@@ -7,9 +7,10 @@ if TYPE_CHECKING:
     from export.formats import ExportOptions
     from export.onnx import to_onnx
     from export.pruning import prune
-    from export.publish import export_all, verify_again
+    from export.publish import export_all
     from export.report import VerificationError, write_report
     from export.saved_model import to_saved_model
+    from export.verify import verify_again
 
 __all__ = [
     "ExportOptions",
@@ -29,7 +30,7 @@ _HOMES = {
     "prune": "export.pruning",
     "to_onnx": "export.onnx",
     "to_saved_model": "export.saved_model",
-    "verify_again": "export.publish",
+    "verify_again": "export.verify",
     "write_report": "export.report",
 }
 

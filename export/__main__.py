@@ -93,10 +93,10 @@ def _shown(formats):
 
 def _verify(options):
     from export import warmup
-    from export.publish import verify_again
     from export.report import VerificationError
+    from export.verify import verify_again
 
-    row = verify_again(options.path, options.against)
+    row = verify_again(options.path, options.against, options.runtime)
     if row.problem is not None:
         raise VerificationError(f"{options.path}: {row.problem}.", [row])
     if row.warmup_requests is None and (row.path / warmup.FILE).exists():
@@ -132,6 +132,11 @@ def _verify_parser(prog):
     )
     parser.add_argument("path", metavar="PATH", help="the export")
     parser.add_argument("--against", required=True, metavar="RUN", help=_RUN)
+    parser.add_argument(
+        "--runtime",
+        metavar="DIR",
+        help="npm package onnxruntime-web, to compare with a page's copy of it",
+    )
     keras_gan_options.add_plugin(parser)
     return parser
 
@@ -190,7 +195,7 @@ def _table(rows):
         )
     ]
     for row in rows:
-        difference, ms = row.largest_difference, row.milliseconds
+        ms = row.milliseconds
         lines.append(
             (
                 row.format,
@@ -199,12 +204,21 @@ def _table(rows):
                 f"{row.runtime or '?'} {row.runtime_version or ''}".strip(),
                 # Large images are tried in smaller batches than 64.
                 *(f"{ms[n]:.2f}" if n in ms else "none" for n in ("1", "64")),
-                "none" if difference is None else f"{difference:.1e}",
+                _difference(row),
                 "yes" if row.passed else "no",
             )
         )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _difference(row):
+    if row.largest_difference is None:
+        return "none"
+    text = f"{row.largest_difference:.1e}"
+    if row.trained_difference is not None:
+        text += f" ({row.trained_difference:.1e} from half precision)"
+    return text
 
 
 if __name__ == "__main__":

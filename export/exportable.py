@@ -38,6 +38,8 @@ class Exportable:
         function: which of the model's functions `serving_default` is.
         about: what people may read of the model's training: "data", "licence" and
             "measures", by their titles. It is no part of the description.
+        trained: the signatures of a model that computes in half precision, as it was
+            trained; `signatures` then call its copy in float32. Empty for other models.
 
     Example:
 
@@ -59,6 +61,7 @@ class Exportable:
     options: ExportOptions = DEFAULT_OPTIONS
     function: str = DEFAULT
     about: dict = dataclasses.field(default_factory=dict)
+    trained: dict[str, Signature] = dataclasses.field(default_factory=dict)
 
     @property
     def default(self) -> Signature:
@@ -97,6 +100,7 @@ class Exportable:
             networks=_called_by(signature, self.networks),
             signatures={DEFAULT: signature},
             function=function,
+            trained={DEFAULT: self.trained[function]} if self.trained else {},
         )
 
     @property
@@ -162,11 +166,16 @@ class Exportable:
                 "latent_input is 'normal', and the model takes no latent vectors of a "
                 "distribution. Leave the option out."
             )
-        signatures = {
-            name: _with_options(name, each, options) if each.kind else each
-            for name, each in self.signatures.items()
-        }
-        return dataclasses.replace(self, signatures=signatures, options=options)
+        signatures, trained = (
+            {
+                name: _with_options(name, each, options) if each.kind else each
+                for name, each in of_model.items()
+            }
+            for of_model in (self.signatures, self.trained)
+        )
+        return dataclasses.replace(
+            self, signatures=signatures, trained=trained, options=options
+        )
 
     def metadata(self) -> dict:
         """Returns the description that travels with an export, ready for JSON.
@@ -235,7 +244,7 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
     for signature in signatures.values():
         # A function may ask for networks when it is called, and not in a graph.
         _run(signature, 1)
-    _require_same(model, signatures, networks)
+    trained = _require_same(model, signatures, networks)
     facts = {
         "class_names": tuple(class_names) if class_names else None,
         **networks.facts(),
@@ -244,7 +253,9 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
         "seed": model.seed,
         "step": int(keras.ops.convert_to_numpy(model.step)),
     }
-    return Exportable(name, dict(networks), signatures, facts, about=about)
+    return Exportable(
+        name, dict(networks), signatures, facts, about=about, trained=trained
+    )
 
 
 def _about(run):
@@ -309,14 +320,18 @@ class _InferenceNetworks(dict):
 
 
 def _require_same(model, signatures, networks):
-    """Raises InputError if float32 copies make something else than their networks."""
+    """Returns the functions of the networks as trained, none if these are in float32.
+
+    Raises InputError if float32 copies make something else than their networks.
+    """
     trained = networks.trained
     copied = [
         name for name, network in networks.items() if network is not trained[name]
     ]
     if not copied:
-        return
-    for name, original in model.signatures(trained).items():
+        return {}
+    originals = model.signatures(trained)
+    for name, original in originals.items():
         if original.kind is None:
             continue
         copies = _run(signatures[name], 8)
@@ -332,6 +347,7 @@ def _require_same(model, signatures, networks):
                     "get_config must hold all arguments of its class: look at "
                     f"{layers or 'its layers'}, or build the model in float32."
                 )
+    return originals
 
 
 def _run(signature, count):

@@ -1,6 +1,7 @@
 """LiteRT (formerly TensorFlow Lite), for phones and small devices."""
 
 import importlib.util
+import io
 import json
 import tempfile
 import zipfile
@@ -70,21 +71,36 @@ def write(exportable: Exportable, path: Path) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         try:
-            path.write_bytes(converter.convert())
+            model = converter.convert()
         except ConverterError as error:
             names = {part.operator.name for part in error.errors} - {""}
             raise InputError(
                 f"the model needs {', '.join(sorted(names)) or 'an operation'}, which "
                 "LiteRT does not have. Choose another format, such as onnx."
             ) from error
-    with zipfile.ZipFile(path, "a") as file:
-        file.writestr(_METADATA, json_text(exportable.metadata()))
+    path.write_bytes(with_metadata(model, json_text(exportable.metadata())))
+
+
+def with_metadata(model: bytes, text: str) -> bytes:
+    """Returns the bytes of a file from those of a model and its description.
+
+    The same model and description give the same bytes at any time.
+    """
+    content = io.BytesIO(model)
+    with zipfile.ZipFile(content, "a") as file:
+        file.writestr(zipfile.ZipInfo(_METADATA), text)  # without the time
+    return content.getvalue()
 
 
 def metadata(path: Path) -> dict:
     """Returns the description in a file."""
+    return json.loads(metadata_text(path))
+
+
+def metadata_text(path: Path) -> str:
+    """Returns the description in a file as it stands there."""
     try:
         with zipfile.ZipFile(path) as file:
-            return json.loads(file.read(_METADATA))
+            return file.read(_METADATA).decode()
     except zipfile.BadZipFile as error:
         raise ValueError(str(error)) from error

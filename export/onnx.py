@@ -1,14 +1,18 @@
 """ONNX, for ONNX Runtime on servers, phones and in browsers."""
 
+import collections.abc
+import contextlib
+import itertools
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import tensorflow as tf
-import tf2onnx
+import tf2onnx.convert  # loads all of its modules, for `_reproducible`
 from onnx import version_converter
 
 from export.exportable import Exportable, ModelOrRun, describe
@@ -111,11 +115,13 @@ def write(exportable: Exportable, path: Path, sub_kernels: bool = True) -> None:
 
 def _converted(signature: Signature, layout: str) -> onnx.ModelProto:
     """Returns a function as tf2onnx writes it, in float32, its free sides named."""
-    model, _ = tf2onnx.convert.from_function(
-        tf.function(signature.function, autograph=False),
-        input_signature=signature.tensors,
-        opset=_OPSET,
-    )
+    with _reproducible():
+        model, _ = tf2onnx.convert.from_function(
+            tf.function(signature.function, autograph=False),
+            input_signature=signature.tensors,
+            opset=_OPSET,
+        )
+    model.graph.ClearField("doc_string")  # it holds a number of the process
     # The converter makes up a name for each free side, such as unk__114.
     specs = signature.inputs | signature.outputs
     for value in [*model.graph.input, *model.graph.output]:
@@ -128,6 +134,62 @@ def _converted(signature: Signature, layout: str) -> onnx.ModelProto:
         ]
         value.type.CopyFrom(onnx.helper.make_tensor_type_proto(kind, shape))
     return with_squeezes(model)
+
+
+class _OrderedSet(collections.abc.MutableSet):
+    """A set that yields its elements in the order in which they came."""
+
+    def __init__(self, elements=()):
+        self._elements = dict.fromkeys(elements)
+
+    def __contains__(self, element):
+        return element in self._elements
+
+    def __iter__(self):
+        return iter(self._elements)
+
+    def __len__(self):
+        return len(self._elements)
+
+    def add(self, element):
+        self._elements[element] = None
+
+    def discard(self, element):
+        self._elements.pop(element, None)
+
+    def update(self, *others):
+        for element in itertools.chain(*others):
+            self.add(element)
+
+    def union(self, *others):
+        return _OrderedSet(itertools.chain(self, *others))
+
+    def intersection(self, other):
+        return self & _OrderedSet(other)
+
+    def difference(self, other):
+        return self - _OrderedSet(other)
+
+    def issubset(self, other):
+        return self <= _OrderedSet(other)
+
+
+@contextlib.contextmanager
+def _reproducible():
+    """Makes tf2onnx write the same for the same function, in every process.
+
+    The order of its sets, and with it the names of constants and sometimes the nodes,
+    changes with PYTHONHASHSEED and with addresses. Its counter of names never ends.
+    """
+    modules = [m for name, m in sys.modules.items() if name.startswith("tf2onnx.")]
+    try:
+        for module in modules:
+            vars(module)["set"] = _OrderedSet
+        tf2onnx.utils.INTERNAL_NAME = 1
+        yield
+    finally:
+        for module in modules:
+            vars(module).pop("set", None)
 
 
 def with_squeezes(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -10,9 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
-
-from export import deployment
+from export import deployment, reproducible
 from export.digests import sha256
 from export.exportable import Exportable, ModelOrRun, describe
 from export.files import (
@@ -25,7 +23,6 @@ from export.formats import (
     DEFAULT_FORMATS,
     DEFAULT_OPTIONS,
     FORMATS,
-    OPTION_CHOICES,
     ExportOptions,
 )
 from export.report import (
@@ -38,12 +35,9 @@ from export.report import (
 )
 from export.verify import not_verified, verified
 from keras_gan.errors import InputError, did_you_mean
-from keras_gan.serving import DEFAULT
 
 # What is a name for TensorFlow Serving, Triton, YAML and file systems alike.
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
-# Of exports from before there were these options.
-_LATER_OPTIONS = {"latent_input": "own", "triton_backend": "auto"}
 
 
 def export_all(
@@ -230,7 +224,7 @@ def publish(
     planned = target()
     with staging_path(planned) as temporary:
         with write_errors_named(planned):
-            _module(format).write(exportable, temporary)
+            reproducible.write(format, exportable, temporary)
         look = verified if verify else not_verified
         row = dataclasses.replace(look(exportable, format, temporary), path=planned)
         if row.problem is not None:
@@ -267,66 +261,6 @@ def _place(format, temporary, row, rows, report):
         record = recorded(row, rows, report)
     with record:
         move(temporary, row.path)
-
-
-def verify_again(path: str | os.PathLike, model_or_run: ModelOrRun) -> ExportResult:
-    """Compares an export that was written some time ago with a model.
-
-    Args:
-        path: the export: ONNX file, folder of a version, or folder of a model, of
-            which the newest version is taken.
-        model_or_run: as in `export_all`.
-
-    Returns:
-        Its result, with `problem` if it differs.
-
-    Raises:
-        InputError: for no export of this project, or one of two formats; for no model,
-            or one without the export's function; without what runs the export.
-    """
-    path = Path(path)
-    found = formats_of(path)
-    if not found and (newest := _newest_version(path)):
-        path, found = newest, formats_of(newest)
-    if not found:
-        markers = ", ".join(f"{x.marker} ({name})" for name, x in FORMATS.items())
-        what = "is not an export" if path.exists() else "does not exist"
-        raise InputError(
-            f"{path} {what}. Name a file that ends in, or a folder that holds, one of: "
-            f"{markers}."
-        )
-    if len(found) > 1:
-        raise InputError(
-            f"{path} holds the marks of several exports ({' and '.join(found)}). Name "
-            "the folder or file of one of them."
-        )
-    (name,) = found
-    try:
-        metadata = _module(name).metadata(path)
-        metadata = _LATER_OPTIONS | metadata
-        options = ExportOptions(**{name: metadata[name] for name in OPTION_CHOICES})
-        model, function = metadata["name"], metadata.get("function", DEFAULT)
-    except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
-        raise InputError(
-            f"{path} has no description that this project wrote ({error!r}). Export "
-            "the run again with python -m export."
-        ) from error
-    exportable = FORMATS[name].part(describe(model_or_run, model), function)
-    exportable = exportable.with_options(options)
-    _module(name).check(exportable)
-    return verified(exportable, name, path)
-
-
-def formats_of(path: Path) -> list[str]:
-    """Returns the names of the formats of which a path looks like an export."""
-    return [name for name, format in FORMATS.items() if format.matches(path)]
-
-
-def _newest_version(path):
-    """Returns the folder of the highest number in a model's folder, or None."""
-    numbered = (folder for folder in path.glob("*") if folder.name.isdecimal())
-    exports = (folder for folder in numbered if formats_of(folder))
-    return max(exports, key=lambda folder: int(folder.name), default=None)
 
 
 def _module(format):

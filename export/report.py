@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from export.digests import sha256
+from export.digests import sha256, write_sums
 from export.files import locked, replace_text, write_errors_named
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
@@ -40,6 +40,11 @@ class ExportResult:
             None where they were not tried, without tensorflow-serving-api.
         problem: why verification failed, or None.
         sha256: SHA-256 of each file, by its path in the export.
+        trained_difference: as `largest_difference`, but from a model that computes in
+            half precision as it was trained, in the largest batch. An export holds its
+            copy in float32, which `largest_difference` is from. None for other models.
+        identical: whether all files have the bytes of a new export of the model; None
+            if they were not compared with one.
 
     Example:
 
@@ -68,6 +73,8 @@ class ExportResult:
     warmup_requests: int | None = None
     problem: str | None = None
     sha256: dict[str, str] = dataclasses.field(default_factory=dict)
+    trained_difference: float | None = None
+    identical: bool | None = None
 
 
 class VerificationError(Exception):
@@ -210,3 +217,4 @@ def _true(rows, folder):
 
 def _write(rows, path):
     replace_text(path, json_text(rows))
+    write_sums(rows, path.parent)

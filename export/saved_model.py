@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import keras
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from export import deployment, old_servers, warmup
 from export.exportable import Exportable, ModelOrRun, describe
 from export.formats import version_folder
+from export.messages import replace_text
 from export.publish import publish, refuse_existing
 from export.report import ExportResult
 from keras_gan.files import json_text
@@ -57,14 +59,57 @@ def write(exportable: Exportable, path: Path) -> None:
     # Tracking the networks as well would store every weight twice (keras #23553).
     for name, signature in exportable.signatures.items():
         archive.add_endpoint(name, signature.function, signature.tensors)
+    _store_in_order(archive, exportable.networks.values())
     archive.write_out(path, verbose=False)
     old_servers.admit(path)
+    _renumber_functions(path / "saved_model.pb")
     # TensorFlow Serving reads nothing in assets.extra, so it is free for descriptions.
     description = path / _METADATA
     description.parent.mkdir()
     description.write_text(json_text(exportable.metadata()), "utf-8")
     if warmup.installed():
         warmup.write(exportable, path)
+
+
+def _store_in_order(archive, networks):
+    """Makes an archive store variables in the order of the networks' weights.
+
+    TensorFlow lists the variables of a function by their addresses.
+    """
+    weights = [weight.value for network in networks for weight in network.weights]
+    order = {id(variable): number for number, variable in enumerate(weights)}
+    track = archive._filter_and_track_resources
+
+    def track_in_order():
+        track()
+        found = archive._tf_trackable
+        found._all_variables = sorted(
+            found._all_variables, key=lambda variable: order.get(id(variable), -1)
+        )
+
+    archive._filter_and_track_resources = track_in_order
+
+
+def _renumber_functions(file):
+    """Numbers the graph's functions from 0; TensorFlow counts all of a process."""
+    saved = SavedModel.FromString(file.read_bytes())
+    for meta_graph in saved.meta_graphs:
+        library = meta_graph.graph_def.library
+        numbers = {}
+        for function in library.function:
+            stem, _, number = function.signature.name.rpartition("_")
+            numbers[function.signature.name] = stem, int(number)
+        ordered = sorted(numbers, key=lambda name: numbers[name][1])
+        names = {old: f"{numbers[old][0]}_{i}" for i, old in enumerate(ordered)}
+        replace_text(meta_graph, names)
+        for function in library.function:
+            for argument in function.arg_attr.values():
+                name = argument.attr.get("_user_specified_name")
+                # A variable's is a number that depends on the process.
+                if name is not None and name.s.isdigit():
+                    del argument.attr["_user_specified_name"]
+        library.function.sort(key=lambda function: function.signature.name)
+    file.write_bytes(saved.SerializeToString(deterministic=True))
 
 
 def metadata(path: Path) -> dict:

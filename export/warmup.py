@@ -40,4 +40,4 @@ def write(exportable: Exportable, folder: Path) -> None:
                     request.inputs[key].CopyFrom(tf.make_tensor_proto(values))
                 log = prediction_log_pb2.PredictLog(request=request)
                 record = prediction_log_pb2.PredictionLog(predict_log=log)
-                records.write(record.SerializeToString())
+                records.write(record.SerializeToString(deterministic=True))

@@ -68,11 +68,10 @@ def test_installed_it_is_a_command_of_the_project(script, tmp_path):
 
 
 def test_a_module_is_the_same_command(tmp_path):
-    export = GOLDEN / "export" / "golden.onnx"
     result = run(
         # The oldest onnx that is accepted warns of its weaknesses.
         *("-W", "ignore::UserWarning", "-m", "keras_gan"),
-        *("verify", export, "--against", GOLDEN),
+        *("export", GOLDEN, "--out", tmp_path, "--format", "onnx", "--name", "golden"),
         cwd=tmp_path,
     )
     assert (result.returncode, result.stderr) == (0, "")

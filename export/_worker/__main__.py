@@ -2,8 +2,8 @@
 
 Started by `verify.py` with: format or file of its loader, export, file of inputs, file
 for the outputs (both .npz), batch sizes such as 1,3,64. Arrays are named
-SIGNATURE/CASE/INPUT, and SIGNATURE/CASE/OUTPUT/SIZE; case 1 has images of another size
-than case 0. Prints one line of JSON.
+SIGNATURE/CASE/INPUT, and SIGNATURE/CASE/OUTPUT/SIZE; the case "examples" is timed.
+Prints one line of JSON.
 """
 
 import json
@@ -37,7 +37,7 @@ def main(format, path, inputs_path, outputs_path, sizes):
                 # Bytes in an array of objects could only be saved as a pickle.
                 rows = rows.astype("S") if rows.dtype == object else rows
                 outputs[f"{signature}/{case}/{name}/{size}"] = rows
-        shown = inputs["serving_default", "0"]
+        shown = inputs["serving_default", "examples"]
         batch = {name: rows[: int(size)] for name, rows in shown.items()}
         milliseconds[size] = median_milliseconds(lambda b=batch: export.timed(b))
     np.savez(outputs_path, **outputs)

@@ -1,5 +1,7 @@
 """Exports of generators that compute in half precision and hold own layers."""
 
+import json
+
 import keras
 import numpy as np
 import onnxruntime
@@ -7,6 +9,8 @@ import pytest
 import tensorflow as tf
 
 import export
+from export.__main__ import _table
+from export.exportable import describe
 from keras_gan import GAN, InputError
 
 SCALE = 2.0
@@ -121,3 +125,27 @@ def test_a_layer_that_cannot_be_copied_is_named(make_layer, words, tmp_path):
     with pytest.raises(InputError, match=words):
         export.to_onnx(gan, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_report_says_how_far_the_trained_model_is(tmp_path):
+    gan = gan_of(lambda: stacked(Linear(4, slope=3.0)))
+    row = export.to_onnx(gan, tmp_path / "model.onnx")
+    assert row.largest_difference < 1e-5  # from the copy in float32
+    inputs = describe(gan, "model").default.examples(64)
+    expected = gan.inference_generator(inputs["latent"], training=False)
+    session = onnxruntime.InferenceSession(row.path)
+    (images,) = session.run(["image"], inputs)
+    difference = np.abs(images - np.asarray(tf.cast(expected, "float32"))).max()
+    assert row.trained_difference == pytest.approx(difference, rel=1e-6)
+    assert difference > 1e-3
+    export.write_report([row], tmp_path / "report.json")
+    (written,) = json.loads((tmp_path / "report.json").read_text())
+    assert written["trained_difference"] == row.trained_difference
+    assert "from half precision)" in _table([row])
+
+
+def test_a_float32_model_has_one_difference(tmp_path):
+    gan = gan_of(lambda: stacked(Linear(4)), policy="float32")
+    row = export.to_onnx(gan, tmp_path / "model.onnx")
+    assert row.trained_difference is None
+    assert "half precision" not in _table([row])

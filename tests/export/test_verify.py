@@ -1,11 +1,14 @@
 """The second process that runs an export."""
 
+import dataclasses
 import runpy
 import shutil
 
 import keras
 import numpy as np
+import onnx
 import pytest
+import tensorflow as tf
 
 import export
 import keras_gan
@@ -168,3 +171,42 @@ def test_examples_are_what_the_model_was_trained_on(gan):
     assert set(inputs["label"]) == set(range(10))
     assert inputs["label"].dtype == np.int64
     assert examples(normal, 64, num_classes=1000)["label"].max() > 99
+
+
+@pytest.mark.parametrize("bound", [0, 2])
+def test_labels_of_no_class_are_tried(bound, tmp_path):
+    gan = keras_gan.DCGAN((8, 8, 1), 4, base_filters=2, num_classes=3, seed=1)
+    path = export.to_onnx(gan, tmp_path / "m.onnx").path
+    model = onnx.load(path)
+    # All classes of the model are served as before.
+    for weight in model.graph.initializer:
+        if not weight.dims and onnx.numpy_helper.to_array(weight) == bound:
+            moved = np.int64(2 * bound - 1)
+            weight.CopyFrom(onnx.numpy_helper.from_array(moved, weight.name))
+    onnx.save(model, path)
+    row = verify.verified(describe(gan, "m").only("serving_default"), "onnx", path)
+    assert "of labels or numbers out of range, differs" in row.problem
+
+
+def test_numbers_out_of_range_are_compared_where_the_model_gives_numbers(gan, tmp_path):
+    exportable = describe(gan, "m").only("serving_default")
+    limited = dataclasses.replace(
+        exportable.default,
+        function=lambda latent: exportable.default.function(
+            tf.where(tf.math.is_finite(latent), latent, 0.0)
+        ),
+    )
+    # The model takes NaN and infinity as 0, and the export does not.
+    path = export.to_onnx(gan, tmp_path / "m.onnx").path
+    promised = dataclasses.replace(exportable, signatures={"serving_default": limited})
+    row = verify.verified(promised, "onnx", path)
+    assert "of labels or numbers out of range, differs" in row.problem
+
+
+def test_a_tolerance_in_a_report_that_is_not_that_of_verification(gan, tmp_path):
+    (row,) = export.export_all(gan, tmp_path, "m", ["onnx"])
+    loose = dataclasses.replace(row, tolerance=0.5)
+    export.write_report([loose], tmp_path / "report.json")
+    found = export.verify_again(row.path, gan)
+    assert found.problem.endswith("says that its tolerance is 0.5, and it is 1e-05")
+    assert found.largest_difference < 1e-5

@@ -211,7 +211,8 @@ def test_a_model_that_encodes_has_both_ways_on_its_page(tmp_path):
     other.decoder.set_weights(vae.decoder.get_weights())
     kernel = other.encoder.trainable_weights[0]
     kernel.assign(kernel + 0.1)
-    assert "its encode/mean differs" in export.verify_again(folder, other).problem
+    problem = export.verify_again(folder, other).problem
+    assert problem.startswith("encode.onnx has other values")
 
 
 def test_a_model_that_only_generates_has_one_way(gan, tmp_path):
