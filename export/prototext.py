@@ -25,6 +25,16 @@ class Message:
             that is repeated has a pair for each value.
         begin: index of the text's first character that belongs to it.
         end: index behind its last one.
+
+    Example:
+
+    ```python
+    from export import prototext
+
+    text = 'config { name: "digits" labels { key: "stable" value: 2 } }'
+    message = prototext.read(text, "models.config")
+    assert message.all("config", "labels", "value") == ["2"]
+    ```
     """
 
     fields: list[tuple[str, Any]]
