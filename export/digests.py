@@ -5,8 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from export.files import replace_text
 from keras_gan.errors import InputError
-from keras_gan.files import write_atomically
 
 SUMS = "SHA256SUMS"
 
@@ -41,7 +41,7 @@ def write_sums(rows: Sequence[dict], folder: Path) -> None:
         for name, digest in _listed(row).items()
     ]
     if lines or (folder / SUMS).exists():
-        write_atomically(folder / SUMS, "".join(lines))
+        replace_text(folder / SUMS, "".join(lines))
 
 
 def problem(path: Path) -> str | None:

@@ -64,7 +64,7 @@ def export_all(
             is a letter or a digit. None takes that of the run's folder or file, with
             "-" for anything else in it, and "model" for a model.
         formats: which exports, of `export.formats.FORMATS`.
-        version: number of the export, for formats with versions; None takes the one
+        version: number of the export in the formats with versions; None takes the one
             after the highest that is there. A version is never replaced.
         overwrite: replace what is there in formats without versions, in one step and
             once the new one is verified.
@@ -101,14 +101,12 @@ def export_all(
         )
     report = Path(out, "report.json")
     read_report(report)
-    for format in formats:
-        if version is not None and not FORMATS[format].versions:
-            able = [name for name, format in FORMATS.items() if format.versions]
-            raise InputError(
-                f"version is {version}, and exports in the format {format} have no "
-                "versions. Leave the version out, or export without "
-                f"{format}: {' and '.join(able)} have versions."
-            )
+    if version is not None and not any(FORMATS[n].versions for n in formats):
+        able = [name for name, format in FORMATS.items() if format.versions]
+        raise InputError(
+            f"version is {version}, and {' and '.join(formats)} have no versions. Leave "
+            f"the version out, or choose a format that has: {' and '.join(able)}."
+        )
     base = Path(out, name)
     # Before the model is read, which may take long.
     for format in formats:

@@ -11,7 +11,7 @@ from export.exportable import Exportable
 from keras_gan import networks, serving
 from keras_gan.latents import Prior
 
-pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
+pytest.importorskip("ai_edge_litert", reason="pip install '.[litert]'")
 from ai_edge_litert.interpreter import Interpreter
 
 _BAD = [np.nan, np.inf, -np.inf, 3e38, -101.0, 1.5, -0.0]

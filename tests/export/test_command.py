@@ -136,8 +136,13 @@ def existing_file(folder, run_folder):
 
 
 def version_of_a_file(folder, run_folder):
-    more = ["--format", "triton", "onnx", "--version", "3"]
-    return [run_folder, *more, "--out", folder], "version is 3, and exports in the"
+    more = ["--format", "onnx", "web", "--version", "3"]
+    return [
+        run_folder,
+        *more,
+        "--out",
+        folder,
+    ], "version is 3, and onnx and web have no versions"
 
 
 def unwritable(folder, run_folder):

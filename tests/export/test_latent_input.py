@@ -56,19 +56,6 @@ def test_a_normal_prior_needs_no_map(tmp_path):
     assert [node.op_type for node in own.node] == [node.op_type for node in normal.node]
 
 
-def test_a_file_from_before_there_was_a_choice_is_verified(tmp_path):
-    model = gan()
-    path = export.to_onnx(model, tmp_path / "m.onnx", verify=False).path
-    file = onnx.load(path)
-    later = {"latent_input", "triton_backend"}
-    kept = [entry for entry in file.metadata_props if entry.key not in later]
-    assert len(kept) == len(file.metadata_props) - 2
-    del file.metadata_props[:]
-    file.metadata_props.extend(kept)
-    onnx.save(file, path)
-    assert export.verify_again(path, model).passed
-
-
 def test_without_a_prior_there_is_nothing_to_map(tmp_path):
     model = Autoencoder(
         networks.mlp_encoder((4, 4, 1), 3, (4,), variational=False),

@@ -28,7 +28,7 @@ def write(run, out, names):
 
 
 def test_two_processes_write_the_same_bytes(run_folder, tmp_path, contents):
-    pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
+    pytest.importorskip("ai_edge_litert", reason="pip install '.[litert]'")
     here, there = tmp_path / "here", tmp_path / "there"
     seed = 7 if os.environ.get("PYTHONHASHSEED") != "7" else 8
     process = subprocess.Popen(

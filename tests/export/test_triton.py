@@ -136,7 +136,7 @@ def test_sizes_that_only_python_can_refuse_choose_the_backend(
 ):
     monkeypatch.setattr(onnx, "write", lambda exportable, path: path.touch())
     options = ExportOptions(triton_backend=chosen)
-    triton.write(describe(build(), "m").with_options(options), tmp_path / "m")
+    triton.write(describe(build(), "m").with_options(options), tmp_path / "m" / "1")
     config = (tmp_path / "m/config.pbtxt").read_text()
     assert f'backend: "{backend}"' in config
     assert (tmp_path / "m/1/model.py").exists() == (backend == "python")

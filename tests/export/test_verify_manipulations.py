@@ -51,7 +51,7 @@ def exports(model, tmp_path_factory):
 
     `alone` in it holds each in a folder of its own.
     """
-    pytest.importorskip("ai_edge_litert", reason="pip install 'keras-gan[litert]'")
+    pytest.importorskip("ai_edge_litert", reason="pip install '.[litert]'")
     out, rows = tmp_path_factory.mktemp("exports"), []
     whole = describe(model, "m")
     for format, path in FILES.items():

@@ -123,8 +123,9 @@ def published(out):
         for path in out.glob(pattern):
             if FORMATS[name].matches(path):
                 files = [path] if path.is_file() else [*path.iterdir()]
-                texts = {file.read_text() for file in files if file.name != "model.py"}
-                assert len(texts) == 1 and len(files) == (1 if path.is_file() else 2)
+                texts = {file.read_text() for file in files}
+                whole = 2 if name in ("saved-model", "web") else 1
+                assert len(texts) == 1 and len(files) == whole
                 found[path.relative_to(out).as_posix()] = texts.pop()
     return found
 
