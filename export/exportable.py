@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from export.float32 import in_float32
 from export.formats import DEFAULT_OPTIONS, OPTION_CHOICES, ExportOptions
-from export.model_files import load
 from keras_gan.errors import InputError
+from keras_gan.model_files import load
 from keras_gan.serving import DEFAULT, Signature, Spec
 from keras_gan.version import __version__
 
@@ -34,6 +34,8 @@ class Exportable:
         facts: of the model and its training, ready for JSON.
         options: how images go in and out, and how an export stores weights.
         function: which of the model's functions `serving_default` is.
+        model: the trained model itself.
+        run: that trained it, or None.
 
     Example:
 
@@ -54,6 +56,8 @@ class Exportable:
     facts: dict
     options: ExportOptions = DEFAULT_OPTIONS
     function: str = DEFAULT
+    model: keras.Model | None = None
+    run: Any = None
 
     @property
     def default(self) -> Signature:
@@ -199,7 +203,7 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
         InputError: for something else, or weights that are not finite.
     """
     model: Any = model_or_run
-    run, class_names = None, None
+    run, class_names, opened = None, None, None
     if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
         model = load(model_or_run)
     elif isinstance(model_or_run, str | os.PathLike):
@@ -227,7 +231,7 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
         "seed": model.seed,
         "step": int(keras.ops.convert_to_numpy(model.step)),
     }
-    return Exportable(name, dict(networks), signatures, facts)
+    return Exportable(name, dict(networks), signatures, facts, model=model, run=opened)
 
 
 class _InferenceNetworks(dict):

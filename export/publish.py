@@ -9,7 +9,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from export import deployment
+from export import cards, deployment
 from export.exportable import Exportable, ModelOrRun, describe
 from export.files import refuse_unwritable, staging_path, write_errors_named
 from export.formats import (
@@ -132,6 +132,8 @@ def export_all(
         # What was published before a disk was full is in its place.
         if rows:
             write_report(rows, report)
+        if any(row.passed for row in rows):
+            cards.write(Path(out), exportable)
     if failures:
         raise VerificationError(" ".join(failures), rows)
     return rows

@@ -1,0 +1,66 @@
+"""A folder for the Hugging Face Hub: Keras's own files, a card and its picture.
+
+`keras_gan.load` and Keras's `load_model("hf://USER/NAME")` read it. It holds all
+networks, for training goes on with them too, but no state of optimizers, which is twice
+as large.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from export.cards import picture_of
+from export.exportable import Exportable
+from keras_gan import model_card, model_files
+from keras_gan.errors import InputError
+from keras_gan.files import json_text
+
+
+def check(exportable: Exportable) -> None:
+    """Raises InputError for a model that keras_gan alone could not open again."""
+    model: Any = exportable.model
+    parts = [model]
+    for network in model.networks().values():
+        parts += network._flatten_layers()
+    own = {type(part) for part in parts}
+    own = {c for c in own if not c.__module__.startswith(("keras.", "keras_gan."))}
+    if own:
+        names = ", ".join(sorted(c.__name__ for c in own))
+        raise InputError(
+            f"the model has classes of your own ({names}), which keras_gan.load would "
+            "not find on another machine. Choose another format, such as onnx."
+        )
+
+
+def write(exportable: Exportable, path: Path) -> None:
+    """Writes the folder, unverified."""
+    model: Any = exportable.model
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "model.keras")
+        model.save(file)
+        plain: Any = model_files.load(file)  # without its optimizers
+    plain.save(path, zipped=False)
+    assets = path / "assets"
+    if not any(assets.iterdir()):
+        assets.rmdir()  # git keeps no empty folder
+    description = exportable.metadata() | {
+        "weights_sha256": model_files.sha256(path / model_files.WEIGHTS)
+    }
+    (path / model_files.DESCRIPTION).write_text(json_text(description), "utf-8")
+    picture, name = picture_of(exportable), exportable.name
+    run, step = exportable.run, exportable.facts["step"]
+    text = model_card.card(
+        model,
+        name,
+        model_card.usage(model, f"hf://USER/{name}"),
+        run,
+        run and model_card.measured(run.path, step),
+        model_card.PICTURE if picture else None,
+    )
+    model_card.write(path, text, picture)
+
+
+def metadata(path: Path) -> dict:
+    """Returns the description in a folder."""
+    return json.loads((path / model_files.DESCRIPTION).read_bytes())

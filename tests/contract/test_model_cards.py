@@ -1,0 +1,32 @@
+"""What a model card says of every family."""
+
+import families
+import pytest
+import yaml
+
+from keras_gan import model_card
+
+TASKS = {
+    "pix2pix": "image-to-image",
+    "cyclegan": "image-to-image",
+    "autoencoder": "image-to-image",
+    "gan": None,  # with classes, for which the Hub has no task
+    "conditional dcgan": None,
+    "vae": None,
+    "points": None,  # they are no images
+}
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_task_functions_and_call_are_those_of_the_model(family):
+    model = families.FAMILIES[family]()
+    text = model_card.card(model, family, model_card.usage(model, family))
+    front = yaml.safe_load(text.split("---\n")[1])
+    generates = TASKS.get(family, "unconditional-image-generation")
+    assert front.get("pipeline_tag") == generates
+    functions = model.signatures(model.networks())
+    named = [name for name, each in functions.items() if each.kind]
+    assert all(f"| `{name}` | " in text for name in named)
+    call = text.split("images = model.")[1].split("(")[0]
+    assert callable(getattr(model, call))
+    assert f'```python\nimport keras_gan\n\nmodel = keras_gan.load("{family}")' in text
