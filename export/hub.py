@@ -6,9 +6,13 @@ as large.
 """
 
 import json
+import re
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from export.cards import picture_of
 from export.exportable import Exportable
@@ -22,7 +26,7 @@ def check(exportable: Exportable) -> None:
     model: Any = exportable.model
     parts = [model]
     for network in model.networks().values():
-        parts += network._flatten_layers()
+        parts += _layers(network)
     own = {type(part) for part in parts}
     own = {c for c in own if not c.__module__.startswith(("keras.", "keras_gan."))}
     if own:
@@ -40,7 +44,9 @@ def write(exportable: Exportable, path: Path) -> None:
         file = Path(folder, "model.keras")
         model.save(file)
         plain: Any = model_files.load(file)  # without its optimizers
+    _name_by_place(plain)
     plain.save(path, zipped=False)
+    _make_reproducible(path)
     assets = path / "assets"
     if not any(assets.iterdir()):
         assets.rmdir()  # git keeps no empty folder
@@ -64,3 +70,38 @@ def write(exportable: Exportable, path: Path) -> None:
 def metadata(path: Path) -> dict:
     """Returns the description in a folder."""
     return json.loads((path / model_files.DESCRIPTION).read_bytes())
+
+
+def _name_by_place(model):
+    """Names the layers by their place, as Keras counts all that a process ever made."""
+    model.name = _without_number(model.name)
+    layers = [layer for net in model.networks().values() for layer in _layers(net)]
+    count: Counter[str] = Counter()
+    for layer in {id(layer): layer for layer in layers}.values():
+        stem = _without_number(layer.name)
+        layer.name = f"{stem}_{count[stem]}" if count[stem] else stem
+        count[stem] += 1
+
+
+def _layers(network):
+    return network._flatten_layers()  # itself too
+
+
+def _without_number(name):
+    return re.sub(r"_\d+$", "", name)
+
+
+def _make_reproducible(path):
+    """Takes the time and addresses in memory out of what Keras wrote."""
+    version = {"keras_version": keras.__version__}
+    (path / "metadata.json").write_text(json_text(version), "utf-8")
+    file, known = path / model_files.CONFIG, {}
+
+    def numbered(part):
+        if "shared_object_id" in part:
+            address = part["shared_object_id"]
+            part["shared_object_id"] = known.setdefault(address, len(known))
+        return part
+
+    config = json.loads(file.read_bytes(), object_hook=numbered)
+    file.write_text(json_text(config), "utf-8")

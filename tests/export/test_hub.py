@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from export.__main__ import main
 from export.exportable import describe
 from keras_gan import DCGAN, InputError, model_card, model_files
 
+ROOT = pathlib.Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -201,3 +203,19 @@ def test_a_run_carries_its_licence_into_the_card_of_the_hub(run_folder, tmp_path
     model = exportable.model
     text = model_card.card(model, "digits", "usage", changed)
     assert '| licence of the data | mine: "all" \\| rights |' in text
+
+
+def test_the_lines_about_mlflow(published, tmp_path, monkeypatch):
+    pytest.importorskip("mlflow")
+    gan, out = published
+    page = (ROOT / "docs" / "model-cards.md").read_text()
+    (script,) = re.findall(r"```python\n(import mlflow.*?)```", page, re.DOTALL)
+    (tmp_path / "serving").mkdir()
+    shutil.copy(out / "digits.onnx", tmp_path / "serving")
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    exec(script, found)
+    rows = describe(gan, "digits").default.examples(3)
+    made = found["served"].predict(rows)["image"]
+    wanted = gan([rows["latent"], rows["label"]], training=False)
+    np.testing.assert_allclose(made, wanted, atol=1e-5)
