@@ -1,13 +1,13 @@
 """What exports need: python -m benchmarks.sizing [MODEL ...]
 
-Prints the table of docs/sizing.md: megabytes, milliseconds of a call by batch, and rows
-a second with one thread and with two, for each format. The weights are random, because
-they do not matter here.
+Prints the table of docs/sizing.md: megabytes, milliseconds of a call by batch, rows a
+second, and how many times as fast two threads are, for each format. The weights are
+random, because they do not matter here. In each round all formats take turns.
 
-On one thread the processor time of this process counts, because other work on the
-machine does not change it; the figure is the median of the rounds. Two threads can only
-be measured by the clock: that figure is of the fastest twentieth of the rounds, in the
-hope that the machine did nothing else then. In each round all formats take turns.
+Milliseconds are of one thread and processor time, the median of the rounds: other work
+on the machine does not change it. What two threads gain can only be told by the clock,
+as the ratio of the fastest rounds with one thread and with two. On a machine that does
+other work it says little of one that does not.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _FILES = {
     "LiteRT": "float32.tflite",
     "LiteRT float16": "float16.tflite",
 }
-_SECONDS = 6  # of the rounds of one batch, about
+_SECONDS = 3  # of the rounds of one batch, about
 _MOST_ROUNDS = 200
 
 
@@ -57,13 +57,15 @@ def main() -> None:
         print(json.dumps(measured))
         return
     print(timing.describe_machine(), "\n", sep="")
-    print("| model | format | MB | ms at 1 | at 8 | at 64 | rows/s | with 2 threads |")
+    print("| model | format | MB | ms at 1 | at 8 | at 64 | rows/s | 2 threads |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for name in options.models or MODELS:
-        with tempfile.TemporaryDirectory() as folder:
-            write(pathlib.Path(folder), name)
+    with tempfile.TemporaryDirectory() as made:
+        for name in options.models or MODELS:
+            folder = pathlib.Path(made, MODELS[name][0])
+            if not folder.exists():
+                write(folder, name)
             one, two = (in_a_process(folder, name, threads) for threads in (1, 2))
-            for row in rows_of(pathlib.Path(folder), name, one, two):
+            for row in rows_of(folder, name, one, two):
                 print(f"| {' | '.join(row)} |", flush=True)
 
 
@@ -74,6 +76,7 @@ def write(folder: pathlib.Path, name: str) -> None:
     from export.formats import ExportOptions
     from keras_gan import recipes
 
+    folder.mkdir()
     recipe, facts, *_ = MODELS[name]
     model = recipes.get(recipe).build(_SHAPES if facts == recipe else facts)
     exportable = describe(model, "model").only("serving_default")
@@ -86,11 +89,11 @@ def write(folder: pathlib.Path, name: str) -> None:
         module.write(exportable.with_options(options), folder / file)
 
 
-def in_a_process(folder: str, name: str, threads: int) -> dict:
+def in_a_process(folder: pathlib.Path, name: str, threads: int) -> dict:
     """Returns what `measure` finds in a process that never had other threads."""
-    command = [sys.executable, "-m", "benchmarks.sizing", name, "--files", folder]
+    command = [sys.executable, "-m", "benchmarks.sizing", name]
     result = subprocess.run(
-        [*command, "--threads", str(threads)],
+        [*command, "--files", folder, "--threads", str(threads)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -99,10 +102,9 @@ def in_a_process(folder: str, name: str, threads: int) -> dict:
 
 
 def measure(folder: pathlib.Path, name: str, threads: int) -> dict:
-    """Returns batch -> format -> seconds of a call."""
+    """Returns batch -> format -> seconds of a call: of the processor, and elapsed."""
     _, _, side, batches = MODELS[name]
     runs = {title: loaded(folder / file, threads) for title, file in _FILES.items()}
-    clock = time.process_time if threads == 1 else time.perf_counter
     found = {}
     for batch in batches:
         rng = np.random.default_rng(0)
@@ -111,10 +113,17 @@ def measure(folder: pathlib.Path, name: str, threads: int) -> dict:
             rows = {"source": rng.uniform(-1, 1, (batch, side, side, 3))}
             rows["source"] = rows["source"].astype("float32")
         calls = {t: lambda run=run, rows=rows: run(rows) for t, run in runs.items()}
-        seconds = timing.take_turns(calls, rounds_of(calls), warm_up=1, clock=clock)
-        best = 0.5 if threads == 1 else 0.05
-        found[batch] = {t: float(np.quantile(s, best)) for t, s in seconds.items()}
+        seconds = timing.take_turns(calls, rounds_of(calls), warm_up=1, clock=clocks)
+        found[batch] = {
+            title: [float(np.median(each[:, 0])), float(each[:, 1].min())]
+            for title, each in seconds.items()
+        }
     return found
+
+
+def clocks() -> np.ndarray:
+    """Returns the processor time of this process, and the time."""
+    return np.array([time.process_time(), time.perf_counter()])
 
 
 def rounds_of(calls: dict[str, Callable[[], object]]) -> int:
@@ -160,10 +169,12 @@ def rows_of(
         files = [folder / file, *(folder / file).rglob("*")]
         size = sum(each.stat().st_size for each in files if each.is_file())
         times = [
-            rounded(1e3 * one[n][title]) if n in one else "" for n in ("1", "8", "64")
+            rounded(1e3 * one[n][title][0]) if n in one else ""
+            for n in ("1", "8", "64")
         ]
-        speeds = [rounded(int(most) / found[most][title]) for found in (one, two)]
-        yield (name, title, f"{size / 1e6:.2f}", *times, *speeds)
+        speed = rounded(int(most) / one[most][title][0])
+        gain = rounded(one[most][title][1] / two[most][title][1])
+        yield (name, title, f"{size / 1e6:.2f}", *times, speed, gain)
 
 
 def rounded(value: float) -> str:
