@@ -5,21 +5,19 @@ second, and how many times as fast two threads are, for each format. The weights
 random, because they do not matter here. In each round all formats take turns.
 
 Milliseconds are of one thread and processor time, the median of the rounds: other work
-on the machine does not change it. What two threads gain can only be told by the clock,
-as the ratio of the fastest rounds with one thread and with two. On a machine that does
-other work it says little of one that does not.
+on the machine does not change it. What two threads gain can only be told by the clock:
+it is the median over the rounds of the time with one thread by that with two. On a
+machine that does other work it says little of one that does not.
 """
 
 import argparse
-import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import tensorflow as tf
 
 from benchmarks import timing
 
@@ -44,18 +42,13 @@ _MOST_ROUNDS = 200
 
 
 def main() -> None:
-    """Prints the table, or measures the files of one model in a process of its own."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", metavar="MODEL", help=", ".join(MODELS))
-    parser.add_argument("--files", help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.files is not None:
-        measured = measure(
-            pathlib.Path(options.files), *options.models, options.threads
-        )
-        print(json.dumps(measured))
-        return
+    # TensorFlow takes this once; the other runtimes have threads of their own.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     print(timing.describe_machine(), "\n", sep="")
     print("| model | format | MB | ms at 1 | at 8 | at 64 | rows/s | 2 threads |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
@@ -64,8 +57,7 @@ def main() -> None:
             folder = pathlib.Path(made, MODELS[name][0])
             if not folder.exists():
                 write(folder, name)
-            one, two = (in_a_process(folder, name, threads) for threads in (1, 2))
-            for row in rows_of(folder, name, one, two):
+            for row in rows_of(folder, name, measure(folder, name)):
                 print(f"| {' | '.join(row)} |", flush=True)
 
 
@@ -89,36 +81,41 @@ def write(folder: pathlib.Path, name: str) -> None:
         module.write(exportable.with_options(options), folder / file)
 
 
-def in_a_process(folder: pathlib.Path, name: str, threads: int) -> dict:
-    """Returns what `measure` finds in a process that never had other threads."""
-    command = [sys.executable, "-m", "benchmarks.sizing", name]
-    result = subprocess.run(
-        [*command, "--files", folder, "--threads", str(threads)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(result.stdout.splitlines()[-1])
+def measure(folder: pathlib.Path, name: str) -> dict[int, dict]:
+    """Returns batch -> (format, 1) -> processor seconds of each round.
 
-
-def measure(folder: pathlib.Path, name: str, threads: int) -> dict:
-    """Returns batch -> format -> seconds of a call: of the processor, and elapsed."""
+    Of the largest batch also (format, 2) -> how many times as fast two threads were in
+    each round. That comes last, as threads that wait take processor time too.
+    """
     _, _, side, batches = MODELS[name]
-    runs = {title: loaded(folder / file, threads) for title, file in _FILES.items()}
-    found = {}
-    for batch in batches:
-        rng = np.random.default_rng(0)
-        rows = {"latent": rng.uniform(-1, 1, (batch, 100)).astype("float32")}
-        if side is not None:
-            rows = {"source": rng.uniform(-1, 1, (batch, side, side, 3))}
-            rows["source"] = rows["source"].astype("float32")
-        calls = {t: lambda run=run, rows=rows: run(rows) for t, run in runs.items()}
-        seconds = timing.take_turns(calls, rounds_of(calls), warm_up=1, clock=clocks)
-        found[batch] = {
-            title: [float(np.median(each[:, 0])), float(each[:, 1].min())]
-            for title, each in seconds.items()
-        }
+    runs = {title: loaded(folder / file, 1) for title, file in _FILES.items()}
+    found = {n: taken(runs, rows_of_batch(n, side)) for n in batches}
+    del runs["SavedModel"]  # TensorFlow cannot change its threads
+    pairs = {(title, 1): run for title, run in runs.items()}
+    pairs |= {(title, 2): loaded(folder / _FILES[title], 2) for title in runs}
+    rows = rows_of_batch(batches[-1], side)
+    calls = {key: lambda run=run: run(rows) for key, run in pairs.items()}
+    clocked = timing.take_turns(calls, rounds_of(calls), warm_up=1, clock=clocks)
+    for title in runs:
+        one, two = (clocked[title, threads][:, 1] for threads in (1, 2))
+        found[batches[-1]][title, 2] = one / two
     return found
+
+
+def rows_of_batch(batch: int, side: int | None) -> dict[str, np.ndarray]:
+    """Returns what a model takes: latents, or pictures of a side."""
+    rng = np.random.default_rng(0)
+    if side is None:
+        return {"latent": rng.uniform(-1, 1, (batch, 100)).astype("float32")}
+    source = rng.uniform(-1, 1, (batch, side, side, 3))
+    return {"source": source.astype("float32")}
+
+
+def taken(runs: dict[str, Callable], rows: dict) -> dict:
+    """Returns (format, 1) -> processor seconds of each round."""
+    calls = {(title, 1): lambda run=run: run(rows) for title, run in runs.items()}
+    clocked = timing.take_turns(calls, rounds_of(calls), warm_up=1, clock=clocks)
+    return {key: each[:, 0] for key, each in clocked.items()}
 
 
 def clocks() -> np.ndarray:
@@ -149,10 +146,6 @@ def loaded(path: pathlib.Path, threads: int) -> Callable[[dict], object]:
 
         runner = Interpreter(str(path), num_threads=threads).get_signature_runner()
         return lambda rows: runner(**rows)
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
     signature = tf.saved_model.load(path).signatures["serving_default"]
     return lambda rows: [
         x.numpy()
@@ -161,19 +154,18 @@ def loaded(path: pathlib.Path, threads: int) -> Callable[[dict], object]:
 
 
 def rows_of(
-    folder: pathlib.Path, name: str, one: dict, two: dict
+    folder: pathlib.Path, name: str, measured: dict[int, dict]
 ) -> Iterator[tuple[str, ...]]:
     """Yields the cells of each line of the table."""
-    most = max(one, key=int)
+    most = max(measured)
     for title, file in _FILES.items():
         files = [folder / file, *(folder / file).rglob("*")]
         size = sum(each.stat().st_size for each in files if each.is_file())
-        times = [
-            rounded(1e3 * one[n][title][0]) if n in one else ""
-            for n in ("1", "8", "64")
-        ]
-        speed = rounded(int(most) / one[most][title][0])
-        gain = rounded(one[most][title][1] / two[most][title][1])
+        seconds = {n: np.median(one[title, 1]) for n, one in measured.items()}
+        times = [rounded(1e3 * seconds[n]) if n in seconds else "" for n in (1, 8, 64)]
+        gains = measured[most].get((title, 2))
+        gain = "" if gains is None else rounded(np.median(gains))
+        speed = rounded(most / seconds[most])
         yield (name, title, f"{size / 1e6:.2f}", *times, speed, gain)
 
 

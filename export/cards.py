@@ -1,11 +1,12 @@
 """Model cards beside exports: `NAME.README.md` and its picture `NAME.samples.png`."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 from export.exportable import Exportable
 from export.files import write_errors_named
-from export.formats import ExportOptions
+from export.formats import FORMATS, ExportOptions
 from keras_gan import examples, model_card, pictures
 from keras_gan.errors import KerasGANError
 from keras_gan.serving import DEFAULT, Spec
@@ -87,9 +88,7 @@ def _usage(out, exportable):
 
 def _inputs(file, exportable):
     """Returns name -> Python that makes rows of it, for the inputs of an ONNX file."""
-    from export import onnx  # takes a second to import
-
-    metadata = onnx.metadata(file)
+    metadata = importlib.import_module(FORMATS["onnx"].module).metadata(file)
     options = ExportOptions(layout=metadata["layout"], output=metadata["output"])
     default = exportable.only(DEFAULT).with_options(options).default
     rows = default.examples(_ROWS)

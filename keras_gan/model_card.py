@@ -14,8 +14,8 @@ from typing import Any
 import keras
 
 from keras_gan.errors import InputError, listed
-from keras_gan.evaluate.report import number
 from keras_gan.evaluators import MEASURES
+from keras_gan.evaluators.base import number
 from keras_gan.files import JSON_ERRORS, write_atomically
 from keras_gan.models.averaging import is_average
 from keras_gan.runs import Run
