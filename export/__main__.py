@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from pathlib import Path
 
 import keras_gan_options
 from export.formats import (
@@ -65,8 +66,11 @@ def main(arguments: list[str] | None = None, prog: str | None = None) -> int:
 
 
 def _export(options):
+    from export import sbom
     from export.publish import export_all
 
+    if options.sbom:
+        sbom.check()
     rows = export_all(
         *(options.run, options.out, options.name, options.format, options.version),
         options.overwrite,
@@ -76,6 +80,8 @@ def _export(options):
         ),
         progress=_shown,
     )
+    if options.sbom:
+        print(f"software bill of materials: {sbom.write(Path(options.out))}")
     if any(row.warmup_requests == 0 for row in rows):
         print(f"The SavedModel holds no warm-up requests: {_SERVING}")
     return _table(rows)
@@ -173,6 +179,11 @@ def _parser(prog):
         "--runtime",
         metavar="DIR",
         help="npm package onnxruntime-web, to copy into a web page",
+    )
+    parser.add_argument(
+        "--sbom",
+        action="store_true",
+        help="also write sbom.cdx.json: the packages of this environment (CycloneDX)",
     )
     keras_gan_options.add_plugin(parser)
     group = parser.add_argument_group("of the ONNX file")

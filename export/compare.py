@@ -21,6 +21,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 from export import litert, warmup
 from export.messages import messages_in
 
+# They tell of measures, which may have been taken again. They are not part of a model.
+_ABOUT = {"README.md", "samples.png", "facts.json"}
 # Another processor may round constants that a converter computed otherwise; in units
 # in the last place of a tensor's largest value.
 _ULPS = 4
@@ -85,7 +87,9 @@ def _is_optional(name):
 def _of_file(found, written):
     if found.is_dir() != written.is_dir():
         return f"{found.name} is a folder and should be a file, or the reverse"
-    if written.is_dir() or found.read_bytes() == written.read_bytes():
+    if written.is_dir() or found.name in _ABOUT:
+        return None
+    if found.read_bytes() == written.read_bytes():
         return None
     compare = next((c for end, c in _COMPARE.items() if found.name.endswith(end)), None)
     try:
@@ -275,6 +279,7 @@ _COMPARE = {
     ".onnx": _onnx,
     ".tflite": _litert,
     "metadata.json": _description,
+    "keras_gan.json": _description,
     "config.pbtxt": _config,
     "saved_model.pb": _saved_model,
 }

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from export.float32 import in_float32
 from export.formats import DEFAULT_OPTIONS, OPTION_CHOICES, ExportOptions
-from export.model_files import load
 from keras_gan.errors import InputError
 from keras_gan.latents import Prior
+from keras_gan.model_files import load
 from keras_gan.serving import DEFAULT, Signature, Spec
 from keras_gan.version import __version__
 
@@ -36,10 +36,10 @@ class Exportable:
         facts: of the model and its training, ready for JSON.
         options: how images go in and out, and how an export stores weights.
         function: which of the model's functions `serving_default` is.
-        about: what people may read of the model's training: "data", "licence" and
-            "measures", by their titles. It is no part of the description.
         trained: the signatures of a model that computes in half precision, as it was
             trained; `signatures` then call its copy in float32. Empty for other models.
+        model: the trained model itself.
+        run: that trained it, or None.
 
     Example:
 
@@ -60,8 +60,9 @@ class Exportable:
     facts: dict
     options: ExportOptions = DEFAULT_OPTIONS
     function: str = DEFAULT
-    about: dict = dataclasses.field(default_factory=dict)
     trained: dict[str, Signature] = dataclasses.field(default_factory=dict)
+    model: keras.Model | None = None
+    run: Any = None
 
     @property
     def default(self) -> Signature:
@@ -223,8 +224,7 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
         InputError: for something else, or weights that are not finite.
     """
     model: Any = model_or_run
-    run, class_names = None, None
-    about: dict = {}
+    run, class_names, opened = None, None, None
     if isinstance(model_or_run, str | os.PathLike) and Path(model_or_run).is_file():
         model = load(model_or_run)
     elif isinstance(model_or_run, str | os.PathLike):
@@ -233,7 +233,6 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
         run = Path(model_or_run).resolve().name
         opened = runs.Run.open(model_or_run)
         class_names, model = opened.data.get("class_names"), opened.load()
-        about = _about(opened)
     if not hasattr(model, "signatures"):
         raise InputError(
             f"a {type(model).__name__} was given. Give a model of keras_gan, or the "
@@ -254,24 +253,11 @@ def describe(model_or_run: ModelOrRun, name: str) -> Exportable:
         "step": int(keras.ops.convert_to_numpy(model.step)),
     }
     return Exportable(
-        name, dict(networks), signatures, facts, about=about, trained=trained
+        *(name, dict(networks), signatures, facts),
+        trained=trained,
+        model=model,
+        run=opened,
     )
-
-
-def _about(run):
-    """Returns what people may read of a run: its data and its measures."""
-    try:
-        evaluation = json.loads((run.path / "evaluation.json").read_bytes())
-    except FileNotFoundError:
-        evaluation = {"measures": {}}
-    titles = {name: name.replace("_", " ") for name in evaluation["measures"]}
-    return {
-        "data": run.recipe.data_words,
-        "measures": {
-            f"{titles[name][0].upper()}{titles[name][1:]}": f"{value:.4g}"
-            for name, value in sorted(evaluation["measures"].items())
-        },
-    }
 
 
 class _InferenceNetworks(dict):

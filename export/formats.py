@@ -46,6 +46,11 @@ def web_folder(base: Path, version: int | None) -> Path:
     return base.with_name("web") / base.name
 
 
+def hub_folder(base: Path, version: int | None) -> Path:
+    """Returns the model's folder for the Hugging Face Hub, in `hub` beside `base`."""
+    return base.with_name("hub") / base.name
+
+
 def triton_folder(base: Path, version: int | None) -> Path:
     """Returns a version of the model in the repository `triton` beside `base`."""
     return version_folder(base.with_name("triton") / base.name, version)
@@ -205,6 +210,10 @@ FORMATS: dict[str, Format] = {
     "web": Format(
         *("export.web", web_folder, "index.html", "page"),
         ("precision", "runtime"),
+    ),
+    "hub": Format(
+        *("export.hub", hub_folder, "keras_gan.json", "all"),
+        loader=Path(__file__).with_name("_worker") / "hub_loader.py",
     ),
 }
 DEFAULT_FORMATS = ("saved-model", "onnx")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from export import deployment, reproducible
+from export import cards, deployment, reproducible
 from export.digests import sha256
 from export.exportable import Exportable, ModelOrRun, describe
 from export.files import (
@@ -156,6 +156,8 @@ def export_all(
                 if format == "triton":
                     with locked_report(report):
                         deployment.write_for_triton(Path(out), name)
+    if any(row.passed for row in rows):
+        cards.write(Path(out), exportable)
     if failures:
         raise VerificationError(" ".join(failures), rows)
     return rows

@@ -11,6 +11,7 @@ with process.prepared():
     # All that Keras must know to load a saved model is registered by these imports.
     from keras_gan import datasets, losses, metrics, networks, optimizers
     from keras_gan.errors import Diverged, InputError, KerasGANError
+    from keras_gan.loading import load
     from keras_gan.models import DCGAN, GAN, VAE, Autoencoder, CycleGAN, Pix2Pix
     from keras_gan.version import __version__
 
@@ -26,6 +27,7 @@ __all__ = [
     "Pix2Pix",
     "__version__",
     "datasets",
+    "load",
     "losses",
     "metrics",
     "networks",

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from keras_gan import (
     callbacks,
     distribution,
+    model_card,
     plugins,
     precision,
     runs,
@@ -463,18 +464,30 @@ def close(parts: Parts, trained: Trained, afterwards: Afterwards | None) -> Trai
 
 def finish(parts: Parts, bar: tqdm) -> dict[str, Any] | None:
     """Saves the model and measures it; returns the measures."""
-    run, model, evaluator = parts.run, parts.model, parts.evaluator
+    run, model = parts.run, parts.model
     bar.set_description("model.keras")
     with atomic_path(run.path / "model.keras") as part:
         model.save(part)
     bar.update()
-    if evaluator is None:
-        return None
+    evaluation = None if parts.evaluator is None else measure(parts, bar)
+    write_card(run, model, evaluation)
+    return evaluation
+
+
+def measure(parts: Parts, bar: tqdm) -> dict[str, Any]:
+    """Measures the model and says what it measured; returns `evaluation.json`."""
+    run, model, evaluator = parts.run, parts.model, parts.evaluator
     bar.set_description("measures")
     names = evaluator.final(model)
     ours, theirs = evaluator.measure(model, names), evaluator.beside(names)
     protocol = evaluator.protocol(model)
-    evaluation = {"measures": ours, "between_halves": theirs, "protocol": protocol}
+    evaluation = {
+        "step": callbacks.steps_taken(model),
+        "measures": ours,
+        "between_halves": theirs,
+        "quantities": model_card.quantities({n: evaluator.measures[n] for n in names}),
+        "protocol": protocol,
+    }
     run.write_json("evaluation.json", evaluation)
     bar.update()
     for name in names:
@@ -485,3 +498,20 @@ def finish(parts: Parts, bar: tqdm) -> dict[str, Any] | None:
     bar.write(f"on {protocol}")
     bar.write(f"more measures: python -m keras_gan.evaluate {run.path}")
     return evaluation
+
+
+def write_card(
+    run: runs.Run, model: keras.Model, evaluation: dict[str, Any] | None
+) -> None:
+    """Writes the model card of a run, with the newest grid of samples."""
+    picture = model_card.picture_of(run.path, callbacks.steps_taken(model))
+    name = run.path.resolve().name
+    text = model_card.card(
+        model,
+        name,
+        model_card.usage(model, name),
+        run,
+        evaluation,
+        model_card.PICTURE if picture else None,
+    )
+    model_card.write(run.path, text, picture)

@@ -110,6 +110,8 @@ def test_run_folder_holds_all_that_a_run_leaves(finished):
         "checkpoints",
         "model.keras",
         "evaluation.json",
+        "README.md",
+        "samples.png",
         "export",
         "lock",
     }

@@ -13,6 +13,7 @@ import numpy as np
 from export import onnx
 from export.exportable import Exportable
 from export.web.naming import Direction, named
+from keras_gan import model_card
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
 from keras_gan.serving import DEFAULT
@@ -86,8 +87,9 @@ def write(exportable: Exportable, path: Path) -> None:
     to latent vectors, such as `encode.onnx`, or the second of two directions, such as
     `b_to_a.onnx`. Their page takes a visitor's picture.
 
-    The page is `index.html`, its styles and scripts, and `config.json`, which holds
-    what they must know of this model. Nothing is inline, so that servers may forbid it.
+    The page is `index.html`, its styles and scripts, `config.json`, which holds what
+    they must know of this model, and `facts.json`, what a visitor may read about it.
+    Nothing is inline, so that servers may forbid it.
 
     The runtime comes from a public address, or is copied from the folder that
     `form.runtime` names, so that the page works offline. A browser reads the files from
@@ -124,11 +126,11 @@ def write(exportable: Exportable, path: Path) -> None:
     config = {
         "name": exportable.name,
         **page.config(exportable),
-        "facts": _facts(exportable),
         "files": {file: _measured(path / file) for file in models},
         "runtime": address,
     }
     (path / "config.json").write_text(json_text(config), "utf-8")
+    (path / "facts.json").write_text(json_text(_facts(exportable)), "utf-8")
 
 
 def directions(exportable: Exportable) -> list[Direction]:
@@ -240,17 +242,18 @@ def _file(function):
 
 def _facts(exportable):
     """Returns what a visitor may read about the model: pairs of texts."""
-    facts, about = exportable.facts, exportable.about
-    steps = f"{facts['step']:,} steps" if facts["step"] else None
-    shown = {
-        "Data": about.get("data"),
-        "Licence of the data": about.get("licence"),
-        "Training": ", ".join(filter(None, [steps, facts.get("sampling")])) or None,
-        "Weights": facts["weights"],
-        **about.get("measures", {}),
-        "Made with": f"keras_gan {__version__}",
-    }
-    return [[name, value] for name, value in shown.items() if value is not None]
+    run, step = exportable.run, exportable.facts["step"]
+    facts = [["Training", f"{step:,} steps"], ["Weights", exportable.facts["weights"]]]
+    if run is not None:
+        licence = run.recipe.data_licence or "not stated"
+        metrics = model_card.measured(run.path, step)
+        rows = model_card.measure_rows(metrics) if metrics else ()
+        facts = [
+            *(["Data", model_card.data_of(run)], ["Licence of the data", licence]),
+            *facts,
+            *([title, value] for title, value, *_ in rows),
+        ]
+    return [*facts, ["Made with", f"keras_gan {__version__}"]]
 
 
 def _measured(file):

@@ -3,12 +3,16 @@
 export const $ = (id) => document.getElementById(id);
 export let ort;
 
-export const config = await fetch("config.json")
-  .then((answer) => answer.json())
-  .catch((error) => {
-    $("status").textContent = `This page could not start: config.json cannot be read (${error.message}).`;
+async function json(file) {
+  try {
+    return await (await fetch(file)).json();
+  } catch (error) {
+    $("status").textContent = `This page could not start: ${file} cannot be read (${error.message}).`;
     throw error;
-  });
+  }
+}
+
+export const config = await json("config.json");
 
 // Runs what starts a page; if it fails, the visitor reads why.
 export async function start(begin) {
@@ -85,7 +89,7 @@ function fact(name, value) {
   $("facts").append(term, description);
 }
 
-for (const [name, value] of config.facts) fact(name, value);
+for (const [name, value] of await json("facts.json")) fact(name, value);
 
 export function withLabels(feeds, labels) {
   if (!config.classes) return feeds;

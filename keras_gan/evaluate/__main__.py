@@ -1,6 +1,7 @@
 """Measures of a trained run, and a page about it: `python -m keras_gan.evaluate`."""
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
-from keras_gan import examples, pictures, plugins
+from keras_gan import examples, model_card, pictures, plugins
 from keras_gan.errors import KerasGANError, sentence
 from keras_gan.evaluate import measuring, report
 from keras_gan.evaluate.measuring import part
@@ -29,10 +30,14 @@ def main(
     try:
         plugins.load(options.plugin)
         require_folder(folder)
-        metrics, page, measures = evaluate(options)
+        found = evaluate(options)
+        metrics, measures = found.metrics, found.measures
         files = write_all(
-            folder, {"report.html": page, "metrics.json": json_text(metrics)}
+            folder, {"report.html": found.page, "metrics.json": json_text(metrics)}
         )
+        # A card is of the newest model, which `keras_gan.load` gives.
+        if not options.best:
+            files += model_card.write(folder, found.card, found.picture)
     except (KerasGANError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
@@ -51,15 +56,33 @@ def parser(prog: str) -> argparse.ArgumentParser:
     arguments.run(command)
     measuring.add_arguments(command)
     command.add_argument(
-        "--out", help="folder for metrics.json and report.html (default RUN)"
+        "--out",
+        help="folder for metrics.json, report.html and README.md (default RUN)",
     )
     return command
 
 
-def evaluate(
-    options: argparse.Namespace,
-) -> tuple[dict, str, Mapping[str, Quantity]]:
-    """Returns the content of `metrics.json`, the page, and what each measure is.
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """What `evaluate` found.
+
+    Args:
+        metrics: content of `metrics.json`.
+        page: of `report.html`.
+        measures: what each measure is.
+        card: of `README.md`.
+        picture: of samples, a PNG file.
+    """
+
+    metrics: dict
+    page: str
+    measures: Mapping[str, Quantity]
+    card: str
+    picture: bytes
+
+
+def evaluate(options: argparse.Namespace) -> Evaluated:
+    """Returns what a run's model measures, and the pages about it.
 
     Args:
         options: what `parser` gives.
@@ -89,6 +112,9 @@ def evaluate(
             "step": int(model.step),
             "seed": options.seed,
             **evaluated,
+            "quantities": model_card.quantities(
+                {name: evaluator.measures[name] for name in evaluated["measures"]}
+            ),
             "nearest": neighbours and neighbours.report,
             "protocol": protocol,
         }
@@ -106,7 +132,11 @@ def evaluate(
                 evaluator.measures,
                 titles,
             )
-    return metrics, page, evaluator.measures
+            name = run.path.resolve().name
+            usage = model_card.usage(model, name)
+            card = model_card.card(model, name, usage, run, metrics, model_card.PICTURE)
+            picture = pictures.encoded(samples, ".png")
+    return Evaluated(metrics, page, evaluator.measures, card, picture)
 
 
 def table(metrics: dict, measures: Mapping[str, Quantity] = MEASURES) -> str:

@@ -14,6 +14,7 @@ from PIL import Image
 from keras_gan.epoch_table import EpochTable
 from keras_gan.errors import InputError
 from keras_gan.evaluators import MEASURES, Quantity
+from keras_gan.evaluators.base import number
 from keras_gan.evaluators.distribution import SPLITS
 from keras_gan.files import JSON_ERRORS
 from keras_gan.models.chart import Chart
@@ -190,17 +191,6 @@ def _classes(found):
     if found is None or "names" in found:
         found = {"": found}
     return {title.replace("_", " "): c for title, c in found.items() if c is not None}
-
-
-def number(value: Any) -> str:
-    """Returns a value as a person reads it: numbers with four digits."""
-    if value is None:
-        return _NONE
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def values(measured: Any, name: str = "") -> list[tuple[str, str]]:

@@ -296,3 +296,14 @@ class _Together(Evaluator):
             if len(values) == 1:
                 (facts[fact],) = values.values()
         return {**facts, **merged, "protocol": self.protocol(model)}
+
+
+def number(value: Any) -> str:
+    """Returns a value as a person reads it: numbers with four digits."""
+    if value is None:
+        return "–"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

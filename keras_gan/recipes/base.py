@@ -153,6 +153,12 @@ class Recipe:
         "what happens to a picture of another shape",
         choices=conversion.FITS,
     )
+    data_licence: str | None = setting(
+        None,
+        "licence of the data, for the model card, such as cc-by-4.0",
+        unset="not stated",
+        changeable=True,
+    )
     validation: str | None = setting(
         None,
         "held out and measured while it trains: a share such as 0.1, or another source "

@@ -51,9 +51,9 @@ def exported(request, tmp_path_factory):
         for name, signature in model.signatures(families.inference(model)).items()
         if signature.kind is not None
     }
-    formats = [*holding(describe(model, "m"))]
-    # Another process needs seconds for it; that it can is tested elsewhere.
-    formats.remove("saved-model")
+    # Another process needs seconds for these two; that it can is tested elsewhere.
+    slow = {"saved-model", "hub"}
+    formats = [name for name in holding(describe(model, "m")) if name not in slow]
     written = export.export_all(model, folder, "m", formats)
     written.append(export.to_saved_model(model, folder / "m", verify=False))
     return model, functions, written

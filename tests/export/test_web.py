@@ -25,7 +25,7 @@ _SESSION = Path(__file__).with_name("web_session.py")
 
 
 FILES = {
-    *("index.html", "config.json"),
+    *("index.html", "config.json", "facts.json"),
     *("common.css", "common.js", "latent.css", "latent.js"),
 }
 
@@ -69,8 +69,9 @@ def test_a_page_knows_its_files_and_what_they_are(run_folder, tmp_path):
     content = (row.path / "model.onnx").read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     assert config["files"] == {"model.onnx": {"bytes": len(content), "sha256": digest}}
-    facts = dict(config["facts"])
-    assert facts["Data"] == "digits"
+    facts = dict(json.loads((row.path / "facts.json").read_text()))
+    assert facts["Data"] == "digits, 1,797 images"
+    assert facts["Licence of the data"] == "not stated"
     assert facts["Training"] == "2 steps"
     assert facts["Weights"] == "averaged"
 

@@ -1,0 +1,107 @@
+"""A folder for the Hugging Face Hub: Keras's own files, a card and its picture.
+
+`keras_gan.load` and Keras's `load_model("hf://USER/NAME")` read it. It holds all
+networks, for training goes on with them too, but no state of optimizers, which is twice
+as large.
+"""
+
+import json
+import re
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from export.cards import picture_of
+from export.exportable import Exportable
+from keras_gan import model_card, model_files
+from keras_gan.errors import InputError
+from keras_gan.files import json_text
+
+
+def check(exportable: Exportable) -> None:
+    """Raises InputError for a model that keras_gan alone could not open again."""
+    model: Any = exportable.model
+    parts = [model]
+    for network in model.networks().values():
+        parts += _layers(network)
+    own = {type(part) for part in parts}
+    own = {c for c in own if not c.__module__.startswith(("keras.", "keras_gan."))}
+    if own:
+        names = ", ".join(sorted(c.__name__ for c in own))
+        raise InputError(
+            f"the model has classes of your own ({names}), which keras_gan.load would "
+            "not find on another machine. Choose another format, such as onnx."
+        )
+
+
+def write(exportable: Exportable, path: Path) -> None:
+    """Writes the folder, unverified."""
+    model: Any = exportable.model
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "model.keras")
+        model.save(file)
+        plain: Any = model_files.load(file)  # without its optimizers
+    _name_by_place(plain)
+    plain.save(path, zipped=False)
+    _make_reproducible(path)
+    assets = path / "assets"
+    if not any(assets.iterdir()):
+        assets.rmdir()  # git keeps no empty folder
+    description = exportable.metadata() | {
+        "weights_sha256": model_files.sha256(path / model_files.WEIGHTS)
+    }
+    (path / model_files.DESCRIPTION).write_text(json_text(description), "utf-8")
+    picture, name = picture_of(exportable), exportable.name
+    run, step = exportable.run, exportable.facts["step"]
+    text = model_card.card(
+        model,
+        name,
+        model_card.usage(model, f"hf://USER/{name}"),
+        run,
+        run and model_card.measured(run.path, step),
+        model_card.PICTURE if picture else None,
+    )
+    model_card.write(path, text, picture)
+
+
+def metadata(path: Path) -> dict:
+    """Returns the description in a folder."""
+    return json.loads((path / model_files.DESCRIPTION).read_bytes())
+
+
+def _name_by_place(model):
+    """Names the layers by their place, as Keras counts all that a process ever made."""
+    model.name = _without_number(model.name)
+    layers = [layer for net in model.networks().values() for layer in _layers(net)]
+    count: Counter[str] = Counter()
+    for layer in {id(layer): layer for layer in layers}.values():
+        stem = _without_number(layer.name)
+        layer.name = f"{stem}_{count[stem]}" if count[stem] else stem
+        count[stem] += 1
+
+
+def _layers(network):
+    return network._flatten_layers()  # itself too
+
+
+def _without_number(name):
+    return re.sub(r"_\d+$", "", name)
+
+
+def _make_reproducible(path):
+    """Takes the time and addresses in memory out of what Keras wrote."""
+    version = {"keras_version": keras.__version__}
+    (path / "metadata.json").write_text(json_text(version), "utf-8")
+    file, known = path / model_files.CONFIG, {}
+
+    def numbered(part):
+        if "shared_object_id" in part:
+            address = part["shared_object_id"]
+            part["shared_object_id"] = known.setdefault(address, len(known))
+        return part
+
+    config = json.loads(file.read_bytes(), object_hook=numbered)
+    file.write_text(json_text(config), "utf-8")
