@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import os
 from pathlib import Path
 from typing import Any, TypeAlias

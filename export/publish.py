@@ -104,8 +104,8 @@ def export_all(
     if version is not None and not any(FORMATS[n].versions for n in formats):
         able = [name for name, format in FORMATS.items() if format.versions]
         raise InputError(
-            f"version is {version}, and {' and '.join(formats)} have no versions. Leave "
-            f"the version out, or choose a format that has: {' and '.join(able)}."
+            f"version is {version}, and {' and '.join(formats)} have no versions. "
+            f"Leave the version out, or choose a format that has: {' and '.join(able)}."
         )
     base = Path(out, name)
     # Before the model is read, which may take long.

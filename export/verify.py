@@ -211,7 +211,7 @@ def _search_path():
     return os.pathsep.join(p for p in sys.path if Path(p).resolve() not in hidden)
 
 
-def _found(path):
+def _found(path: Path) -> tuple[Path, str]:
     """Returns the path of an export, of several versions the newest, and its format."""
     found = formats_of(path)
     if not found and (newest := _newest_version(path)):

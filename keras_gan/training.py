@@ -469,14 +469,17 @@ def finish(parts: Parts, bar: tqdm) -> dict[str, Any] | None:
     with atomic_path(run.path / "model.keras") as part:
         model.save(part)
     bar.update()
-    evaluation = None if parts.evaluator is None else measure(parts, bar)
+    evaluation = None
+    if parts.evaluator is not None:
+        evaluation = measure(run, model, parts.evaluator, bar)
     write_card(run, model, evaluation)
     return evaluation
 
 
-def measure(parts: Parts, bar: tqdm) -> dict[str, Any]:
+def measure(
+    run: runs.Run, model: keras.Model, evaluator: Evaluator, bar: tqdm
+) -> dict[str, Any]:
     """Measures the model and says what it measured; returns `evaluation.json`."""
-    run, model, evaluator = parts.run, parts.model, parts.evaluator
     bar.set_description("measures")
     names = evaluator.final(model)
     ours, theirs = evaluator.measure(model, names), evaluator.beside(names)

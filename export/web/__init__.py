@@ -155,6 +155,7 @@ def directions(exportable: Exportable) -> list[Direction]:
     vectors, _, _ = np.linalg.svd(effect, full_matrices=False)
     found = vectors.T[:_DIRECTIONS]
     image = next(iter(signature.outputs.values()))
+    assert image.pixels is not None  # `check` refuses others
     levels = (whole - image.pixels.low) / (image.pixels.high - image.pixels.low)
     return named(found, latent @ found.T, levels)
 

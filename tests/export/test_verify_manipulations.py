@@ -598,7 +598,7 @@ WEB = {
     "directions changed": replaced("config.json", r'"vector": \[', '"vector": [9, '),
     "other runtime": replaced("config.json", "cdn.jsdelivr.net", "example.net"),
     "other policy": replaced(PAGE, "default-src 'none'", "default-src *"),
-    "other hash": replaced("config.json", '"sha256": "', '"sha256": "0"'),,
+    "other hash": replaced("config.json", '"sha256": "', '"sha256": "0"'),
     "title changed": replaced(PAGE, "<title>m", "<title>n"),
     "line ends": lambda path: (path / PAGE).write_bytes(
         (path / PAGE).read_bytes().replace(b"\n", b"\r\n")
