@@ -26,6 +26,7 @@ import onnxruntime
 from benchmarks import timing
 from export import onnx, triton
 from export.exportable import describe
+from export.formats import ExportOptions
 from keras_gan import DCGAN
 from keras_gan_server.latents import from_seeds
 
@@ -82,7 +83,9 @@ def prepare(folder: pathlib.Path, threads: int) -> onnxruntime.InferenceSession:
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
     exportable = describe(gan, "dcgan")
     onnx.write(exportable, folder / "dcgan.onnx")
-    triton.write(exportable, folder / "triton" / "dcgan")
+    options = ExportOptions(triton_backend="python")  # nvidia-pytriton has no other
+    served = exportable.with_options(options)
+    triton.write(served, folder / "triton" / "dcgan" / "1")
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(folder / "dcgan.onnx", settings)

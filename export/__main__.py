@@ -186,7 +186,7 @@ def _parser(prog):
         help="also write sbom.cdx.json: the packages of this environment (CycloneDX)",
     )
     keras_gan_options.add_plugin(parser)
-    group = parser.add_argument_group("of the ONNX file")
+    group = parser.add_argument_group("choices that some formats have")
     for field, choices in OPTION_CHOICES.items():
         group.add_argument(
             f"--{field.replace('_', '-')}",

@@ -1,4 +1,4 @@
-"""Model cards beside exports: `NAME.README.md` and its picture `NAME.samples.png`."""
+"""Model cards beside exports: `NAME.README.md` and its picture `NAME.README.png`."""
 
 import importlib
 from pathlib import Path
@@ -89,7 +89,8 @@ def _usage(out, exportable):
 def _inputs(file, exportable):
     """Returns name -> Python that makes rows of it, for the inputs of an ONNX file."""
     metadata = importlib.import_module(FORMATS["onnx"].module).metadata(file)
-    options = ExportOptions(layout=metadata["layout"], output=metadata["output"])
+    kept = ("layout", "output", "latent_input")
+    options = ExportOptions(**{n: metadata[n] for n in kept if n in metadata})
     default = exportable.only(DEFAULT).with_options(options).default
     rows = default.examples(_ROWS)
     return {

@@ -7,7 +7,6 @@ buffers, and compared with newly written ones.
 import io
 import itertools
 import json
-import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +17,11 @@ import onnx
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.lite.python import schema_py_generated as schema
 
-from export import litert, warmup
+from export import litert, prototext, warmup
 from export.messages import messages_in
 
 # They tell of measures, which may have been taken again. They are not part of a model.
-_ABOUT = {"README.md", "samples.png", "facts.json"}
+_ABOUT = {"README.md", "README.png", "facts.json"}
 # Another processor may round constants that a converter computed otherwise; in units
 # in the last place of a tensor's largest value.
 _ULPS = 4
@@ -110,12 +109,22 @@ def _text(found, written):
 
 
 def _config(found, written):
-    """Compares configurations of Triton; which versions to serve is the user's."""
-    texts = [
-        re.sub(r"(?m)^version_policy.*\n", "", path.read_bytes().decode())
-        for path in (found, written)
-    ]
-    return None if texts[0] == texts[1] else _text(found, written)
+    """Compares configurations of Triton, but for what docs/platforms.md lets change."""
+    theirs, ours = (
+        [f for f in prototext.read(p.read_text("utf-8"), p).fields if not _is_users(f)]
+        for p in (found, written)
+    )
+    return None if theirs == ours else _text(found, written)
+
+
+def _is_users(field):
+    """Whether a field says which versions are served, or on how many threads."""
+    name, value = field
+    if name == "parameters":  # others name programs
+        return isinstance(value, prototext.Message) and value.all("key") == [
+            "intra_op_thread_count"
+        ]
+    return name in ("version_policy", "instance_group")
 
 
 def _description(found, written):

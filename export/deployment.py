@@ -2,7 +2,7 @@
 
 import json
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from export import prototext
 from export.files import replace_text
@@ -137,11 +137,15 @@ def pinned_versions(out: Path, name: str) -> set[int]:
     versions = [
         version
         for model in message.all(*_MODELS)
-        if model.all("name") == [name]
+        if name in (*model.all("name"), *map(_last_part, model.all("base_path")))
         for path in (_PINNED, _LABELLED)
         for version in model.all(*path)
     ]
-    return set(map(int, versions))
+    return prototext.whole_numbers(versions, out / _CONFIG)
+
+
+def _last_part(path):
+    return PurePosixPath(path).name
 
 
 def _read_config(out):

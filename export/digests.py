@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from export.files import replace_text
+from keras_gan import model_card
 from keras_gan.errors import InputError
 
 SUMS = "SHA256SUMS"
@@ -22,8 +23,17 @@ def sha256(path: Path) -> dict[str, str]:
     return {
         file.relative_to(root).as_posix(): _digest(file)
         for file in files
-        if file.is_file()
+        if file.is_file() and file.name != model_card.FILE  # a user's to change
     }
+
+
+def check(folder: Path) -> None:
+    """Raises InputError if a folder has `SHA256SUMS` of something else than exports."""
+    if (folder / SUMS).exists() and not (folder / "report.json").exists():
+        raise InputError(
+            f"{folder / SUMS} lists other files than exports, because there is no "
+            "report.json beside it. Remove it, or name another folder with --out."
+        )
 
 
 def write_sums(rows: Sequence[dict], folder: Path) -> None:
@@ -90,7 +100,9 @@ def reported(path: Path, folder: Path) -> list[dict]:
 
 def _listed(row):
     """Returns the digests of a row of a report by the files' paths beside it."""
-    path, files = PurePosixPath(row["path"]), row.get("sha256") or {}
+    path, files = PurePosixPath(row["path"]), row.get("sha256")
+    if not isinstance(files, dict):  # of an older version, or of somebody else
+        return {}
     # A file goes by its own name.
     base = path.parent if list(files) == [path.name] else path
     return {str(base / name): digest for name, digest in files.items()}

@@ -6,7 +6,9 @@ as large.
 """
 
 import json
+import os
 import re
+import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -16,6 +18,7 @@ import keras
 
 from export.cards import picture_of
 from export.exportable import Exportable
+from export.files import exchange
 from keras_gan import model_card, model_files
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
@@ -65,6 +68,18 @@ def write(exportable: Exportable, path: Path) -> None:
         model_card.PICTURE if picture else None,
     )
     model_card.write(path, text, picture)
+
+
+def place(written: Path, target: Path) -> None:
+    """Moves a folder to its place in one step; a card of the user's own stays."""
+    if not target.is_dir():
+        os.replace(written, target)
+        return
+    if model_card.is_users(target / model_card.FILE):
+        for name in (model_card.FILE, model_card.PICTURE):
+            if (target / name).is_file():
+                shutil.copyfile(target / name, written / name)
+    exchange(written, target)
 
 
 def metadata(path: Path) -> dict:

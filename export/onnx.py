@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import tensorflow as tf
-import tf2onnx.convert  # loads all of its modules, for `_reproducible`
+import tf2onnx.convert  # loads all of its modules, for `_sets_in_order`
 from onnx import version_converter
 
 from export.exportable import Exportable, ModelOrRun, describe
@@ -115,7 +115,7 @@ def write(exportable: Exportable, path: Path, sub_kernels: bool = True) -> None:
 
 def _converted(signature: Signature, layout: str) -> onnx.ModelProto:
     """Returns a function as tf2onnx writes it, in float32, its free sides named."""
-    with _reproducible():
+    with _sets_in_order():
         model, _ = tf2onnx.convert.from_function(
             tf.function(signature.function, autograph=False),
             input_signature=signature.tensors,
@@ -175,7 +175,7 @@ class _OrderedSet(collections.abc.MutableSet):
 
 
 @contextlib.contextmanager
-def _reproducible():
+def _sets_in_order():
     """Makes tf2onnx write the same for the same function, in every process.
 
     The order of its sets, and with it the names of constants and sometimes the nodes,

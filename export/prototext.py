@@ -113,3 +113,21 @@ def _unreadable(text, index, file):
         f"{file} cannot be read from line {line} on. Mend it, or remove it and export "
         "again."
     )
+
+
+def whole_numbers(values: list, file: Any) -> set[int]:
+    """Returns the numbers that values of fields are.
+
+    Args:
+        values: what `Message.all` returned.
+        file: path that an error names.
+
+    Raises:
+        InputError: if a value is not a whole number.
+    """
+    try:
+        return {int(value, 0) for value in values}
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{file} has versions {', '.join(map(str, values))}. Give whole numbers."
+        ) from None

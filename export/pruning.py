@@ -37,18 +37,24 @@ def prune(out: str | os.PathLike, keep: int) -> list[Path]:
             f"{out} holds no versions of a model. Name the folder that was given to "
             "the export as --out."
         )
-    removed = []
     with locked_report(report):
-        for (format, model), folders in _versions(out).items():
-            module = importlib.import_module(FORMATS[format].module)
-            pinned = module.pinned_versions(model)
-            for folder in folders[:-keep]:
-                if int(folder.name) not in pinned:
-                    with staging_path(folder) as hidden, write_errors_named(folder):
-                        os.rename(folder, hidden)
-                    removed.append(folder)
+        # Before any is removed, as a configuration may be unreadable.
+        removed = [
+            folder
+            for (format, model), folders in _versions(out).items()
+            for folder in _without_pinned(format, model, folders[:-keep])
+        ]
+        for folder in removed:
+            with staging_path(folder) as hidden, write_errors_named(folder):
+                os.rename(folder, hidden)
     prune_report(report)
     return removed
+
+
+def _without_pinned(format, model, folders):
+    module = importlib.import_module(FORMATS[format].module)
+    pinned = module.pinned_versions(model)
+    return [folder for folder in folders if int(folder.name) not in pinned]
 
 
 def _versions(out):

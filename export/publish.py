@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from export import cards, deployment, reproducible
-from export.digests import sha256
+from export import cards, deployment, digests, reproducible
 from export.exportable import Exportable, ModelOrRun, describe
 from export.files import (
     exchange,
@@ -101,11 +100,13 @@ def export_all(
         )
     report = Path(out, "report.json")
     read_report(report)
+    digests.check(Path(out))
     if version is not None and not any(FORMATS[n].versions for n in formats):
         able = [name for name, format in FORMATS.items() if format.versions]
         raise InputError(
-            f"version is {version}, and {' and '.join(formats)} have no versions. "
-            f"Leave the version out, or choose a format that has: {' and '.join(able)}."
+            f"version is {version}, and there are no versions of "
+            f"{' and '.join(formats)} exports. Leave the version out, or choose a "
+            f"format that has them: {' and '.join(able)}."
         )
     base = Path(out, name)
     # Before the model is read, which may take long.
@@ -180,7 +181,7 @@ def refuse_existing(format: str, target: Path, overwrite: bool = False) -> None:
     elif replaceable:
         remedy = "Replace it with --overwrite (overwrite=True), or choose another name"
     else:
-        remedy = f"It is no export of the format {format}. Choose another name"
+        remedy = f"It is not an export of the format {format}. Choose another name"
     raise InputError(f"{target} exists already. {remedy}.")
 
 
@@ -232,7 +233,7 @@ def publish(
                 f"the {format} export {planned} was not published: {row.problem}.",
                 [row],
             )
-        row = dataclasses.replace(row, sha256=sha256(temporary))
+        row = dataclasses.replace(row, sha256=digests.sha256(temporary))
         with _rows_of(report) as rows:
             while True:
                 row = dataclasses.replace(row, path=target())
@@ -253,9 +254,9 @@ def _rows_of(report):
 
 def _place(format, temporary, row, rows, report):
     """Moves an export to the path in its row, and has the row in the report."""
-    move = getattr(_module(format), "place", os.replace)
-    if row.path.is_dir() and not FORMATS[format].versions:
-        move = exchange
+    replaces = row.path.is_dir() and not FORMATS[format].versions
+    module = _module(format)
+    move = getattr(module, "place", exchange if replaces else os.replace)
     record = contextlib.nullcontext()
     if report is not None:
         record = recorded(row, rows, report)

@@ -49,9 +49,9 @@ class ExportResult:
     Example:
 
     ```python
-    from export import verify_again
+    from export import to_onnx
 
-    result = verify_again("runs/digits/export/golden.onnx", "runs/digits")
+    result = to_onnx("runs/digits", "digits.onnx")
     assert result.passed, result.problem
     print(result.largest_difference, result.milliseconds)
     ```

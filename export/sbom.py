@@ -17,7 +17,7 @@ def check() -> None:
     except ImportError:
         raise InputError(
             "--sbom is written by cyclonedx-py, which is not installed. Run pip "
-            "install cyclonedx-bom, or leave --sbom out."
+            "install '.[sbom]', or leave --sbom out."
         ) from None
 
 
@@ -46,6 +46,9 @@ def write(out: Path) -> Path:
         )
         if result.returncode != 0:
             lines = result.stderr.strip().splitlines() or ["no message"]
-            raise InputError(f"cyclonedx-py cannot write {target}: {lines[-1]}.")
+            raise InputError(
+                f"cyclonedx-py cannot write {target}: {lines[-1]}. Mend that, or leave "
+                "--sbom out."
+            )
         temporary.replace(target)
     return target

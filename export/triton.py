@@ -80,7 +80,8 @@ def pinned_versions(folder: Path) -> set[int]:
     """Returns the versions of a model that its `config.pbtxt` names."""
     file = folder / _NAME
     message = prototext.read(file.read_text("utf-8"), file)
-    return set(map(int, message.all("version_policy", "specific", "versions")))
+    versions = message.all("version_policy", "specific", "versions")
+    return prototext.whole_numbers(versions, file)
 
 
 def _refuse_others(text, file):

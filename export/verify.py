@@ -18,7 +18,7 @@ from PIL import Image
 
 from export import compare, digests, reproducible
 from export.exportable import Exportable, ModelOrRun, describe
-from export.formats import FORMATS, OPTION_CHOICES, ExportOptions
+from export.formats import DEFAULT_OPTIONS, FORMATS, OPTION_CHOICES, ExportOptions
 from export.precision import PRECISIONS
 from export.report import ExportResult
 from keras_gan.errors import InputError
@@ -41,13 +41,14 @@ _WORKER = Path(__file__).with_name("_worker")
 
 def not_verified(exportable: Exportable, format: str, path: Path) -> ExportResult:
     """Returns the result of an export that nobody ran."""
-    files = [file for file in [path, *path.rglob("*")] if file.is_file()]
+    sums = digests.sha256(path)
+    root = path.parent if path.is_file() else path
     return ExportResult(
         format=format,
         path=path,
-        bytes=sum(file.stat().st_size for file in files),
+        bytes=sum((root / name).stat().st_size for name in sums),
         parameters=exportable.parameters,
-        sha256=digests.sha256(path),
+        sha256=sums,
     )
 
 
@@ -75,7 +76,7 @@ def verify_again(
         InputError: for no export of this project, or one of two formats; for no model,
             or one without the export's function; without what runs the export.
     """
-    path, name = _found(Path(path))
+    path, name = _found(Path(os.path.abspath(path)))
     module = importlib.import_module(FORMATS[name].module)
     problem = digests.problem(path)
     if problem is not None:
@@ -83,7 +84,10 @@ def verify_again(
         return ExportResult(name, path, 0, 0, passed=False, problem=problem)
     try:
         metadata = module.metadata(path)
-        options = ExportOptions(**{name: metadata[name] for name in OPTION_CHOICES})
+        usual = vars(DEFAULT_OPTIONS)  # of files from before there was the option
+        options = ExportOptions(
+            **{n: metadata.get(n, usual[n]) for n in OPTION_CHOICES}
+        )
         model, function = metadata["name"], metadata.get("function", DEFAULT)
     except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
         raise InputError(

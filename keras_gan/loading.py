@@ -44,9 +44,8 @@ def load(path: str | os.PathLike) -> keras.Model:
     if str(path).startswith(_HUB):
         path = _fetched(str(path))
     path = Path(path)
-    if path.suffix == ".keras" or path.is_file():
-        return model_files.load(path)
-    if (path / model_files.WEIGHTS).is_file():
+    is_file = path.suffix == ".keras" or path.is_file()
+    if is_file or (path / model_files.WEIGHTS).is_file():
         return model_files.load(path)
     from keras_gan import runs  # takes a while to import
 
@@ -64,7 +63,7 @@ def _fetched(address):
     except ImportError:
         raise InputError(
             f"{address} is fetched by huggingface_hub, which is not installed. Run "
-            "pip install huggingface_hub."
+            "pip install '.[hub]'."
         ) from None
     try:
         return huggingface_hub.snapshot_download(

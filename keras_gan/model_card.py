@@ -22,7 +22,7 @@ from keras_gan.runs import Run
 from keras_gan.serving import DEFAULT, Spec
 from keras_gan.version import __version__
 
-FILE, PICTURE = "README.md", "samples.png"
+FILE, PICTURE = "README.md", "README.png"
 # Of each kind of function, what the Hub calls its task.
 _TASKS = {
     "latent_to_image": "unconditional-image-generation",
@@ -49,20 +49,24 @@ def write(folder: Path, text: str, picture: bytes | None, name: str = "") -> lis
         text: what `card` returned.
         picture: content of a PNG file; None leaves one that is there.
         name: of the model, if the folder holds several: the files are `NAME.README.md`
-            and `NAME.samples.png`.
+            and `NAME.README.png`.
 
     Returns:
         Paths of the files that were written.
     """
-    file = folder / file_name(FILE, name)
-    written = []
+    files: dict[Path, str | bytes] = {folder / file_name(FILE, name): text}
+    if is_users(folder / file_name(FILE, name)):
+        return []
     if picture is not None:
-        written.append(folder / file_name(PICTURE, name))
-        write_atomically(written[-1], picture)
-    if not file.exists() or _MARK in file.read_text("utf-8", "replace"):
-        written.append(file)
-        write_atomically(file, text)
-    return written
+        files[folder / file_name(PICTURE, name)] = picture
+    for file, content in files.items():
+        write_atomically(file, content)
+    return [*files]
+
+
+def is_users(file: Path) -> bool:
+    """Whether there is a card that the user has made their own."""
+    return file.exists() and _MARK not in file.read_text("utf-8", "replace")
 
 
 def file_name(file: str, name: str) -> str:

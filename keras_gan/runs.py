@@ -16,7 +16,7 @@ best/            the same of the best model by a measure, with best.json
 model.keras      the model at the end, for `keras.models.load_model`
 evaluation.json  a few measures at the end
 README.md        model card, by training and by `python -m keras_gan.evaluate`
-samples.png      its picture
+README.png       its picture
 metrics.json     all measures, and
 report.html      a page of all that is known, both by `python -m keras_gan.evaluate`
 experiments/     pictures and figures of `python -m keras_gan.experiments`

@@ -23,7 +23,7 @@ TYPES = {
 
 Seed = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
 QuerySeed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+StrictFinite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Truncation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Path(description="A model's name.", examples=["digits"])]
 AskedFormat = Annotated[
@@ -57,7 +57,7 @@ class SampleRequest(BaseModel):
         description="One picture for each. The same seed gives the same picture in "
         "every request, and that of the SavedModel's `sample`.",
     )
-    latent: list[list[Finite]] | None = Field(
+    latent: list[list[StrictFinite]] | None = Field(
         default=None, min_length=1, description="Instead of seeds: [rows][latent_dim]."
     )
     labels: list[StrictInt | str] | None = Field(

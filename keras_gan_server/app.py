@@ -40,6 +40,10 @@ from keras_gan_server.metrics import Metrics
 from keras_gan_server.model import Model
 from keras_gan_server.registry import Registry
 
+_FORM = (
+    "The form may hold one file, in the field file, and nothing else. Give the label "
+    "in the address, as ?label=."
+)
 _DIRECT_BYTES = 64 * 1024  # of a result that costs less to write than to hand over
 
 
@@ -191,11 +195,13 @@ def make_app(registry: Registry, limits: Limits, metrics: Metrics) -> FastAPI:
         """One model, with what its export says."""
         return described(found(name))
 
+    @app.head("/health/live", include_in_schema=False)
     @app.get("/health/live", response_class=PlainTextResponse, tags=["operation"])
     async def live() -> str:
         """Answers as long as the process does."""
         return "live\n"
 
+    @app.head("/health/ready", include_in_schema=False)
     @app.get(
         "/health/ready",
         responses={503: {"model": Readiness, "description": "About to end."}},
@@ -221,7 +227,8 @@ def make_app(registry: Registry, limits: Limits, metrics: Metrics) -> FastAPI:
 
 async def _content(request):
     """Returns the file in a body, or in its form field `file`."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    kind = request.headers.get("content-type", "").lower()
+    if not kind.startswith("multipart/form-data"):
         return await request.body()
     try:
         async with request.form(max_files=1, max_fields=0) as form:
@@ -238,7 +245,7 @@ def _format(model, asked, request):
     image = model.outputs[model.main_output]
     usual = Format.PNG if image.is_picture else Format.JSON
     if asked is None:
-        asked = _accepted(request.headers.get("accept", "*/*"), usual)
+        asked = _accepted(request.headers.get("accept") or "*/*", usual)
     if asked is Format.PNG and not image.is_picture:
         raise Refused(
             406, f"No picture can hold the {model.main_output}. Use json or npy."
@@ -321,7 +328,9 @@ def _handle_errors(app):
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
+        # The last part of a place in a choice of types is the type's name.
+        parts = [str(p) for p in first["loc"][1:] if p not in ("int", "str")]
+        place = ".".join(parts)
         if first["type"] == "json_invalid" or first["loc"] == ("body",):
             sentence = (
                 "The body is not a JSON object. Send one, with the header "
@@ -336,6 +345,8 @@ def _handle_errors(app):
     @app.exception_handler(HTTPException)
     async def refused_elsewhere(request: Request, error: HTTPException) -> JSONResponse:
         sentence = f"{error.detail.removesuffix('.')}."
+        if sentence.startswith("Too many fi"):  # fields or files, says Starlette
+            sentence = _FORM
         return JSONResponse({"detail": sentence}, error.status_code, error.headers)
 
     @app.exception_handler(ClientDisconnect)

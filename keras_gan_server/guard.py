@@ -43,6 +43,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begin, status, size = time.monotonic(), 0, 0
+        most = self._limits.body_bytes
+        if scope["path"].endswith("/sample"):  # JSON
+            most = min(most, self._limits.json_bytes)
 
         async def measured_receive() -> Message:
             nonlocal size
@@ -50,12 +53,12 @@ class Guard:
             arrived = len(message.get("body", b""))
             size += arrived
             self._held += arrived
-            if size > self._limits.body_bytes:
+            if size > most:
                 await _discard(message, receive)
                 raise HTTPException(
                     413,
-                    f"The body has more than {self._limits.body_bytes:,} bytes, which "
-                    "is the most that this server takes. Send less.",
+                    f"The body has more than {most:,} bytes, which is the most that "
+                    "this address takes. Send less.",
                 )
             if self._held > self._limits.all_bodies_bytes:
                 await _discard(message, receive)

@@ -4,7 +4,7 @@ import io
 import math
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from keras_gan_server.errors import Refused
 
@@ -43,9 +43,10 @@ def read(content: bytes, channels: int, most_pixels: int) -> np.ndarray:
             f"The picture has more than {most_pixels:,} pixels, which is the most that "
             "this server takes. Make it smaller.",
         ) from None
+    except UnidentifiedImageError:
+        what = "is empty" if not content else "is not a picture that is known here"
+        raise Refused(400, f"The body {what}. {_KINDS}") from None
     except Exception as error:  # damaged files make Pillow raise many kinds
-        if not content:
-            raise Refused(400, f"The body is empty. {_KINDS}") from None
         message = f"The picture cannot be decoded ({_first_line(error)}). {_KINDS}"
         raise Refused(400, message) from None
     return _with_channels(_eight_bits(picture), channels)

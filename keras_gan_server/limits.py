@@ -15,6 +15,8 @@ class Limits:
         rows: of one request, and of a batch that several requests share.
         queue_rows: that may wait for one model; a request beyond them is refused.
         body_bytes: of one request.
+        json_bytes: of one request in JSON, which takes 30 times as much memory once it
+            is read.
         seconds: from a request's first byte to its answer.
         delay_seconds: how long the first request of a batch waits for others.
 
@@ -30,6 +32,7 @@ class Limits:
     rows: int = 64
     queue_rows: int = 4096
     body_bytes: int = 16 * 2**20
+    json_bytes: int = 2**20
     seconds: float = 30.0
     delay_seconds: float = 0.002
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from keras_gan_server import images, latents
 from keras_gan_server.errors import Refused, UnusableFile
@@ -266,6 +268,14 @@ class Model:
             pads = images.padding(values.shape[1:3], source.multiple)
             sides = zip(values.shape[1:3], pads, strict=True)
             keep = tuple(slice(before, before + side) for side, (before, _) in sides)
+            filled = [n + sum(p) for n, p in zip(values.shape[1:3], pads, strict=True)]
+            if math.prod(filled) > most_pixels:
+                raise Refused(
+                    413,
+                    f"The picture has {_text(filled)} pixels once its sides are filled "
+                    f"up to multiples of {source.multiple}. Send one of at most "
+                    f"{most_pixels:,} pixels.",
+                )
             values = np.pad(values, [(0, 0), *pads, (0, 0)], "reflect")
         labels = None if label is None else [label]
         return {"source": values, **self._labels(labels, len(values))}, keep
@@ -295,7 +305,15 @@ class Model:
             feed["latent"] = drawn["latent"].astype(self.inputs["latent"].dtype)
         if self._channels_first and "source" in feed:
             feed["source"] = feed["source"].transpose(0, 3, 1, 2)
-        made = self._session.run([*self.outputs], feed)
+        try:
+            made = self._session.run([*self.outputs], feed)
+        except InvalidArgument:
+            # Layers that extend pictures by reflection need some pixels.
+            raise Refused(
+                422,
+                f"{self.name} cannot compute {_text(next(iter(feed.values())).shape)} "
+                "(rows, then the shape of one). Send larger pictures.",
+            ) from None
         if self._channels_first:
             made = [x.transpose(0, 2, 3, 1) if x.ndim == 4 else x for x in made]
         return {**dict(zip(self.outputs, made, strict=True)), **drawn}
@@ -314,7 +332,8 @@ class Model:
     def _cast(self, name, values):
         """Returns values in the type of an input, or raises Refused."""
         dtype = self.inputs[name].dtype
-        if not np.can_cast(values.dtype, dtype, "same_kind"):
+        # Whole numbers are levels by mistake: the range of values is another.
+        if values.dtype.kind != np.dtype(dtype).kind:
             raise Refused(
                 422, f"{name} holds {values.dtype}, and {self.name} takes {dtype}."
             )

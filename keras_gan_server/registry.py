@@ -101,16 +101,17 @@ class Registry:
             state = _state(file)
             if state == self._seen.get(file):
                 continue
-            self._seen[file] = state
             name = file.name.removesuffix(".onnx")
             try:
                 model = Model(file, self._threads)
             except UnusableFile as error:
+                self._seen[file] = state
                 self.problems = {**self.problems, name: str(error)}
                 self._metrics.loads.labels(name, "failed").inc()
                 kept = " The version before stays." if name in self.models else ""
                 _log.error("%s%s", error, kept)
                 continue
+            self._seen[file] = state
             self.problems = {n: x for n, x in self.problems.items() if n != name}
             if name in self.models and self.models[name].version == model.version:
                 continue

@@ -73,7 +73,7 @@ def test_a_run_ends_with_its_card(run_folder):
     assert f"Protocol: {protocol}" in body.replace("\\", "")
     assert "private person" not in text
     assert "# a: \\[b\\] \\| \\<i\\> \\# 'c'" in body
-    assert Image.open(run_folder / "samples.png").format == "PNG"
+    assert Image.open(run_folder / "README.png").format == "PNG"
 
 
 def test_the_lines_of_a_card_load_the_model(run_folder, monkeypatch):

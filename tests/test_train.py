@@ -111,7 +111,7 @@ def test_run_folder_holds_all_that_a_run_leaves(finished):
         "model.keras",
         "evaluation.json",
         "README.md",
-        "samples.png",
+        "README.png",
         "export",
         "lock",
     }

@@ -1,7 +1,6 @@
 """A page that runs a model in its visitor's browser, with onnxruntime-web."""
 
 import dataclasses
-import hashlib
 import html
 import re
 import shutil
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export import onnx
+from export import digests, onnx
 from export.exportable import Exportable
 from export.web.naming import Direction, named
 from keras_gan import model_card
@@ -92,8 +91,8 @@ def write(exportable: Exportable, path: Path) -> None:
     Nothing is inline, so that servers may forbid it.
 
     The runtime comes from a public address, or is copied from the folder that
-    `form.runtime` names, so that the page works offline. A browser reads the files from
-    a web server alone, such as `python -m http.server`.
+    `options.runtime` names, so that the page works offline. A browser reads the files
+    from a web server alone, such as `python -m http.server`.
 
     Args:
         exportable: what to show.
@@ -126,7 +125,11 @@ def write(exportable: Exportable, path: Path) -> None:
     config = {
         "name": exportable.name,
         **page.config(exportable),
-        "files": {file: _measured(path / file) for file in models},
+        "files": {
+            file: {"bytes": (path / file).stat().st_size, "sha256": digest}
+            for file in models
+            for digest in digests.sha256(path / file).values()
+        },
         "runtime": address,
     }
     (path / "config.json").write_text(json_text(config), "utf-8")
@@ -255,11 +258,6 @@ def _facts(exportable):
             *([title, value] for title, value, *_ in rows),
         ]
     return [*facts, ["Made with", f"keras_gan {__version__}"]]
-
-
-def _measured(file):
-    content = file.read_bytes()
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _images(exportable):

@@ -123,7 +123,7 @@ def test_writes_into_the_run_unless_told_otherwise(run_folder, tmp_path):
     before = {path.name for path in folder.iterdir()}
     assert command.main([str(folder), *QUICK]) == 0
     after = {path.name for path in folder.iterdir()}
-    written = {"metrics.json", "report.html", "README.md", "samples.png"}
+    written = {"metrics.json", "report.html", "README.md", "README.png"}
     assert after - before == written
 
 
@@ -131,7 +131,7 @@ def test_same_seed_same_files(conditional_folder, tmp_path):
     contents = []
     for out, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         evaluated(conditional_folder, tmp_path / out, "--seed", seed)
-        names = ("metrics.json", "report.html", "README.md", "samples.png")
+        names = ("metrics.json", "report.html", "README.md", "README.png")
         contents.append([(tmp_path / out / name).read_bytes() for name in names])
     assert contents[0] == contents[1]
     assert all(a != c for a, c in zip(contents[0], contents[2], strict=True))

@@ -142,7 +142,7 @@ def version_of_a_file(folder, run_folder):
         *more,
         "--out",
         folder,
-    ], "version is 3, and onnx and web have no versions"
+    ], "no versions of onnx and web"
 
 
 def unwritable(folder, run_folder):

@@ -177,6 +177,13 @@ def test_labels_and_policies_of_a_user_stay(tmp_path):
     assert text.startswith("# Of our own.")
     assert deployment.pinned_versions(tmp_path, "digits") == {1, 3, 4}
     assert deployment.pinned_versions(tmp_path, "faces") == set()
+    # A model that is served by another name.
+    other = LABELLED.replace('name: "digits"', 'name: "digits-prod"')
+    (tmp_path / "models.config").write_text(other.replace("value: 4", "value: 0x4"))
+    assert deployment.pinned_versions(tmp_path, "digits") == {1, 3, 4}
+    (tmp_path / "models.config").write_text(other.replace("value: 4", "value: two"))
+    with pytest.raises(InputError, match=r"has versions 1, 3, 1, two\. Give whole"):
+        deployment.pinned_versions(tmp_path, "digits")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import yaml
 
 import export
 import keras_gan
-from export import cards, hub
+from export import cards, hub, verify
 from export.__main__ import main
 from export.exportable import describe
 from keras_gan import DCGAN, InputError, model_card, model_files
@@ -49,7 +49,7 @@ def folder(published, tmp_path):
 def test_the_folder_holds_what_the_hub_and_keras_read(published, folder):
     names = {file.name for file in folder.iterdir()}
     assert names == {
-        *("README.md", "samples.png", "keras_gan.json"),
+        *("README.md", "README.png", "keras_gan.json"),
         *("config.json", "metadata.json", "model.weights.h5"),
     }
     front = yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
@@ -97,6 +97,8 @@ def test_other_weights_do_not_pass_verification(published, folder):
     description["weights_sha256"] = model_files.sha256(folder / "model.weights.h5")
     (folder / "keras_gan.json").write_text(json.dumps(description))
     row = export.verify_again(folder, gan)
+    assert not row.passed and "says weights_sha256 is" in row.problem
+    row = verify.verified(describe(gan, "digits"), "hub", folder)
     assert not row.passed and "differs from the Keras model's" in row.problem
 
 
@@ -121,8 +123,8 @@ def test_classes_of_a_users_own_are_refused():
 def test_the_card_beside_the_exports_runs_their_file(published, monkeypatch):
     gan, out = published
     text = (out / "digits.README.md").read_text()
-    assert "![What the model makes](digits.samples.png)" in text
-    assert (out / "digits.samples.png").exists()
+    assert "![What the model makes](digits.README.png)" in text
+    assert (out / "digits.README.png").exists()
     (script,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(out)
     found = {"onnxruntime": onnxruntime}
@@ -133,8 +135,9 @@ def test_the_card_beside_the_exports_runs_their_file(published, monkeypatch):
 def test_a_card_that_the_user_changed_stays(published, tmp_path):
     gan, _ = published
     (tmp_path / "digits.README.md").write_text("my own words")
+    (tmp_path / "digits.README.png").write_bytes(b"my own picture")
     cards.write(tmp_path, describe(gan, "digits"))
-    assert (tmp_path / "digits.samples.png").exists()
+    assert (tmp_path / "digits.README.png").read_bytes() == b"my own picture"
     assert (tmp_path / "digits.README.md").read_text() == "my own words"
 
 
@@ -220,3 +223,15 @@ def test_the_lines_about_mlflow(published, tmp_path, monkeypatch):
     made = found["served"].predict(rows)["image"]
     wanted = gan([rows["latent"], rows["label"]], training=False)
     np.testing.assert_allclose(made, wanted, atol=1e-5)
+
+
+def test_a_card_of_the_users_own_survives_a_new_export(tmp_path):
+    gan, arguments = DCGAN((8, 8, 1), latent_dim=4, base_filters=2), ["m", ["hub"]]
+    (row,) = export.export_all(gan, tmp_path, *arguments)
+    mine = (row.path / "README.md").read_text().replace("unknown", "mit")
+    (row.path / "README.md").write_text(mine.replace(model_card._MARK, "Mine."))
+    assert export.verify_again(row.path, gan).passed
+    export.export_all(gan, tmp_path, *arguments, overwrite=True)
+    assert "Mine." in (row.path / "README.md").read_text()
+    assert "SHA256SUMS" in {p.name for p in tmp_path.iterdir()}
+    assert export.verify_again(row.path, gan).passed

@@ -224,7 +224,10 @@ INT8, NO_RUNTIME = ExportOptions(precision="int8"), ExportOptions(runtime="/no")
         ({"formats": ["saved-model"], "name": 'a"b'}, "name is"),
         ({"formats": ["saved-model"], "name": "a\n"}, "name is"),
         ({"formats": ["saved-model"], "version": 0}, "whole number from 1"),
-        ({"formats": ["onnx", "litert"], "version": 3}, "onnx and litert have no vers"),
+        (
+            {"formats": ["onnx", "litert"], "version": 3},
+            "no versions of onnx and litert",
+        ),
         ({"formats": ["saved-model"], "version": 2**63}, f"from 1 to {2**63 - 1}"),
         ({"formats": ["triton", "litert"], "options": INT8}, "litert"),
         ({"formats": ["triton", "web"], "options": NO_RUNTIME}, "runtime is /no"),

@@ -22,6 +22,7 @@ from export import compare, litert, reproducible, verify, web
 from export.__main__ import main
 from export.exportable import describe
 from export.formats import FORMATS, ExportOptions
+from export.publish import export_all
 from export.report import write_report
 from export.verify import not_verified, verify_again
 from keras_gan import DCGAN, InputError
@@ -586,7 +587,7 @@ TRITON = {
     "other batch": replaced(CONFIG, "max_batch_size: 64", "max_batch_size: 8"),
     "other type": replaced(CONFIG, "TYPE_FP32", "TYPE_FP16"),
     "other name": replaced(CONFIG, 'name: "m"', 'name: "n"'),
-    "environment of its own": added(CONFIG, "parameters {}"),
+    "environment of its own": replaced(CONFIG, r"\Z", 'parameters { key: "X" }'),
     "configuration missing": removed(CONFIG),
     "extra file": added("harm.py"),
     "extra folder": added("2/model.py"),
@@ -625,10 +626,14 @@ def test_web(name, exports, tmp_path):
 def test_what_was_not_changed_passes(exports, tmp_path):
     for format in FILES:
         assert found(exports, tmp_path, format, lambda path: None) is None
-    # Which versions to serve is the user's to say, and a server needs no warm-up.
-    policy = "version_policy: { specific: { versions: [ 1 ] } }\n"
-    change = replaced(CONFIG, "^", policy)
-    assert found(exports, tmp_path, "triton", change) is None
+    # Versions and threads are the user's to say, and a server needs no warm-up.
+    policy = "version_policy: {\n specific: { versions: [ 1 ] }\n}\n"
+    for change in (
+        replaced(CONFIG, "^", policy),
+        replaced(CONFIG, "count: 1", "count: 3"),
+        replaced(CONFIG, 'string_value: "1"', 'string_value: "8"'),
+    ):
+        assert found(exports, tmp_path, "triton", change) is None
     if (exports / FILES["saved-model"] / WARMUP).exists():
         assert found(exports, tmp_path, "saved-model", removed(WARMUP)) is None
 
@@ -702,6 +707,20 @@ def test_facts_in_a_report(name, value, model, exports, tmp_path):
     (tmp_path / "report.json").write_text(json.dumps([{**row, name: value}]))
     problem = verify_again(tmp_path / "m.onnx", model).problem
     assert f"report.json says that its {name} is {value}" in problem
+
+
+def test_an_export_is_named_in_any_way(model, exports, monkeypatch):
+    for path in ("m/1", "triton/m/1"):
+        monkeypatch.chdir(exports / path)
+        with pytest.raises(AssertionError, match="was run"):
+            verify_again(".", model)
+
+
+def test_digests_of_something_else_stay(model, tmp_path):
+    (tmp_path / "SHA256SUMS").write_text("of a release")
+    with pytest.raises(InputError, match="lists other files than exports"):
+        export_all(model, tmp_path, "m", ["onnx"])
+    assert (tmp_path / "SHA256SUMS").read_text() == "of a release"
 
 
 def test_the_runtime_in_a_page(model, tmp_path):

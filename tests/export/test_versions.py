@@ -323,7 +323,7 @@ def test_a_folder_that_is_no_export_is_never_replaced(exportable, tmp_path):
     precious = tmp_path / "web" / "m" / "notes.txt"
     precious.parent.mkdir(parents=True)
     precious.write_text("mine")
-    with pytest.raises(InputError, match="is no export of the format web"):
+    with pytest.raises(InputError, match="is not an export of the format web"):
         add(exportable, tmp_path, "web")
     for format in ("saved-model", "triton"):
         add(exportable, tmp_path, format)
