@@ -38,7 +38,9 @@ def difference(found: Path, written: Path) -> str | None:
     Returns:
         A problem. The versions of the libraries that wrote an export are not one.
     """
-    for ours in sorted(_entries(written) | _entries(found)):
+    names = _entries(written) | _entries(found)
+    # Last the descriptions, which hold hashes of other files.
+    for ours in sorted(names, key=lambda name: (name.suffix == ".json", name)):
         theirs = found / ours
         new = written / ours
         if not new.exists() and not _is_optional(ours):

@@ -14,6 +14,16 @@ class Direction(NamedTuple):
         vector: float [latent_dim] of length 1.
         less: what images become against it, such as "darker".
         more: what they become along it, such as "brighter".
+
+    Example:
+
+    ```python
+    import numpy as np
+    from export.web.naming import Direction
+
+    direction = Direction(np.float32([1, 0]), less="darker", more="brighter")
+    print(f"from {direction.less} to {direction.more}")
+    ```
     """
 
     vector: np.ndarray

@@ -180,7 +180,8 @@ def test_labels_of_no_class_are_tried(bound, tmp_path):
     model = onnx.load(path)
     # All classes of the model are served as before.
     for weight in model.graph.initializer:
-        if not weight.dims and onnx.numpy_helper.to_array(weight) == bound:
+        value = onnx.numpy_helper.to_array(weight)
+        if value.dtype == "int64" and not value.ndim and value == bound:
             moved = np.int64(2 * bound - 1)
             weight.CopyFrom(onnx.numpy_helper.from_array(moved, weight.name))
     onnx.save(model, path)
