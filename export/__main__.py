@@ -173,7 +173,7 @@ def _parser(prog):
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace the files of onnx and litert and the page, in one step",
+        help="replace exports that have no versions (onnx, litert, web, hub), in one step",
     )
     parser.add_argument(
         "--runtime",

@@ -349,7 +349,7 @@ def _public(text, run):
     for name in names:
         source = getattr(run.recipe, name) or ""
         kind, _, place = source.partition(":")
-        if os.path.isabs(place) or place.startswith(("~", "..")):
+        if os.sep in place:
             text = text.replace(source, f"{kind}:{PurePath(place).name}")
     return text
 
