@@ -173,7 +173,7 @@ def _parser(prog):
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace exports that have no versions (onnx, litert, web, hub), in one step",
+        help="replace exports of formats without versions, in one step",
     )
     parser.add_argument(
         "--runtime",
