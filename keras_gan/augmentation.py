@@ -102,6 +102,17 @@ class Color(Augmentation):
     multiplied by 0 to 2 and contrast by 0.5 to 1.5. Values may leave the range, as in
     the paper. Grey images have no saturation. Images of 2 and 4 channels have alpha.
 
+    Example:
+
+    ```python
+    import tensorflow as tf
+    from keras_gan.augmentation import Color
+
+    images = tf.random.uniform((4, 8, 8, 3), -1, 1)
+    seen = Color()(images, seed=[0, 1])
+    assert seen.shape == images.shape
+    ```
+
     Source: Zhao et al. 2020, arXiv 2006.10738.
     """
 
@@ -140,6 +151,17 @@ class Translation(Augmentation):
 
     Raises:
         InputError: for another fraction.
+
+    Example:
+
+    ```python
+    import tensorflow as tf
+    from keras_gan.augmentation import Translation
+
+    images = tf.random.uniform((4, 8, 8, 3), -1, 1)
+    seen = Translation(0.25)(images, seed=[0, 1], p=0.5)
+    assert seen.shape == images.shape
+    ```
 
     Source: Zhao et al. 2020, arXiv 2006.10738, figure 4.
     """
@@ -204,6 +226,17 @@ class Cutout(Augmentation):
 
     Raises:
         InputError: for another fraction.
+
+    Example:
+
+    ```python
+    import tensorflow as tf
+    from keras_gan.augmentation import Cutout
+
+    images = tf.random.uniform((4, 8, 8, 3), -1, 1)
+    seen = Cutout(0.25)(images, seed=[0, 1])
+    assert seen.shape == images.shape
+    ```
 
     Source: Zhao et al. 2020, arXiv 2006.10738; DeVries and Taylor 2017, arXiv
     1708.04552.
@@ -297,6 +330,19 @@ class DiscriminatorAugmentation:
 
     Raises:
         InputError: for a value that is not accepted.
+
+    Example:
+
+    ```python
+    import tensorflow as tf
+    from keras_gan.augmentation import DiscriminatorAugmentation
+
+    images = tf.random.uniform((4, 8, 8, 3), -1, 1)
+    change = DiscriminatorAugmentation("color,cutout", target=0.6)
+    seed = tf.constant([0, 1])
+    seen = change(images, seed, p=0.5, value_range=(-1, 1))
+    assert seen.shape == images.shape
+    ```
 
     Source: Karras et al. 2020, arXiv 2006.06676, section 3.1.
     """
