@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_gan import DCGAN, GAN, InputError, augmentation, losses, seeding
 from keras_gan.augmentation import AUGMENTATIONS, Color, Cutout, Translation
+from keras_gan.checkpoints import CheckpointFolder
 from keras_gan.networks.layers import RandomTranslation
 
 RNG = np.random.default_rng(0)
@@ -224,6 +225,32 @@ def test_strength_follows_the_sign_of_d(bias, expected):
     assert history["augmentation_p"] == [pytest.approx(1.0, abs=1e-3)]
     # Held-out data has no strength.
     assert "augmentation_p" not in gan.evaluate(images, return_dict=True, verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "keras"])
+def test_a_resumed_model_adapts_as_one_that_went_on(kind, tmp_path):
+    settings = {"augmentation": "color,cutout", "augmentation_target": 0.6}
+    gan = compiled(rate=0.01, **settings)
+    gan.discriminator.layers[-1].bias.assign([5.0])
+    gan.augmentation_p = 0.5
+    images = images_in((-1, 1), (16, 8, 8, 1))
+    gan.fit(images[:12], batch_size=4, shuffle=False, verbose=0)  # three of four
+    if kind == "checkpoint":
+        CheckpointFolder(gan, tmp_path).save(3)
+        other = compiled(rate=0.01, **settings)
+        CheckpointFolder(other, tmp_path).restore_newest()
+    else:
+        gan.save(tmp_path / "model.keras")
+        other = keras.saving.load_model(tmp_path / "model.keras")
+    assert other.augmentation_p == 0.5
+    for model in (gan, other):
+        for layer in model.discriminator.layers:
+            layer.note = lambda images: None
+        model.fit(images[12:], batch_size=4, verbose=0)
+    # With less than the signs of all four, it would fall.
+    assert gan.augmentation_p == other.augmentation_p > 0.5
+    for one, two in zip(gan.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
 
 
 def test_the_sum_of_signs_is_part_of_the_state():
