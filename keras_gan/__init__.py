@@ -9,7 +9,7 @@ with process.prepared():
         raise ImportError(process.OTHER_BACKEND.format(keras.backend.backend()))
 
     # All that Keras must know to load a saved model is registered by these imports.
-    from keras_gan import datasets, losses, metrics, networks, optimizers
+    from keras_gan import augmentation, datasets, losses, metrics, networks, optimizers
     from keras_gan.errors import Diverged, InputError, KerasGANError
     from keras_gan.loading import load
     from keras_gan.models import DCGAN, GAN, VAE, Autoencoder, CycleGAN, Pix2Pix
@@ -26,6 +26,7 @@ __all__ = [
     "KerasGANError",
     "Pix2Pix",
     "__version__",
+    "augmentation",
     "datasets",
     "load",
     "losses",

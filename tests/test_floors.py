@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [
     "errors first_safe keras_gan_options ownership precision process seeding settings "
     "version",
-    "checks model_files",
+    "augmentation checks model_files",
     "distribution examples files latents losses metrics networks optimizers "
     "tiling transparency",
     "pixels plugins symptoms",

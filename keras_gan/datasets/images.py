@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_gan import checks
 from keras_gan.datasets import shuffling, storage
+from keras_gan.datasets.jitter import Jitter
 from keras_gan.errors import InputError
 from keras_gan.pixels import PixelRange
 
@@ -150,6 +151,7 @@ class Images:
         seed: int = 0,
         first_step: int | None = None,
         context: tf.distribute.InputContext | None = None,
+        flip: bool = False,
     ) -> tf.data.Dataset:
         """Shuffled batches in which no image appears twice in an epoch.
 
@@ -169,6 +171,8 @@ class Images:
                 reads the dataset, and the number of replicas. An element is then the
                 part of one replica; the parts of all replicas make the same batches
                 as on one device.
+            flip: whether half of the images are mirrored, left to right, in
+                each epoch others: a function of (seed, epoch, row).
 
         Returns:
             A dataset of float32 [batch_size, H, W, C] in `value_range`, or of tuples
@@ -193,7 +197,9 @@ class Images:
                 images = pixels.to_float(images)
             return (images, *labels) if labels else images
 
-        rows = shuffling.Rows(self._arrays(labels), seed)
+        if flip and self.array.ndim != 4:
+            raise InputError("flip is on and the data are points. Only images flip.")
+        rows = shuffling.Rows(self._arrays(labels), seed, Jitter(flip=flip))
         dataset = shuffling.batches([rows], batch_size, change, first_step, context)
         dataset.value_range = value_range
         return dataset

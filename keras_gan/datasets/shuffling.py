@@ -24,7 +24,8 @@ class Rows:
         arrays: each [N, ...].
         seed: integer that decides the order.
         jitter: how windows are cut out of the rows, which are pictures. It depends on
-            (seed, epoch, row) alone and is the same for all arrays.
+            (seed, epoch, row) alone and is the same for all arrays. It leaves arrays of
+            labels, [N], as they are.
 
     Example:
 
@@ -203,7 +204,7 @@ def _gather_of(parts):
             # Before the arrays: they have the same draws.
             draws = next(given) if jitter.needed else None
             for array in group:
-                if draws is None:
+                if draws is None or array.ndim == 1:
                     found.append(np.take(array, numbers, axis=0))
                 else:
                     found.append(jitter.cut(array, numbers, draws))
@@ -218,7 +219,8 @@ def _gather_of(parts):
         place = iter(values)
         for (group, jitter), (numbers, *_) in zip(parts, rows, strict=True):
             for array in group:
-                shape = jitter.size_of(array) if jitter.needed else array.shape[1:]
+                cut = jitter.needed and array.ndim > 1
+                shape = jitter.size_of(array) if cut else array.shape[1:]
                 next(place).set_shape([numbers.shape[0], *shape])
         return tuple(values)
 

@@ -96,6 +96,8 @@ class GenerativeModel(CheckedData):
 
     # Names of the numbers that `train_step` reports.
     reported: tuple[str, ...] = ()
+    # Those of them that say nothing about data, so that `test_step` does not.
+    not_measured: tuple[str, ...] = ()
     # Label -> one of these numbers: for the progress line.
     headline: ClassVar[dict[str, str]] = {}
     # What the report says of its charts.
@@ -236,7 +238,9 @@ class GenerativeModel(CheckedData):
                 )
         super().compile(optimizer=None, **kwargs)
         with self.distribute_strategy.scope():
-            self._held_out = _HeldOut(self.reported)
+            self._held_out = _HeldOut(
+                [name for name in self.reported if name not in self.not_measured]
+            )
         self._watch = BatchWatch(self.distribute_strategy, self.elements)
         self._finite_parts = tf.function(self._which_are_finite, autograph=False)
         self._stacked_sums = tf.function(self._stack_sums, autograph=False)

@@ -1,12 +1,15 @@
 """The adversarial game of Goodfellow et al. 2014 as a Keras model."""
 
 import functools
+import itertools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 from keras_gan import checks, losses
+from keras_gan.augmentation import DiscriminatorAugmentation
 from keras_gan.errors import InputError
 from keras_gan.models import game
 from keras_gan.models.averaging import Averaged
@@ -15,6 +18,9 @@ from keras_gan.models.latent_model import LatentModel, images_of, inputs_of
 from keras_gan.symptoms import Symptom
 
 UPDATES = ("alternating", "simultaneous")
+# Draws of the augmentation in one update of the discriminator. The first ones are those
+# of its own calls, then of the generator's update, then of the penalty.
+_CALLS, _OF_GENERATOR, _OF_PENALTY = 16, 2, 4
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -37,6 +43,14 @@ class GAN(Averaged, LatentModel):
         num_classes: number of classes of a conditional model; labels are integers from
             0 to num_classes - 1.
         seed: decides every latent vector that training draws.
+        augmentation: random changes of all images, real and generated, that the
+            discriminator sees in training: names with commas between them, such as
+            "color,translation,cutout", or objects; see `keras_gan.augmentation`.
+        augmentation_target: None changes every image. A number, such as 0.6, makes the
+            probability of a change follow how far the discriminator has memorised the
+            images: it starts at 0, and rises while the mean sign of D(x)'s logit on
+            training images is above the target (Karras et al. 2020, arXiv 2006.06676,
+            section 3.1).
 
     Raises:
         InputError: for a value that is not accepted.
@@ -74,6 +88,8 @@ class GAN(Averaged, LatentModel):
         "D(x)": "d_real",
         "D(G(z))": "d_fake",
     }
+    # With `augmentation_target`: its probability, and the mean sign of D(x)'s logit.
+    not_measured = ("augmentation_p", "d_real_sign")
     images_from, averages = "generator", ("generator",)
     averaged_generator: keras.Model | None = None
     elements_hint = "A GAN takes (image, label) if it was built with num_classes."
@@ -88,8 +104,17 @@ class GAN(Averaged, LatentModel):
         value_range: tuple[float, float] | None = (-1.0, 1.0),
         num_classes: int | None = None,
         seed: int | None = None,
+        augmentation: Any = None,
+        augmentation_target: float | None = None,
         **kwargs: Any,
     ):
+        self._augmentation = DiscriminatorAugmentation(
+            augmentation, augmentation_target
+        )
+        if augmentation_target is not None:
+            self.reported = (*self.reported, *self.not_measured)
+            strength, signs = self.not_measured
+            self.headline = {**self.headline, "p": strength, "sign D(x)": signs}
         super().__init__(
             *(latent_dim, latent_distribution, latent_bounds, value_range),
             *(num_classes, seed),
@@ -107,6 +132,50 @@ class GAN(Averaged, LatentModel):
                 "must give one logit, (1, 1)."
             )
         self.image_shape = tuple(image.shape[1:])
+        self._augmentation.require_images(self.image_shape, self.value_range)
+        if augmentation_target is not None:
+            self._strength, self._signs = (
+                self.add_weight(
+                    (),
+                    initializer="zeros",
+                    dtype="float32",
+                    trainable=False,
+                    aggregation="only_first_replica",
+                    name=name,
+                )
+                for name in self.not_measured
+            )
+
+    @property
+    def augmentation_p(self) -> float:
+        """The probability that the discriminator sees an image changed."""
+        if not self._augmentation.members:
+            return 0.0
+        return float(keras.ops.convert_to_numpy(self._p()))
+
+    @augmentation_p.setter
+    def augmentation_p(self, p: float) -> None:
+        if self._augmentation.target is None:
+            raise InputError(
+                f"augmentation_p is {p} and there is no augmentation_target; the "
+                "probability is fixed without one."
+            )
+        self._strength.assign(p)
+
+    def _p(self):
+        if self._augmentation.target is None:
+            return tf.ones([])
+        return tf.convert_to_tensor(self._strength)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self._augmentation.members:
+            config["augmentation"] = [
+                keras.saving.serialize_keras_object(one)
+                for one in self._augmentation.members
+            ]
+            config["augmentation_target"] = self._augmentation.target
+        return config
 
     def networks(self) -> dict[str, keras.Model]:
         return self.with_averages(
@@ -137,22 +206,20 @@ class GAN(Averaged, LatentModel):
             with tf.GradientTape() as generation:
                 fake = images_of(self.generator, latent, label, training=True)
                 terms = [fake, *self.generator.losses]
-            discriminate = functools.partial(self._logits, label=label)
             discriminator_loss, gradients, logits = self._discriminator_gradients(
-                discriminate, real, tf.stop_gradient(fake), i
+                label, real, tf.stop_gradient(fake), i
             )
+            strength = self._adapt(logits[0], i)
             last = i == self.discriminator_steps - 1
             if last and self.update == "simultaneous":
                 generators = self._generator_gradients(
-                    generation, terms, discriminate, real
+                    generation, terms, label, real, i
                 )
             self.discriminator_optimizer.apply(
                 gradients, self.discriminator.trainable_variables
             )
         if self.update == "alternating":
-            generators = self._generator_gradients(
-                generation, terms, discriminate, real
-            )
+            generators = self._generator_gradients(generation, terms, label, real, i)
         generator_loss, gradients = generators
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
         self.update_averages()
@@ -162,8 +229,30 @@ class GAN(Averaged, LatentModel):
                 "discriminator_loss": discriminator_loss,
                 "generator_loss": generator_loss,
                 **_judgements(*logits),
+                **strength,
             }
         )
+
+    def _adapt(self, real_logits, i):
+        """Changes the strength of the augmentation after discriminator update `i`.
+
+        Returns:
+            What `train_step` reports of it.
+        """
+        if self._augmentation.target is None:
+            return {}
+        signs = tf.reduce_sum(tf.sign(real_logits))
+        images = tf.cast(tf.shape(real_logits)[0], "float32")
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            signs, images = context.all_reduce("SUM", (signs, images))
+        mean, p = tf.math.divide_no_nan(signs, images), self._p()
+        later, left = self._augmentation.adapted(
+            p, self._signs + mean, self._update(i), images
+        )
+        self._strength.assign(later)
+        self._signs.assign(left)
+        return dict(zip(self.not_measured, (p, mean), strict=True))
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Measures held-out images; no weight changes.
@@ -192,8 +281,9 @@ class GAN(Averaged, LatentModel):
             rows,
         )
 
-    def _discriminator_gradients(self, discriminate, real, sample, i):
+    def _discriminator_gradients(self, label, real, sample, i):
         """Returns the loss, gradients and logits of discriminator update `i`."""
+        discriminate = self._discriminating(label, i, first=0)
         with tf.GradientTape() as tape:
             logits = discriminate(real), discriminate(sample)
             loss = self.objective.discriminator_loss(*logits)
@@ -202,7 +292,9 @@ class GAN(Averaged, LatentModel):
             )
         gradients = tape.gradient(scaled_loss, self.discriminator.trainable_variables)
         if self.penalty is not None:
-            penalty, of_penalty = self._penalty_if_due(discriminate, real, sample, i)
+            penalty, of_penalty = self._penalty_if_due(
+                self._discriminating(label, i, _OF_PENALTY), real, sample, i
+            )
             loss += penalty
             gradients = [
                 b if a is None else tf.add_n([a, b])
@@ -232,16 +324,16 @@ class GAN(Averaged, LatentModel):
 
         if self.penalty_interval == 1:
             return due()
-        update = self.step * self.discriminator_steps + i
-        return tf.cond(update % self.penalty_interval == 0, due, not_due)
+        return tf.cond(self._update(i) % self.penalty_interval == 0, due, not_due)
 
-    def _generator_gradients(self, generation, terms, discriminate, real):
+    def _generator_gradients(self, generation, terms, label, real, i):
         """Returns the generator's loss and gradients.
 
         The chain rule in two halves: from the loss to the samples, which needs no
         gradient of the discriminator's weights, and from there to the generator's.
         """
         fake, *regularization = terms
+        discriminate = self._discriminating(label, i, _OF_GENERATOR)
         real_logits = None
         if self.objective.generator_needs_real:
             real_logits = discriminate(real)
@@ -257,6 +349,34 @@ class GAN(Averaged, LatentModel):
             + [unit] * len(regularization),
         )
         return loss, gradients
+
+    def _update(self, i):
+        """Returns the number of discriminator update `i` of this step, from 0."""
+        return self.step * self.discriminator_steps + i
+
+    def _discriminating(self, label, i, first) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Returns the function from images to logits by which the players learn.
+
+        Args:
+            label: of the images.
+            i: update of the discriminator in this step.
+            first: number of the first call's draw in this update. Each later call
+                draws again.
+        """
+        if not self._augmentation.members:
+            return functools.partial(self._logits, label=label)
+        p, calls = self._p(), itertools.count(first)
+
+        def discriminate(image):
+            # Other draws of training have seeds of at least 0.
+            seed = tf.constant(-1 - self.seed, "int64")
+            draw = tf.cast(self._update(i), "int64") * _CALLS + next(calls)
+            seen = self._augmentation(
+                image, tf.stack([seed, draw]), p, self.value_range
+            )
+            return self._logits(seen, label)
+
+        return discriminate
 
     def _logits(self, image, label, training=True):
         logits = self.discriminator(inputs_of(image, label), training=training)
@@ -317,7 +437,16 @@ class GAN(Averaged, LatentModel):
             generator_optimizer=(generator_optimizer, [self.generator]),
             discriminator_optimizer=(discriminator_optimizer, [self.discriminator]),
         )
-        self.objective = losses.get_objective(objective)
+        objective = losses.get_objective(objective)
+        target = self._augmentation.target
+        if target is not None and not objective.logit_is_log_odds:
+            raise InputError(
+                f"augmentation_target is {target} and the objective is "
+                f"{type(objective).__name__}, for which the sign of a logit says "
+                "nothing. Use minimax or non_saturating, or leave augmentation_target "
+                "out."
+            )
+        self.objective = objective
         self.penalty = losses.get_penalty(penalty)
         self.penalty_interval = penalty_interval
         self.discriminator_steps = discriminator_steps
@@ -345,7 +474,12 @@ class GAN(Averaged, LatentModel):
 
     @property
     def charts(self) -> tuple[Chart, ...]:
-        return game.charts(self.objective)
+        target, names = self._augmentation.target, self.not_measured
+        if target is None:
+            return game.charts(self.objective)
+        lines = dict(zip(("probability", "mean sign of D(x)"), names, strict=True))
+        adaptive = Chart("Augmentation", lines, {"target": target}, (-1.02, 1.02))
+        return (*game.charts(self.objective), adaptive)
 
     @property
     def charts_note(self) -> str:

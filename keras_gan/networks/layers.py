@@ -9,6 +9,7 @@ from keras import ops
 from tensorflow import Tensor
 
 from keras_gan import seeding
+from keras_gan.augmentation import translated
 from keras_gan.errors import InputError
 
 
@@ -109,7 +110,8 @@ class RandomTranslation(keras.layers.Layer):
 
     As the first layer of a discriminator it moves real and generated images alike, so
     that a small data set is harder to memorise. The gradient of the generator passes
-    through it.
+    through it. `Translation` of `keras_gan.augmentation` does the same for any
+    discriminator; this layer stays for networks that have it.
 
     Args:
         fraction: largest move in each direction, as a fraction of height and width.
@@ -141,25 +143,7 @@ class RandomTranslation(keras.layers.Layer):
             return images
         shape = (ops.shape(images)[0], 2)
         drawn = seeding.uniform(shape, self.seed_generator.next())
-        for of_axis in ops.unstack(drawn, axis=1):
-            images = ops.swapaxes(self._moved(images, of_axis), 1, 2)
-        return images
-
-    def _moved(self, images, drawn):
-        """Returns the images moved along axis 1.
-
-        It multiplies matrices, because XLA has no kernel for Keras's layer of that
-        name, and einsum takes three times as long.
-        """
-        _, size, width, channels = images.shape
-        most = round(self.fraction * size)
-        move = ops.cast(drawn * (2 * most + 1), "int32") - most
-        # A place outside the image becomes a row of zeros.
-        places = ops.arange(size) + move[:, None]
-        matrices = ops.one_hot(places, size, dtype=images.dtype)
-        rows = ops.reshape(images, (-1, size, width * channels))
-        moved = ops.matmul(matrices, rows)
-        return ops.reshape(moved, (-1, size, width, channels))
+        return translated(images, drawn, self.fraction)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape

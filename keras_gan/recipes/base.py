@@ -547,6 +547,7 @@ class OneSource(Recipe):
     data: str = setting(
         "digits", "source of the images, such as folder:photos/", location=True
     )
+    flip: bool = setting(False, "mirror half of the training images, left to right")
 
     def read(
         self, source: str | None = None, *, facts: Mapping[str, Any] | None = None
@@ -650,6 +651,7 @@ class OneSource(Recipe):
             self.seed,
             first_step=first_step,
             context=context,
+            flip=self.flip,
         )
 
     def held_out_batches(self, data: Images, model: Any) -> tf.data.Dataset:

@@ -1,9 +1,11 @@
 """Recipes of the convolutional networks of Radford et al. 2015."""
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
-from keras_gan import networks
+from keras_gan import augmentation, networks
+from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.models.dcgan import MOST_UNITS
 from keras_gan.recipes.gan import AdamRecipe
@@ -42,11 +44,46 @@ class DCGANRecipe(AdamRecipe):
         at_least=0,
         at_most=0.5,
     )
+    augment: str | None = setting(
+        None,
+        "change at random what the discriminator sees, such as "
+        f"{','.join(augmentation.AUGMENTATIONS)}",
+        check=augmentation.get,
+    )
+    augment_target: float | None = setting(
+        None,
+        "change images only as often as keeps the mean sign of D(x) here, such as 0.6",
+        above=-1,
+        below=1,
+        unset="change all images",
+    )
 
     def __post_init__(self):
         super().__post_init__()
+        if self.augment_target is not None and self.augment is None:
+            raise InputError(
+                f"augment_target is {self.augment_target} and augment is none; name "
+                "augmentations too."
+            )
+        if self.translation and self._augments_translation(self.augment):
+            raise InputError(
+                f"translation is {self.translation} and augment is {self.augment}. "
+                "Only one of them may move images. Set translation to 0."
+            )
         if self.image_size is not None:
             networks.dcgan_stages(*self.image_shape_asked_for())
+
+    @staticmethod
+    def _augments_translation(augment):
+        members = augmentation.get(augment)
+        return any(isinstance(one, augmentation.Translation) for one in members)
+
+    def override(self, changes: Mapping[str, Any]) -> Self:
+        """A translation among the augmentations replaces the recipe's own."""
+        augment = changes.get("augment")
+        if isinstance(augment, str) and self._augments_translation(augment):
+            changes = {"translation": 0.0, **changes}
+        return super().override(changes)
 
     def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
         height, width, channels = image_shape
@@ -59,6 +96,8 @@ class DCGANRecipe(AdamRecipe):
             spectral_normalization=self.spectral_normalization,
             hidden_units=self.hidden_units or None,
             translation=self.translation,
+            augmentation=self.augment,
+            augmentation_target=self.augment_target,
             seed=self.seed,
         )
 

@@ -79,6 +79,11 @@ class GANRecipe(OneSource):
     )
     spectral_normalization: bool = setting(False, "in the discriminator")
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.flip and self.rank != 3:
+            raise InputError("flip is on and the data are points. Only images flip.")
+
     @property
     def examples_per_step(self) -> int:
         return self.batch_size * self.discriminator_steps

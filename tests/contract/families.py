@@ -62,13 +62,14 @@ def gan(**compiling):
 
 
 def dcgan(**compiling):
-    """Spectral normalisation, translation, a lazy penalty and an average."""
+    """Spectral normalisation, augmentation, a lazy penalty and an average."""
     model = DCGAN(
         *((8, 8, 1), 4, 2),
         hidden_units=6,
         batch_normalization=False,
         spectral_normalization=True,
         translation=0.25,
+        augmentation="color,cutout",
         seed=5,
     )
     model.compile(
@@ -83,8 +84,16 @@ def dcgan(**compiling):
 
 
 def conditional_dcgan(**compiling):
-    """Labels and batch normalisation in both networks."""
-    model = DCGAN((8, 8, 1), 4, 2, num_classes=3, latent_distribution="normal", seed=5)
+    """Labels, batch normalisation in both networks, an adaptive augmentation."""
+    model = DCGAN(
+        *((8, 8, 3), 4, 2),
+        num_classes=3,
+        latent_distribution="normal",
+        augmentation="color,translation,cutout",
+        augmentation_target=0.6,
+        seed=5,
+    )
+    model.augmentation_p = 0.5
     model.compile(adam(), adam(), **compiling)
     return model
 
