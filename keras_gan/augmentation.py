@@ -409,7 +409,7 @@ def checked_target(target: Any) -> float:
     Raises:
         InputError: if it is no number between -1 and 1.
     """
-    if not isinstance(target, numbers.Real) or not -1 < target < 1:
+    if not isinstance(target, numbers.Real) or not -1 < float(target) < 1:
         raise InputError(
             f"augmentation_target is {target!r}; it must be between -1 and 1, such as "
             "0.6."

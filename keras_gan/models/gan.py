@@ -81,7 +81,13 @@ class GAN(Averaged, LatentModel):
 
     # The losses of both players; D(x) and D(G(z)), probabilities; and V of the game in
     # nats, which is -log 4 = -1.386 at its equilibrium.
-    reported = ("discriminator_loss", "generator_loss", "d_real", "d_fake", "value")
+    reported: tuple[str, ...] = (
+        "discriminator_loss",
+        "generator_loss",
+        "d_real",
+        "d_fake",
+        "value",
+    )
     headline: ClassVar[dict[str, str]] = {
         "D loss": "discriminator_loss",
         "G loss": "generator_loss",
@@ -114,7 +120,9 @@ class GAN(Averaged, LatentModel):
         if augmentation_target is not None:
             self.reported = (*self.reported, *self.not_measured)
             strength, signs = self.not_measured
-            self.headline = {**self.headline, "p": strength, "sign D(x)": signs}
+            # Of this model, which reports more than others of its class.
+            more = {"p": strength, "sign D(x)": signs}
+            self.headline = {**self.headline, **more}  # type: ignore[misc]
         super().__init__(
             *(latent_dim, latent_distribution, latent_bounds, value_range),
             *(num_classes, seed),
