@@ -92,7 +92,10 @@ def verify_again(
             **{n: metadata.get(n, usual[n]) for n in OPTION_CHOICES}
         )
         model, function = metadata["name"], metadata.get("function", DEFAULT)
-    except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
+    except (
+        *(OSError, ValueError, KeyError, TypeError, AttributeError),
+        DecodeError,
+    ) as error:
         raise InputError(
             f"{path} has no description that this project wrote ({error!r}). Export "
             "the run again with python -m export."

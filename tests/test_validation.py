@@ -95,6 +95,7 @@ def test_a_share_is_not_trained_on(runs):
     )
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_same_share(runs, tmp_path):
     train(tmp_path / "cut", validation="0.25", steps=3)
     recipe = recipes.get("digits").override({**SETTINGS, "validation": "0.25"})

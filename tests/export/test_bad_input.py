@@ -120,7 +120,9 @@ def test_a_saved_model_is_verified_against_a_model(gan, tmp_path):
     assert row.format == "saved-model"
     assert "sample_png/png_bytes" in row.outputs
     metadata = path / "assets.extra" / "metadata.json"
-    for description in ({"name": "model"}, [], None):
+    metadata.write_text(json.dumps({"name": "model"}))
+    assert "lacks the field" in export.verify_again(path, gan).problem
+    for description in ({}, [], None):
         metadata.write_text(json.dumps(description))
         with pytest.raises(InputError, match="no description"):
             export.verify_again(path, gan)

@@ -130,7 +130,13 @@ def published(out):
     return found
 
 
-@pytest.mark.parametrize("format", WATCHED)
+@pytest.mark.parametrize(
+    "format",
+    [
+        pytest.param(format, marks=[pytest.mark.slow] * (format != "triton"))
+        for format in WATCHED
+    ],
+)
 def test_a_kill_leaves_whole_exports_that_the_report_has(
     format, exportable, text, tmp_path
 ):

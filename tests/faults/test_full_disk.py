@@ -38,7 +38,13 @@ WRITERS = {
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("picture", "log")))
+        for name in WRITERS
+    ],
+)
 def test_a_full_disk_ends_the_run_with_a_sentence_and_nothing_lost(
     name, train, run_dir, full_disk, capsys
 ):
