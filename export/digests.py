@@ -1,13 +1,12 @@
 """SHA-256 of the files of an export, in `report.json` and in `SHA256SUMS`."""
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from export.files import replace_text
-from keras_gan import model_card
+from keras_gan import model_card, model_files
 from keras_gan.errors import InputError
 
 SUMS = "SHA256SUMS"
@@ -22,7 +21,7 @@ def sha256(path: Path) -> dict[str, str]:
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     root = path.parent if path.is_file() else path
     return {
-        file.relative_to(root).as_posix(): _digest(file)
+        file.relative_to(root).as_posix(): model_files.sha256(file)
         for file in files
         if file.is_file() and file.name != model_card.FILE  # a user's to change
     }
@@ -124,8 +123,3 @@ def _sums(file):
     except (OSError, UnicodeDecodeError):
         return {}
     return {name: digest for digest, _, name in (x.partition("  ") for x in lines)}
-
-
-def _digest(file):
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -346,8 +346,13 @@ def _own_layers(networks):
         f"{layer.name} of class {type(layer).__name__}"
         for network in networks
         for layer in network._flatten_layers(include_self=False)
-        if not type(layer).__module__.startswith(("keras.", "keras_gan."))
+        if is_users(layer)
     )
+
+
+def is_users(part: keras.Layer) -> bool:
+    """Whether the class of a layer or a model is a user's own."""
+    return not type(part).__module__.startswith(("keras.", "keras_gan."))
 
 
 def _called_by(signature, networks):

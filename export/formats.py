@@ -130,9 +130,9 @@ class Format:
             It may have `place(written, target)`, which moves what was written to where
             nothing is yet, and `check_target(exportable, target)`, which raises
             InputError if that will fail. With `versions` it has
-            `pinned_versions(folder)`, the numbers of those that may not be pruned. It
-            is imported when the format is asked for, as each needs a library of its
-            own.
+            `pinned_versions(folder)`, the numbers of those that may not be pruned.
+            `write_beside(out, name)` writes what a server is started with. It is
+            imported when the format is asked for, as each needs a library of its own.
         target: function from the model's path and version to the export's path.
         marker: what tells such an export from others: the ending of its name, or the
             name of a file in it.

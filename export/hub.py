@@ -7,17 +7,16 @@ as large.
 
 import json
 import os
-import re
 import shutil
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from export import reproducible
 from export.cards import picture_of
-from export.exportable import Exportable
+from export.exportable import Exportable, is_users
 from export.files import exchange
 from keras_gan import model_card, model_files
 from keras_gan.errors import InputError
@@ -27,11 +26,8 @@ from keras_gan.files import json_text
 def check(exportable: Exportable) -> None:
     """Raises InputError for a model that keras_gan alone could not open again."""
     model: Any = exportable.model
-    parts = [model]
-    for network in model.networks().values():
-        parts += _layers(network)
-    own = {type(part) for part in parts}
-    own = {c for c in own if not c.__module__.startswith(("keras.", "keras_gan."))}
+    parts = [model, *reproducible.layers_of(model.networks().values())]
+    own = {type(part) for part in parts if is_users(part)}
     if own:
         names = ", ".join(sorted(c.__name__ for c in own))
         raise InputError(
@@ -47,7 +43,8 @@ def write(exportable: Exportable, path: Path) -> None:
         file = Path(folder, "model.keras")
         model.save(file)
         plain: Any = model_files.load(file)  # without its optimizers
-    _name_by_place(plain)
+    plain.name = reproducible.without_number(plain.name)
+    reproducible.name_by_place(reproducible.layers_of(plain.networks().values()))
     plain.save(path, zipped=False)
     _make_reproducible(path)
     assets = path / "assets"
@@ -85,25 +82,6 @@ def place(written: Path, target: Path) -> None:
 def metadata(path: Path) -> dict:
     """Returns the description in a folder."""
     return json.loads((path / model_files.DESCRIPTION).read_bytes())
-
-
-def _name_by_place(model):
-    """Names the layers by their place, as Keras counts all that a process ever made."""
-    model.name = _without_number(model.name)
-    layers = [layer for net in model.networks().values() for layer in _layers(net)]
-    count: Counter[str] = Counter()
-    for layer in {id(layer): layer for layer in layers}.values():
-        stem = _without_number(layer.name)
-        layer.name = f"{stem}_{count[stem]}" if count[stem] else stem
-        count[stem] += 1
-
-
-def _layers(network):
-    return network._flatten_layers()  # itself too
-
-
-def _without_number(name):
-    return re.sub(r"_\d+$", "", name)
 
 
 def _make_reproducible(path):

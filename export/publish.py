@@ -151,12 +151,10 @@ def export_all(
                 rows.extend(error.rows)
                 failures.append(str(error))
             else:
-                if format == "saved-model":
+                module = _module(format)
+                if hasattr(module, "write_beside"):
                     with locked_report(report):
-                        deployment.write(Path(out), name)
-                if format == "triton":
-                    with locked_report(report):
-                        deployment.write_for_triton(Path(out), name)
+                        module.write_beside(Path(out), name)
     if any(row.passed for row in rows):
         cards.write(Path(out), exportable)
     if failures:
@@ -233,7 +231,6 @@ def publish(
                 f"the {format} export {planned} was not published: {row.problem}.",
                 [row],
             )
-        row = dataclasses.replace(row, sha256=digests.sha256(temporary))
         with _rows_of(report) as rows:
             while True:
                 row = dataclasses.replace(row, path=target())

@@ -37,19 +37,13 @@ def _stable_names(networks: Iterable[keras.Model]) -> Iterator[None]:
     Keras numbers the names of layers by all that a process has made before, and
     TensorFlow names operations and sorts variables by them.
     """
-    layers, variables = [], []
-    for network in networks:
-        layers += [network, *network._flatten_layers(include_self=False)]
-        variables += [weight.value for weight in network.weights]
-    layers = list({id(layer): layer for layer in layers}.values())
+    networks = list(networks)
+    layers = layers_of(networks)
+    variables = [weight.value for network in networks for weight in network.weights]
     names = [layer.name for layer in layers]
     handles = [getattr(variable, "_handle_name", None) for variable in variables]
-    count: collections.Counter[str] = collections.Counter()
     try:
-        for layer in layers:
-            stem = _NUMBER.sub("", layer.name)
-            layer.name = f"{stem}_{count[stem]}" if count[stem] else stem
-            count[stem] += 1
+        name_by_place(layers)
         for number, variable in enumerate(variables):
             variable._handle_name = f"variable_{number}:0"
         yield
@@ -58,3 +52,23 @@ def _stable_names(networks: Iterable[keras.Model]) -> Iterator[None]:
             layer.name = name
         for variable, handle in zip(variables, handles, strict=True):
             variable._handle_name = handle
+
+
+def layers_of(networks: Iterable[keras.Model]) -> list[keras.Layer]:
+    """Returns networks and all layers in them, each once."""
+    layers = [layer for network in networks for layer in network._flatten_layers()]
+    return list({id(layer): layer for layer in layers}.values())
+
+
+def name_by_place(layers: Iterable[keras.Layer]) -> None:
+    """Names layers by their place, as Keras counts all that a process ever made."""
+    count: collections.Counter[str] = collections.Counter()
+    for layer in layers:
+        stem = without_number(layer.name)
+        layer.name = f"{stem}_{count[stem]}" if count[stem] else stem
+        count[stem] += 1
+
+
+def without_number(name: str) -> str:
+    """Returns a name without the number that Keras added to it."""
+    return _NUMBER.sub("", name)

@@ -117,6 +117,11 @@ def metadata(path: Path) -> dict:
     return json.loads((path / _METADATA).read_bytes())
 
 
+def write_beside(out: Path, name: str) -> None:
+    """Writes what TensorFlow Serving is started with; see `deployment.write`."""
+    deployment.write(out, name)
+
+
 def pinned_versions(folder: Path) -> set[int]:
     """Returns the versions of a model that TensorFlow Serving is told to load."""
     return deployment.pinned_versions(folder.parent, folder.name)

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from export import onnx, prototext
+from export import deployment, onnx, prototext
 from export.exportable import Exportable
 from keras_gan.errors import InputError
 
@@ -74,6 +74,11 @@ def place(written: Path, target: Path) -> None:
         # The number may be another by now.
         os.rename(written, written.with_name(target.name))
         os.rename(written.parent, target.parent)
+
+
+def write_beside(out: Path, name: str) -> None:
+    """Writes what KServe starts Triton with; see `deployment.write_for_triton`."""
+    deployment.write_for_triton(out, name)
 
 
 def pinned_versions(folder: Path) -> set[int]:

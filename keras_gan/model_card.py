@@ -54,9 +54,10 @@ def write(folder: Path, text: str, picture: bytes | None, name: str = "") -> lis
     Returns:
         Paths of the files that were written.
     """
-    files: dict[Path, str | bytes] = {folder / file_name(FILE, name): text}
-    if is_users(folder / file_name(FILE, name)):
+    card_file = folder / file_name(FILE, name)
+    if is_users(card_file):
         return []
+    files: dict[Path, str | bytes] = {card_file: text}
     if picture is not None:
         files[folder / file_name(PICTURE, name)] = picture
     for file, content in files.items():

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from export import digests, onnx
+from export import onnx
 from export.exportable import Exportable
 from export.web.naming import Direction, named
-from keras_gan import model_card
+from keras_gan import model_card, model_files
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
 from keras_gan.serving import DEFAULT
@@ -126,9 +126,11 @@ def write(exportable: Exportable, path: Path) -> None:
         "name": exportable.name,
         **page.config(exportable),
         "files": {
-            file: {"bytes": (path / file).stat().st_size, "sha256": digest}
+            file: {
+                "bytes": (path / file).stat().st_size,
+                "sha256": model_files.sha256(path / file),
+            }
             for file in models
-            for digest in digests.sha256(path / file).values()
         },
         "runtime": address,
     }
