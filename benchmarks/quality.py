@@ -6,18 +6,23 @@ compiling and measuring do not count.
 """
 
 import argparse
+import ast
 import collections
+import csv
 import dataclasses
 import json
 import math
 import os
+import pathlib
+import re
 import time
 from collections.abc import Callable
 
 import keras
 import numpy as np
 
-from keras_gan import GAN, datasets, evaluators, features, recipes
+from keras_gan import GAN, datasets, evaluators, features, pictures, recipes
+from keras_gan.pixels import PixelRange
 from keras_gan.recipes.dcgan import DCGANRecipe
 
 MEASURES = ("frechet_distance", "precision", "recall")
@@ -76,21 +81,21 @@ class Contestant:
 
     Args:
         batch_size: real images in a step.
-        build: function `(image_shape, seed)` that returns a compiled `GAN`.
+        build: function `(images, seed)` that returns a compiled `GAN`.
+        flip: whether half of the training images are mirrored.
     """
 
     batch_size: int
-    build: Callable[[tuple[int, ...], int], GAN]
+    build: Callable[[datasets.Images, int], GAN]
+    flip: bool = False
 
 
-def of_recipe(recipe, **settings):
-    recipe = recipe.override(settings)
-    return Contestant(
-        recipe.examples_per_step,
-        lambda shape, seed: recipe.override({"seed": seed}).build(
-            {"image_shape": shape}
-        ),
-    )
+def of_recipe(recipe):
+    def build(images, seed):
+        facts = {"image_shape": images.shape, "images": len(images)}
+        return recipe.override({"seed": seed}).build(facts)
+
+    return Contestant(recipe.examples_per_step, build, recipe.flip)
 
 
 PLAIN = DCGANRecipe(
@@ -101,6 +106,23 @@ PLAIN = DCGANRecipe(
     generator_learning_rate=5e-4,
     discriminator_learning_rate=5e-4,
 )
+
+
+def contestant(words):
+    """Returns a contestant: `tutorial`, `plain`, or a recipe and changed settings."""
+    name, *changes = words.split()
+    if name == "tutorial":
+        return Contestant(256, lambda images, seed: tutorial(images.shape, seed))
+    recipe = PLAIN if name == "plain" else recipes.get(name)
+    return of_recipe(recipe.override(dict(map(setting, changes))))
+
+
+def setting(word):
+    name, _, text = word.partition("=")
+    try:
+        return name, ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return name, text
 
 
 class Marks(keras.callbacks.Callback):
@@ -136,21 +158,15 @@ class Marks(keras.callbacks.Callback):
             self.model.stop_training = len(self.rows) == len(self.minutes)
 
 
-def run(contestant, images, seed, minutes, judges):
+def run(contestant, images, seed, minutes, measure):
     """Returns the measured numbers of each mark, by its minutes."""
     keras.utils.set_random_seed(seed)
-    gan = contestant.build(images.shape, seed)
-
-    def measure(gan):
-        return {
-            f"{name} {key}": round(value, 4)
-            for name, real in judges.items()
-            for key, value in real.measure(gan, MEASURES).items()
-        }
-
+    gan = contestant.build(images, seed)
     marks = Marks(minutes, measure)
     gan.fit(
-        images.batches(contestant.batch_size, gan.value_range, seed=seed),
+        images.batches(
+            contestant.batch_size, gan.value_range, seed=seed, flip=contestant.flip
+        ),
         steps_per_epoch=images.steps_per_epoch(contestant.batch_size),
         epochs=1_000_000,
         verbose=0,
@@ -159,55 +175,110 @@ def run(contestant, images, seed, minutes, judges):
     return marks.rows
 
 
+def judges_of(options, real, read):
+    """Returns the feature networks by name."""
+    labelled = read(options.labels) if options.labels else real
+    return {
+        name: evaluators.DistributionEvaluator(
+            real,
+            features.get(name, labelled if name == "classifier" else real),
+            options.samples,
+        )
+        for name in options.judges
+    }
+
+
 def main():
     options = parse()
-    recipe = recipes.get(options.recipe)
-    if options.data:
-        recipe = recipe.override({"data": options.data})
-    contestants = {
-        "plain": of_recipe(PLAIN),
-        "recipe": of_recipe(recipe),
-        "tutorial": Contestant(256, tutorial),
-    }
+    contestants = {words: contestant(words) for words in options.contestants}
 
     def read(source):
-        size = recipe.image_shape_asked_for()
-        return datasets.read(source, size, recipe.channels, options.data_dir)
+        return datasets.read(
+            source, options.image_size, options.channels, options.data_dir
+        )
 
-    images = read(recipe.data)
-    extractors = {"train": features.get(None, images)}
-    if options.other:
-        extractors["other"] = features.get("classifier", read(options.other))
-    judges = {
-        name: evaluators.DistributionEvaluator(images, extractor, options.samples)
-        for name, extractor in extractors.items()
-    }
-    for name, real in judges.items():
-        print(f"{name}: {real.extractor.name}; real {real.baseline.measure(MEASURES)}")
+    images = read(options.data)
+    judges = judges_of(options, read(options.real or options.data), read)
+    for name, judge in judges.items():
+        baseline = judge.baseline.measure(MEASURES)
+        print(f"{name}: {judge.extractor.name}; {judge.count} samples; {baseline}")
     results = collections.defaultdict(list)
     for seed in options.seeds:
-        for name in options.contestants:
-            rows = run(contestants[name], images, seed, options.minutes, judges)
-            for minutes, row in rows.items():
-                results[minutes, name].append(row)
-                print(f"{name}, seed {seed}, {minutes:g} minutes: {json.dumps(row)}")
-    for (minutes, name), rows in sorted(results.items()):
+        for words, one in contestants.items():
+
+            def measure(gan, words=words, seed=seed):
+                if options.pictures:
+                    picture = pictures.grid(images_of(gan))
+                    name = re.sub(r"[^a-z0-9.]+", "-", f"{words} {seed}".lower())
+                    options.pictures.mkdir(parents=True, exist_ok=True)
+                    picture.save(options.pictures / f"{name}.png")
+                return {
+                    f"{name} {key}": round(value, 4)
+                    for name, judge in judges.items()
+                    for key, value in judge.measure(gan, MEASURES).items()
+                }
+
+            for minutes, row in run(
+                one, images, seed, options.minutes, measure
+            ).items():
+                results[minutes, words].append(row)
+                row = {"contestant": words, "seed": seed, "minutes": minutes, **row}
+                print(json.dumps(row), flush=True)
+                if options.csv:
+                    append(options.csv, {"data": options.data, **row})
+    for (minutes, words), rows in sorted(results.items()):
         medians = {key: float(np.median([r[key] for r in rows])) for key in rows[0]}
-        print(f"median of {len(rows)}, {name}, {minutes:g} minutes: {medians}")
+        print(f"median of {len(rows)}, {words}, {minutes:g} minutes: {medians}")
+
+
+def images_of(gan):
+    """Returns 64 samples that always come from the same latent vectors."""
+    return PixelRange(*gan.value_range).to_uint8(gan.generate(64, seed=0))
+
+
+def append(file, row):
+    """Adds a row to a table, which may have other columns."""
+    rows = []
+    if file.exists():
+        with file.open(newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    rows.append(row)
+    with file.open("w", newline="") as lines:
+        table = csv.DictWriter(lines, dict.fromkeys(key for row in rows for key in row))
+        table.writeheader()
+        table.writerows(rows)
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", nargs="?", default="dcgan-mnist")
-    parser.add_argument("--contestants", nargs="+", default=["plain", "recipe"])
-    parser.add_argument("--data", help="source of the images (default the recipe's)")
     parser.add_argument(
-        "--other", help="labelled images for a second network, which judges too"
+        "contestants",
+        nargs="*",
+        default=["plain", "dcgan-mnist"],
+        help="plain, tutorial, or a recipe with changed settings, such as "
+        '"dcgan-cifar10 translation=0 augment=color,cutout"',
     )
+    parser.add_argument("--data", default="tfds:mnist", help="source of the images")
+    parser.add_argument("--image-size", help="SIDE or HEIGHTxWIDTH (default: as it is)")
+    parser.add_argument("--channels", type=int)
     parser.add_argument("--data-dir", help="where TensorFlow Datasets keeps its files")
+    parser.add_argument(
+        "--real", help="source of the images to compare with (default: the same)"
+    )
+    parser.add_argument(
+        "--judges",
+        nargs="+",
+        default=["random"],
+        help="feature networks: random, classifier, inception, pixels",
+    )
+    parser.add_argument(
+        "--labels", help="source that the classifier learns from (default: --real)"
+    )
     parser.add_argument("--minutes", type=float, nargs="+", default=[2, 5, 10])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--samples", type=int, default=10_000)
+    parser.add_argument("--samples", type=int, help="(default: half the real images)")
+    parser.add_argument("--csv", type=pathlib.Path, help="table to add the rows to")
+    parser.add_argument("--pictures", type=pathlib.Path, help="folder for 64 samples")
     return parser.parse_args()
 
 
