@@ -6,16 +6,20 @@ import os
 from pathlib import Path
 
 import keras
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from export import deployment, old_servers, warmup
 from export.exportable import Exportable, ModelOrRun, describe
 from export.formats import version_folder
-from export.messages import replace_text
+from export.messages import messages_in, replace_text
 from export.publish import publish, refuse_existing
 from export.report import ExportResult
 from keras_gan.files import json_text
 
+# What TensorFlow stores in a process that changed nothing, without its devices.
+_CALL_CONFIG = ConfigProto(allow_soft_placement=True).SerializeToString()
 _METADATA = Path("assets.extra", "metadata.json")
 
 
@@ -62,7 +66,7 @@ def write(exportable: Exportable, path: Path) -> None:
     _store_in_order(archive, exportable.networks.values())
     archive.write_out(path, verbose=False)
     old_servers.admit(path)
-    _renumber_functions(path / "saved_model.pb")
+    _forget_process(path / "saved_model.pb")
     # TensorFlow Serving reads nothing in assets.extra, so it is free for descriptions.
     description = path / _METADATA
     description.parent.mkdir()
@@ -90,18 +94,16 @@ def _store_in_order(archive, networks):
     archive._filter_and_track_resources = track_in_order
 
 
-def _renumber_functions(file):
-    """Numbers the graph's functions from 0; TensorFlow counts all of a process."""
+def _forget_process(file):
+    """Removes from a graph what depends on the process that wrote it.
+
+    TensorFlow numbers the functions of a process, and stores in each call how the
+    process was configured: its devices, and which optimizations it had switched off.
+    """
     saved = SavedModel.FromString(file.read_bytes())
     for meta_graph in saved.meta_graphs:
         library = meta_graph.graph_def.library
-        numbers = {}
-        for function in library.function:
-            stem, _, number = function.signature.name.rpartition("_")
-            numbers[function.signature.name] = stem, int(number)
-        ordered = sorted(numbers, key=lambda name: numbers[name][1])
-        names = {old: f"{numbers[old][0]}_{i}" for i, old in enumerate(ordered)}
-        replace_text(meta_graph, names)
+        _renumber_functions(meta_graph)
         for function in library.function:
             for argument in function.arg_attr.values():
                 name = argument.attr.get("_user_specified_name")
@@ -109,7 +111,20 @@ def _renumber_functions(file):
                 if name is not None and name.s.isdigit():
                     del argument.attr["_user_specified_name"]
         library.function.sort(key=lambda function: function.signature.name)
+        for node in messages_in(meta_graph, NodeDef):
+            if "config_proto" in node.attr:
+                node.attr["config_proto"].s = _CALL_CONFIG
     file.write_bytes(saved.SerializeToString(deterministic=True))
+
+
+def _renumber_functions(meta_graph):
+    numbers = {}
+    for function in meta_graph.graph_def.library.function:
+        stem, _, number = function.signature.name.rpartition("_")
+        numbers[function.signature.name] = stem, int(number)
+    ordered = sorted(numbers, key=lambda name: numbers[name][1])
+    names = {old: f"{numbers[old][0]}_{i}" for i, old in enumerate(ordered)}
+    replace_text(meta_graph, names)
 
 
 def metadata(path: Path) -> dict:

@@ -27,6 +27,7 @@ def write(run, out, names):
         reproducible.write(format, part, target)
 
 
+@pytest.mark.usefixtures("deterministic")  # This process alone has other options.
 def test_two_processes_write_the_same_bytes(run_folder, tmp_path, contents):
     pytest.importorskip("ai_edge_litert", reason="pip install '.[litert]'")
     here, there = tmp_path / "here", tmp_path / "there"
