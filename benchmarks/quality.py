@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from keras_gan import GAN, datasets, evaluators, features, pictures, recipes
+from keras_gan.evaluators import FeatureComparison
 from keras_gan.pixels import PixelRange
 from keras_gan.recipes.dcgan import DCGANRecipe
 
@@ -179,7 +180,7 @@ def judges_of(options, real, read):
     """Returns the feature networks by name."""
     labelled = read(options.labels) if options.labels else real
     return {
-        name: evaluators.DistributionEvaluator(
+        name.partition(":")[0]: evaluators.DistributionEvaluator(
             real,
             features.get(name, labelled if name == "classifier" else real),
             options.samples,
@@ -190,7 +191,12 @@ def judges_of(options, real, read):
 
 def main():
     options = parse()
-    contestants = {words: contestant(words) for words in options.contestants}
+    contestants = {
+        words: contestant(words)
+        for words in options.contestants
+        if not words.startswith("file:")
+    }
+    files = [words for words in options.contestants if words.startswith("file:")]
 
     def read(source):
         return datasets.read(
@@ -202,6 +208,11 @@ def main():
     for name, judge in judges.items():
         baseline = judge.baseline.measure(MEASURES)
         print(f"{name}: {judge.extractor.name}; {judge.count} samples; {baseline}")
+    for words in files:
+        row = {"contestant": words, **judged(read(words[5:]).array, judges)}
+        print(json.dumps(row), flush=True)
+        if options.csv:
+            append(options.csv, {"data": options.data, **row})
     results = collections.defaultdict(list)
     for seed in options.seeds:
         for words, one in contestants.items():
@@ -231,6 +242,17 @@ def main():
         print(f"median of {len(rows)}, {words}, {minutes:g} minutes: {medians}")
 
 
+def judged(samples, judges):
+    """Returns the measures of images that somebody else made."""
+    row = {}
+    for name, judge in judges.items():
+        fake = judge.extractor(samples[: judge.count])
+        comparison = FeatureComparison(judge.extracted, fake)
+        for key, value in comparison.measure(MEASURES).items():
+            row[f"{name} {key}"] = round(value, 4)
+    return row
+
+
 def images_of(gan):
     """Returns 64 samples that always come from the same latent vectors."""
     return PixelRange(*gan.value_range).to_uint8(gan.generate(64, seed=0))
@@ -255,21 +277,22 @@ def parse():
         "contestants",
         nargs="*",
         default=["plain", "dcgan-mnist"],
-        help="plain, tutorial, or a recipe with changed settings, such as "
-        '"dcgan-cifar10 translation=0 augment=color,cutout"',
+        help="plain, tutorial, a recipe with changed settings, such as "
+        '"dcgan-cifar10 translation=0 augment=color,cutout", or file:SOURCE, images '
+        "that somebody else's model made",
     )
     parser.add_argument("--data", default="tfds:mnist", help="source of the images")
     parser.add_argument("--image-size", help="SIDE or HEIGHTxWIDTH (default: as it is)")
     parser.add_argument("--channels", type=int)
     parser.add_argument("--data-dir", help="where TensorFlow Datasets keeps its files")
     parser.add_argument(
-        "--real", help="source of the images to compare with (default: the same)"
+        "--real", help="source of the images to compare with (default: those of --data)"
     )
     parser.add_argument(
         "--judges",
         nargs="+",
         default=["random"],
-        help="feature networks: random, classifier, inception, pixels",
+        help="feature networks: random, classifier[:FILE], inception, pixels",
     )
     parser.add_argument(
         "--labels", help="source that the classifier learns from (default: --real)"

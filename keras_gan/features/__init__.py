@@ -53,8 +53,9 @@ class Kind:
 
 EXTRACTORS: dict[str, Kind] = {
     "classifier": Kind(
-        "classifier",
-        "a small network trained on the labelled images themselves, once per data set",
+        "classifier[:FILE]",
+        "a small network trained on the labelled images themselves, once per data set, "
+        "or one that was trained before",
         Classifier.make,
     ),
     "inception": Kind(

@@ -8,6 +8,7 @@ import pathlib
 import tempfile
 import warnings
 import zipfile
+from typing import Self
 
 import keras
 import numpy as np
@@ -82,19 +83,58 @@ class Classifier(Extractor):
         if found is None:
             found = _train(images, training, held_out)
             _write(path, *found)
-        self._model, self.accuracy = found
-        self.class_names = images.class_names or tuple(
-            str(label) for label in range(self._model.output_shape[1][-1])
-        )
-        self.name = (
+        model, accuracy = found
+        name = (
             f"features of a classifier trained on these images "
-            f"({self.accuracy:.1%} right on {len(held_out):,} held out)"
+            f"({accuracy:.1%} right on {len(held_out):,} held out)"
+        )
+        self._take(model, accuracy, name, images.class_names)
+
+    def _take(self, model, accuracy, name, class_names=None):
+        self._model, self.accuracy, self.name = model, accuracy, name
+        self.class_names = class_names or tuple(
+            str(label) for label in range(model.output_shape[1][-1])
         )
 
     @classmethod
+    def from_file(cls, path: str | os.PathLike) -> Self:
+        """Returns a classifier from a file of the cache, for images of its shape.
+
+        With one file, several people measure with the same features.
+
+        Args:
+            path: `.keras` file.
+
+        Raises:
+            InputError: if there is no such file or it holds no such classifier.
+        """
+        path = pathlib.Path(path)
+        try:
+            model, accuracy = _load(path)
+        except Exception as error:  # Keras raises many kinds on a broken file
+            raise InputError(
+                f"{str(path)!r} is not a classifier ({first_line_of(error)}). Give a "
+                f"file that keras_gan has cached, such as one in {_cache_folder()}."
+            ) from None
+        classifier = cls.__new__(cls)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        classifier._take(
+            model,
+            accuracy,
+            f"features of the classifier {path.name} ({accuracy:.1%} right on images "
+            f"held out, SHA-256 {digest})",
+        )
+        return classifier
+
+    @classmethod
     def make(cls, argument: str, images: Images) -> "Extractor":
-        """Returns the extractor for `images`; `argument` is not used."""
-        return cls(images)
+        """Returns the extractor of a file, or one that learns from `images`.
+
+        Args:
+            argument: path of a file, or "" for none.
+            images: labelled images, if there is no file.
+        """
+        return cls.from_file(argument) if argument else cls(images)
 
     def extract(self, images: np.ndarray) -> Extracted:
         features, logits = self._model(images, training=False)
@@ -255,9 +295,7 @@ def _read(path):
     if not path.exists():
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            accuracy = json.loads(archive.read(_RESULT))["accuracy"]
-        return keras.saving.load_model(path, compile=False), accuracy
+        return _load(path)
     except Exception as error:  # Keras raises many kinds on a broken file
         warnings.warn(
             f"{path} cannot be read ({first_line_of(error)}). The classifier is "
@@ -265,6 +303,12 @@ def _read(path):
             stacklevel=3,
         )
         return None
+
+
+def _load(path):
+    with zipfile.ZipFile(path) as archive:
+        accuracy = json.loads(archive.read(_RESULT))["accuracy"]
+    return keras.saving.load_model(path, compile=False), accuracy
 
 
 def _write(path, model, accuracy):

@@ -1,4 +1,5 @@
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -76,6 +77,25 @@ def test_classes_lie_apart(classifier, digits):
     )
     alike = frechet_distance(threes[::2], threes[1::2])
     assert frechet_distance(threes, eights) > 10 * alike
+
+
+def test_a_file_of_the_cache_judges_other_images(classifier, digits, home):
+    (file,) = pathlib.Path(home, "keras_gan").glob("classifier-*.keras")
+    unlabelled = datasets.Images(digits.array)
+    of_file = features.get(f"classifier:{file}", unlabelled)
+    ours, same = (one(digits.array[:50]) for one in (of_file, classifier))
+    np.testing.assert_array_equal(ours.features, same.features)
+    assert of_file.accuracy == classifier.accuracy
+    assert file.name in of_file.name
+
+
+@pytest.mark.parametrize("content", [None, b"no archive"])
+def test_refuses_what_is_no_classifier(content, tmp_path, digits):
+    file = tmp_path / "judge.keras"
+    if content:
+        file.write_bytes(content)
+    with pytest.raises(InputError, match=r"judge\.keras' is not a classifier"):
+        features.get(f"classifier:{file}", digits)
 
 
 def test_a_second_process_reads_the_cache(classifier, digits, half, home, tmp_path):

@@ -32,7 +32,7 @@ def test_default_without_usable_labels(images):
         features.get("classifier", images)
 
 
-@pytest.mark.parametrize("name", ["resnet", "pixels:8", "classifier:", ""])
+@pytest.mark.parametrize("name", ["resnet", "pixels:8", "random:", ""])
 def test_unknown_names(name):
     with pytest.raises(InputError, match=r"inception\[:WEIGHTS\], pixels"):
         features.get(name, datasets.Images(GREY))
