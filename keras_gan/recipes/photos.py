@@ -1,14 +1,14 @@
 """A recipe for a folder of pictures, which chooses its settings by what it sees there.
 
-`RULES` is the one table of what is chosen. A run's `config.json` holds the choice as
-the ordinary settings of the network's own family, so that nothing chooses again when
-the run goes on or is exported.
+`RULES` and `NETWORKS` are the table of what is chosen. A run's `config.json` holds the
+choice as ordinary settings of the networks' own family, so that nothing chooses again
+when the run goes on or is exported.
 """
 
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -104,8 +104,8 @@ def _conditional(seen, chosen):
 
 
 def _batch_size(seen, chosen):
-    most = seen.count // (4 * chosen.get("discriminator_steps", 1))
-    return min(max(_power_of_two(most), 4), 64)
+    most = seen.count // chosen.get("discriminator_steps", 1)
+    return min(_power_of_two(most), max(_power_of_two(most / 4), 8), 64)
 
 
 def _augment(seen, chosen):
@@ -129,9 +129,11 @@ def _evaluate_steps(seen, chosen):
     return max(1, (chosen["steps"] or 10_000) // 10)
 
 
-# Setting -> function of what was seen and of the settings before it, those that the
-# user gave included. Nothing here is asked where the user gave the setting.
-RULES: dict[str, Callable[[Seen, Mapping[str, Any]], Any]] = {
+# Function of what was seen and of the settings before it, those that the user gave
+# included. It is not asked for a setting that the user gave.
+Rule: TypeAlias = Callable[[Seen, Mapping[str, Any]], Any]
+
+RULES: dict[str, Rule] = {
     # The largest that takes no more than an hour or two on a processor.
     "image_size": _size_words,
     # A class of few images is learned by heart before its label helps, and conditional
@@ -139,34 +141,42 @@ RULES: dict[str, Callable[[Seen, Mapping[str, Any]], Any]] = {
     "conditional": _conditional,
     # Sides mean something in few photographs; the printed line says how to say so.
     "flip": lambda seen, chosen: True,
-    # 64 as of all other recipes, unless an epoch had less than four steps.
+    # 64 as of all other recipes, unless an epoch had fewer than four steps; batch norm
+    # wants at least 8.
     "batch_size": _batch_size,
     # Zhao et al. 2020, arXiv 2006.10738: all three for 100 images and for a tenth of
     # CIFAR-10, translation for all of it. Color changes brightness of grey images too.
     "augment": _augment,
-    # An augmentation of its own in `augment`.
-    "translation": lambda seen, chosen: 0.0,
     # `dcgan-64` takes 7,800 steps in 100 epochs of 5,000 images: 90 minutes on a core.
     # More images deserve more of them.
     "steps": _steps,
     # A measure takes seconds: ten of them decide which model is best.
     "evaluate_steps": _evaluate_steps,
-    # `dcgan-64` and `dcgan-cifar10`: 42 million multiplications an image and network
-    # at 64x64. Beyond 96x96, half as many channels keep a step below two seconds.
-    "base_filters": lambda seen, chosen: 32 if _pixels(chosen) <= 96 * 96 else 16,
-    # As `dcgan-cifar10` has them, of all counts: without R1 the discriminator learns
-    # the images by heart. Its square is a sum over pixels, so the weight grows with
-    # their number: 0.03 at 32x32, fourfold for twice the side (stylegan3's rule).
-    "penalty": lambda seen, chosen: "r1",
-    "penalty_weight": lambda seen, chosen: (
-        round(0.03 * _pixels(chosen) / 32**2, 4) if chosen["penalty"] == "r1" else None
-    ),
-    "penalty_interval": lambda seen, chosen: 8 if chosen["penalty"] == "r1" else 1,
-    # At 1e-3 and 64 filters the generator of `dcgan-cifar10` collapsed.
-    "generator_learning_rate": lambda seen, chosen: 5e-4,
-    "discriminator_learning_rate": lambda seen, chosen: 5e-4,
-    "halving_steps": lambda seen, chosen: max(1, (chosen["steps"] or 20_000) // 2),
-    "generator_average": lambda seen, chosen: 0.999,
+}
+
+# Class of recipes -> what is chosen for its networks alone, after `RULES`.
+NETWORKS: dict[type[Recipe], dict[str, Rule]] = {
+    DCGANRecipe: {
+        # As `dcgan-64` and `dcgan-cifar10`: 42 million multiplications an image and
+        # network at 64x64. Beyond 96x96, half as many channels keep a step on a core
+        # below two seconds.
+        "base_filters": lambda seen, chosen: 32 if _pixels(chosen) <= 96 * 96 else 16,
+        # As `dcgan-cifar10`, whatever the number of images: without R1 the
+        # discriminator learns them by heart. R1 is a sum over pixels, so the weight
+        # grows with their number: 0.03 at 32x32, and fourfold for twice the side.
+        "penalty": lambda seen, chosen: "r1",
+        "penalty_weight": lambda seen, chosen: (
+            round(0.03 * _pixels(chosen) / 32**2, 4)
+            if chosen["penalty"] == "r1"
+            else None
+        ),
+        "penalty_interval": lambda seen, chosen: 8 if chosen["penalty"] == "r1" else 1,
+        # At 1e-3 and 64 filters the generator of `dcgan-cifar10` collapsed.
+        "generator_learning_rate": lambda seen, chosen: 5e-4,
+        "discriminator_learning_rate": lambda seen, chosen: 5e-4,
+        "halving_steps": lambda seen, chosen: max(1, (chosen["steps"] or 20_000) // 2),
+        "generator_average": lambda seen, chosen: 0.999,
+    }
 }
 
 # What a new run prints of them.
@@ -177,16 +187,15 @@ _SHOWN = (
 
 
 def network_of(seen: Seen) -> type[Recipe]:
-    """Returns the class of recipes whose networks are trained.
+    """Returns the class of recipes, one of `NETWORKS`, whose networks are trained.
 
-    It takes all of `RULES` that it has a setting for. `PhotosRecipe` is a subclass, so
-    that its settings are options.
+    `PhotosRecipe` is a subclass of it, so that all its settings are options.
     """
     return DCGANRecipe
 
 
 def choose(seen: Seen, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what `RULES` choose, and what was given, as settings by name.
+    """Returns what the rules choose, and what was given, as settings by name.
 
     Args:
         seen: what the source holds.
@@ -201,7 +210,7 @@ def choose(seen: Seen, given: Mapping[str, Any]) -> dict[str, Any]:
             "from fewer, a GAN learns nothing but copies of them."
         )
     chosen = dict(given)
-    for name, rule in RULES.items():
+    for name, rule in {**RULES, **NETWORKS[network_of(seen)]}.items():
         if name not in given:
             chosen[name] = rule(seen, chosen)
     return chosen
@@ -226,7 +235,7 @@ class PhotosRecipe(DCGANRecipe):
     ```
     """
 
-    from_data: ClassVar[tuple[str, ...]] = (*RULES, "channels")
+    from_data: ClassVar[tuple[str, ...]] = (*RULES, *NETWORKS[DCGANRecipe], "channels")
     # What `override` was given: a value may be the default, and meant.
     _named: ClassVar[frozenset[str]] = frozenset()
 
@@ -270,12 +279,10 @@ class PhotosRecipe(DCGANRecipe):
         found = _seen(images)
         count = len(images) - round((self.held_out_share or 0) * len(images))
         given |= {"image_size": reader.image_size, "channels": reader.channels}
-        chosen = choose(found._replace(count=count), given)
-        made = network_of(found)
-        known = settings_of(made)
-        recipe = made(
-            self.summary, **{n: value for n, value in chosen.items() if n in known}
-        )
+        found = found._replace(count=count)
+        made, settings = network_of(found), choose(found, given)
+        made.require_known(settings)
+        recipe = made(self.summary, **settings)
         lines = (
             _sight(images, seen),
             _choice(recipe),
