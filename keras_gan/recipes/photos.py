@@ -8,7 +8,7 @@ when the run goes on or is exported.
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -29,7 +29,8 @@ FEW, MANY = 5_000, 100_000  # images; see `augment`
 LEAST_OF_CLASS, MOST_CLASSES = 500, 100  # see `conditional`
 
 
-class Seen(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Seen:
     """What a source of images holds, as far as settings depend on it.
 
     Args:
@@ -38,6 +39,17 @@ class Seen(NamedTuple):
         shape: width over height that most images have, 1 if they differ.
         channels: 1, 3 or 4.
         classes: images of each class, () without labels.
+
+    Example:
+
+    ```python
+    from keras_gan.recipes.photos import Seen, choose
+
+    portraits = Seen(count=300, height=600, width=400, shape=2 / 3, channels=3)
+    settings = choose(portraits, given={"flip": False})
+    assert settings["image_size"] == "72x48"
+    assert settings["augment"] == "color,translation,cutout"
+    ```
     """
 
     count: int
@@ -279,7 +291,7 @@ class PhotosRecipe(DCGANRecipe):
         found = _seen(images)
         count = len(images) - round((self.held_out_share or 0) * len(images))
         given |= {"image_size": reader.image_size, "channels": reader.channels}
-        found = found._replace(count=count)
+        found = dataclasses.replace(found, count=count)
         made, settings = network_of(found), choose(found, given)
         made.require_known(settings)
         recipe = made(self.summary, **settings)

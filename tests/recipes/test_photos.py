@@ -58,7 +58,7 @@ def test_the_number_of_images_decides(count, augment, batch_size, steps):
     ],
 )
 def test_the_size_is_that_of_the_pictures(sizes, expected):
-    recipe = made(**of_sizes(300, sizes)._asdict() | {"count": 300})
+    recipe = DCGANRecipe("chosen", **choose(of_sizes(300, sizes), {}))
     assert recipe.image_size == expected
     assert networks.dcgan_stages(*recipe.image_shape_asked_for()) >= 1
 
