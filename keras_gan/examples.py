@@ -45,6 +45,10 @@ def spread(
     These are rows of all elements that are known: a model may use more than it needs.
     If their labels are known too, each row is of the class that is asked for.
 
+    If classes are asked for, `draw` numbers the rows of each class from 0: a
+    `LatentModel` makes rows of the same number from the same latent vector, so that
+    its classes differ by their labels alone.
+
     Args:
         model: a `GenerativeModel`.
         real: as `by_element` takes it.
@@ -63,6 +67,8 @@ def spread(
                 f"were given. Give them by name: real={{{name!r}: images.array}}."
             )
     known, found = rows.get("label"), {}
+    if labels is not None:
+        found["draw"] = _places(labels)
     if labels is None and known is not None:
         labels = np.arange(count) % model.num_classes  # as models take them
     for name, part in rows.items():
@@ -73,6 +79,15 @@ def spread(
     if labels is not None:
         found["label"] = labels
     return found
+
+
+def _places(labels):
+    """Returns the number of each row among those of its class, from 0 up."""
+    places = np.empty(len(labels), "int64")
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        places[rows] = np.arange(len(rows))
+    return places
 
 
 def _of_classes(known, labels, chosen):

@@ -208,6 +208,7 @@ def test_an_autoencoder_has_no_prior(conditional_run, tmp_path, capsys):
         "likelihood-and-quality": "generates no images",
         "active-units": "has no posterior",
         "interpolate": "draws no latent vectors",
+        "directions": "draws no latent vectors",
         "arithmetic": "draws no latent vectors",
         "forget-object": "has no generator",
         "features-svm": "has no discriminator",

@@ -12,7 +12,7 @@ import numpy as np
 from export import onnx
 from export.exportable import Exportable
 from export.web.naming import Direction, named
-from keras_gan import model_card, model_files
+from keras_gan import latent_directions, model_card, model_files
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
 from keras_gan.serving import DEFAULT
@@ -141,8 +141,7 @@ def write(exportable: Exportable, path: Path) -> None:
 def directions(exportable: Exportable) -> list[Direction]:
     """Returns the directions in latent space that change images most.
 
-    They are the left singular vectors of the linear map from latent vectors to pixels
-    that fits samples best, in falling order of their effect: at most 6.
+    They are those of `latent_directions.of_samples`, at most 6.
     """
     signature = exportable.default
     inputs = signature.examples(_SAMPLES)
@@ -155,14 +154,13 @@ def directions(exportable: Exportable) -> list[Direction]:
     # Whole pixels: a step over single values could meet one colour alone.
     step = -(-pixels.shape[1] // _MOST_PIXELS)
     values = pixels[:, ::step].reshape(_SAMPLES, -1)
-    latent = inputs["latent"] - inputs["latent"].mean(axis=0)
-    effect, *_ = np.linalg.lstsq(latent, values - values.mean(axis=0), rcond=None)
-    vectors, _, _ = np.linalg.svd(effect, full_matrices=False)
-    found = vectors.T[:_DIRECTIONS]
+    latent = inputs["latent"]
+    found = latent_directions.of_samples(latent, values)[:_DIRECTIONS]
     image = next(iter(signature.outputs.values()))
     assert image.pixels is not None  # `check` refuses others
     levels = (whole - image.pixels.low) / (image.pixels.high - image.pixels.low)
-    return named(found, latent @ found.T, levels)
+    places = (latent - latent.mean(axis=0)) @ found.T
+    return named(found, places, levels)
 
 
 def metadata(path: Path) -> dict:

@@ -24,11 +24,11 @@ class SampleGrid(StepCallback):
     """Saves a picture of samples of the same seed again and again.
 
     Writes `step_00000000.png` and so on, one before training and then at each
-    interval. Images stand in a grid, those of a class together under its name; points
-    in the plane, series as lines, volumes as middle slices. A model with samples of
-    several titles gets a column for each and a row for each example. Samples that are
-    not finite leave no picture. Later pictures of another training are moved to a
-    folder beside it first.
+    interval. Images stand in a grid, those of a class together under its name; each
+    class has the same latent vectors. Points are drawn in the plane, series as lines,
+    volumes as middle slices. A model with samples of several titles gets a column for
+    each and a row for each example. Samples that are not finite leave no picture.
+    Later pictures of another training are moved to a folder beside it first.
 
     Args:
         directory: where the pictures go; made if it does not exist.

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_gan import pictures, seeding
+from keras_gan import examples, pictures, seeding
 from keras_gan.errors import InputError
 from keras_gan.experiments import arguments, labelled
 from keras_gan.experiments.outcome import Outcome
@@ -138,7 +138,8 @@ def samples(gan: GAN, count: int, seed: int) -> Iterator[np.ndarray]:
 def _by_class(gan, seed, names):
     drawing = pictures.drawing_of(gan, class_names=names)
     labels = drawing.labels(drawing.count)
-    samples = gan.samples(drawing.count, seed, {"label": labels})
+    given = examples.spread(gan, None, drawing.count, labels)
+    samples = gan.samples(drawing.count, seed, given)
     return drawing.draw(samples, labels)
 
 

@@ -220,9 +220,16 @@ class LatentModel(GenerativeModel):
     def samples(
         self, count: int, seed: int = 0, examples: Mapping | None = None
     ) -> dict[str, np.ndarray]:
-        """Returns generated images under the title "sample"; see `GenerativeModel`."""
-        labels = None if examples is None else examples.get("label")
-        return {"sample": self.generate(count, seed, labels)}
+        """Returns generated images under the title "sample"; see `GenerativeModel`.
+
+        Rows of one number in `examples["draw"]` have the same latent vector.
+        """
+        examples = examples or {}
+        labels, draw = examples.get("label"), examples.get("draw")
+        if draw is None:
+            return {"sample": self.generate(count, seed, labels)}
+        latent = self.sample_latent(int(max(draw)) + 1, seed).numpy()
+        return {"sample": self.render(latent[draw], labels)}
 
     def signatures(
         self, networks: Mapping[str, keras.Model]

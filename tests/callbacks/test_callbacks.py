@@ -276,9 +276,9 @@ def test_sample_grid_of_a_conditional_model_shows_classes_together(images, tmp_p
     assert max(picture.size) < 1.5 * min(picture.size)
     drawing = pictures.drawing_of(gan, class_names=names)
     labels = np.repeat([0, 1], 32)
-    latent = np.asarray(gan.sample_latent(64, 0))
-    order = np.argsort(np.arange(64) % 2, kind="stable")
-    expected = drawing.draw({"sample": gan.render(latent[order], labels)}, labels)
+    # Both classes from the same latent vectors: they differ by their labels alone.
+    latent = np.tile(gan.sample_latent(32, 0), (2, 1))
+    expected = drawing.draw({"sample": gan.render(latent, labels)}, labels)
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
 
 

@@ -19,6 +19,7 @@ QUICK = {
     "parzen": ["--samples", "50", "--validation", "20", "--test", "30"],
     "nearest": ["--samples", "20", "--pairs", "4"],
     "interpolate": ["--points", "3", "--steps", "3"],
+    "directions": ["--directions", "2", "--steps", "3"],
     "arithmetic": ["--catalogue", "12"],
     "features-svm": ["--per-class", "5"],
     "guided-backprop": ["--samples", "40", "--features", "2"],
@@ -36,6 +37,7 @@ QUICK = {
 FOLDERS = {
     "one-nn": "conditional_folder",
     "features-svm": "run_folder",
+    "directions": "conditional_vae_folder",
     "manifold": "vae_folder",
     "samples-by-latents": "vae_folder",
     "likelihood-and-quality": "vae_folder",
