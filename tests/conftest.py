@@ -11,6 +11,9 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # A GPU is shared by the processes that run tests and those that tests start.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+# Each core has a process that runs tests. With more threads than that, most of the
+# processor's time goes into threads of NumPy's OpenBLAS that wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _ROOT = Path(__file__).parents[1]
 
