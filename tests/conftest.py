@@ -1,5 +1,6 @@
 """What the tests of all rooms share."""
 
+import gc
 import importlib.util
 import os
 import subprocess
@@ -16,6 +17,15 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _ROOT = Path(__file__).parents[1]
+
+# Imports make millions of objects that stay: there is nothing to collect among them,
+# now or later.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
