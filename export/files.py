@@ -163,7 +163,7 @@ def exchange(staged: Path, target: Path) -> None:
         )
 
 
-def replace_text(path: Path, content: str) -> None:
+def write_whole(path: Path, content: str) -> None:
     """Writes a text file that appears whole, or replaces one in one step.
 
     Raises:
