@@ -211,12 +211,13 @@ def _table(rows):
             (
                 row.format,
                 str(row.path),
-                f"{row.bytes / 1e6:.2f}",
-                f"{row.runtime or '?'} {row.runtime_version or ''}".strip(),
+                # Nothing is known of a file that was refused unread.
+                f"{row.bytes / 1e6:.2f}" if row.bytes else "none",
+                f"{row.runtime or 'none'} {row.runtime_version or ''}".strip(),
                 # Large images are tried in smaller batches than 64.
                 *(f"{ms[n]:.2f}" if n in ms else "none" for n in ("1", "64")),
                 _difference(row),
-                "yes" if row.passed else "no",
+                "yes" if row.passed else "no" if row.bytes else "refused",
             )
         )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

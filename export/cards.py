@@ -24,18 +24,25 @@ def write(out: Path, exportable: Exportable) -> None:
     Raises:
         InputError: if it cannot be written.
     """
-    model, run, name = exportable.model, exportable.run, exportable.name
-    picture = picture_of(exportable)
-    card = model_card.card(
-        model,
-        name,
-        _usage(out, exportable),
-        run,
-        run and model_card.measured(run.path, exportable.facts["step"]),
-        model_card.file_name(model_card.PICTURE, name) if picture else None,
-    )
+    name, picture = exportable.name, picture_of(exportable)
+    file = model_card.file_name(model_card.PICTURE, name) if picture else None
+    card = card_of(exportable, _usage(out, exportable), file)
     with write_errors_named(out / model_card.file_name(model_card.FILE, name)):
         model_card.write(out, card, picture, name)
+
+
+def card_of(exportable: Exportable, usage: str, picture: str | None) -> str:
+    """Returns the text of the card of a model that is exported.
+
+    Args:
+        exportable: what is exported.
+        usage, picture: as of `model_card.card`.
+    """
+    run = exportable.run
+    metrics = run and model_card.measured(run.path, exportable.facts["step"])
+    return model_card.card(
+        exportable.model, exportable.name, usage, run, metrics, picture
+    )
 
 
 def picture_of(exportable: Exportable) -> bytes | None:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from export import prototext
-from export.files import replace_text
+from export.files import write_whole
 from keras_gan.errors import InputError
 
 _CONFIG = "models.config"
@@ -114,7 +114,7 @@ def write(out: Path, name: str) -> None:
         InputError: if one of them cannot be written.
     """
     models = {folder.parents[1].name for folder in out.glob("*/*/saved_model.pb")}
-    replace_text(out / _CONFIG, _renewed(out, models))
+    write_whole(out / _CONFIG, _renewed(out, models))
     kserve = _KSERVE.format(
         resource=_resource(name), server="tensorflow", protocol="v1", path=name
     )
@@ -125,7 +125,7 @@ def write(out: Path, name: str) -> None:
         f"{name}.kserve.yaml": kserve,
     }.items():
         if not (out / file).exists():
-            replace_text(out / file, content)
+            write_whole(out / file, content)
 
 
 def pinned_versions(out: Path, name: str) -> set[int]:
@@ -213,7 +213,7 @@ def write_for_triton(out: Path, name: str) -> None:
         kserve = _KSERVE.format(
             resource=resource, server="triton", protocol="v2", path="triton"
         )
-        replace_text(file, kserve)
+        write_whole(file, kserve)
 
 
 def _resource(name):

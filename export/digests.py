@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from export.files import replace_text
+from export.files import write_whole
 from keras_gan import model_card, model_files
 from keras_gan.errors import InputError
 
@@ -51,7 +51,7 @@ def write_sums(rows: Sequence[dict], folder: Path) -> None:
         for name, digest in _listed(row).items()
     ]
     if lines or (folder / SUMS).exists():
-        replace_text(folder / SUMS, "".join(lines))
+        write_whole(folder / SUMS, "".join(lines))
 
 
 def problem(path: Path) -> str | None:

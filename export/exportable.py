@@ -477,5 +477,8 @@ def _description(spec: Spec) -> dict:
         levels = spec.dtype == "uint8"
         range_ = (0, 255) if levels else (spec.pixels.low, spec.pixels.high)
     found = {"shape": spec.shape, "dtype": spec.dtype, "value_range": range_}
-    # What a side of any length must be a multiple of.
-    return found | ({"multiple": spec.multiple} if None in spec.shape else {})
+    if None not in spec.shape:
+        return found
+    # What a side of any length must be a multiple of, and how long at least.
+    longer = {"least": spec.least} if spec.least > spec.multiple else {}
+    return found | {"multiple": spec.multiple} | longer

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras_gan.errors import InputError
 
 _STAGING = ".keras-gan-staging-"
+_MADE = ".made"  # in such a folder: which folders its process made
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
 
 
@@ -40,10 +41,12 @@ def staging_path(target: Path) -> Iterator[Path]:
     try:
         with contextlib.ExitStack() as stack:
             with write_errors_named(target):
-                place.parent.mkdir(parents=True, exist_ok=True)
+                _above(place)[0].mkdir(parents=True, exist_ok=True)
                 _sweep(place)
                 home = _staging_home(place)
                 staged = Path(stack.enter_context(_staging_folder(home)))
+                (staged / _MADE).write_bytes(b"\0".join(map(os.fsencode, missing)))
+                place.parent.mkdir(parents=True, exist_ok=True)
                 staged = staged / place.parent.name / place.name
                 staged.parent.mkdir(exist_ok=True)
             yield staged
@@ -67,7 +70,7 @@ def _above(target):
 
 def _staging_home(target):
     """Returns the first folder above a target from which it can be moved there."""
-    *others, folder = _above(target)
+    *others, folder = map(_existing, _above(target))
     mounts = _mount_points()
     for home in others:
         between = [p for p in (folder, *folder.parents) if home in p.parents]
@@ -78,6 +81,11 @@ def _staging_home(target):
         ):
             return home
     return folder
+
+
+def _existing(folder):
+    """Returns a folder, or the nearest one above it that exists."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _mount_points():
@@ -107,13 +115,25 @@ def _staging_folder(home):
 
 
 def _sweep(target):
-    """Removes the staging folders of processes that ended without doing so."""
+    """Removes what processes left that ended without doing so.
+
+    These are their staging folders, and folders of theirs that are still empty.
+    """
     for folder in {
         each for home in _above(target) for each in home.glob(_STAGING + "*")
     }:
         # If it cannot be locked, its process lives, or it is another user's.
         with contextlib.suppress(OSError), locked(folder / ".lock", wait=False):
+            _remove_empty(folder / _MADE)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_empty(made):
+    """Removes the folders that a file lists, if nothing is in them."""
+    if made.exists():
+        for folder in made.read_bytes().split(b"\0"):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
 
 
 @contextlib.contextmanager
@@ -163,7 +183,7 @@ def exchange(staged: Path, target: Path) -> None:
         )
 
 
-def replace_text(path: Path, content: str) -> None:
+def write_whole(path: Path, content: str) -> None:
     """Writes a text file that appears whole, or replaces one in one step.
 
     Raises:

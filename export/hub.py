@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from export import reproducible
-from export.cards import picture_of
+from export.cards import card_of, picture_of
 from export.exportable import Exportable, is_users
 from export.files import exchange
 from keras_gan import model_card, model_files
@@ -54,17 +54,10 @@ def write(exportable: Exportable, path: Path) -> None:
         "weights_sha256": model_files.sha256(path / model_files.WEIGHTS)
     }
     (path / model_files.DESCRIPTION).write_text(json_text(description), "utf-8")
-    picture, name = picture_of(exportable), exportable.name
-    run, step = exportable.run, exportable.facts["step"]
-    text = model_card.card(
-        model,
-        name,
-        model_card.usage(model, f"hf://USER/{name}"),
-        run,
-        run and model_card.measured(run.path, step),
-        model_card.PICTURE if picture else None,
-    )
-    model_card.write(path, text, picture)
+    picture = picture_of(exportable)
+    usage = model_card.usage(model, f"hf://USER/{exportable.name}")
+    file = model_card.PICTURE if picture else None
+    model_card.write(path, card_of(exportable, usage, file), picture)
 
 
 def place(written: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from export.digests import sha256, write_sums
-from export.files import locked, replace_text, write_errors_named
+from export.files import locked, write_errors_named, write_whole
 from keras_gan.errors import InputError
 from keras_gan.files import json_text
 
@@ -216,5 +216,5 @@ def _true(rows, folder):
 
 
 def _write(rows, path):
-    replace_text(path, json_text(rows))
+    write_whole(path, json_text(rows))
     write_sums(rows, path.parent)

@@ -38,8 +38,8 @@ def write(exportable: Exportable, path: Path) -> None:
     A client gives each row of an input, so `label` is [batch, 1] for it. The backend
     "onnxruntime" is part of NVIDIA's image. "python" needs the package onnxruntime
     there, and refuses bad values, which the other one corrects. "auto" is "python" if
-    the sides of images must be multiples of a number, because only that one says so to
-    a client.
+    the sides of images must be multiples of a number or have a least length, because
+    only that one says so to a client.
 
     Args:
         exportable: whose `serving_default` to export.
@@ -113,7 +113,7 @@ def _backend(exportable):
     if exportable.options.triton_backend != "auto":
         return exportable.options.triton_backend
     taken = exportable.default.inputs.values()
-    return "python" if any(spec.multiple > 1 for spec in taken) else "onnxruntime"
+    return "python" if any(spec.least > 1 for spec in taken) else "onnxruntime"
 
 
 def _config(exportable):

@@ -24,7 +24,7 @@ class TritonPythonModel:
         self._outputs = [value.name for value in self._session.get_outputs()]
         metadata = self._session.get_modelmeta().custom_metadata_map
         self._num_classes = json.loads(metadata["num_classes"])
-        # Of these, "multiple" is what the sides of images of any size must be.
+        # Of these, "multiple" and "least" are of the sides of images of any size.
         self._described = json.loads(metadata.get("inputs", "{}"))
 
     def execute(self, requests: list) -> list:
@@ -50,11 +50,13 @@ class TritonPythonModel:
         for name, value in zip(self._inputs, values, strict=True):
             described = self._described.get(name, {})
             multiple = described.get("multiple", 1)
+            least = described.get("least", multiple)
             sides = zip(described.get("shape", ()), value.shape[1:], strict=False)
-            if any(free is None and side % multiple for free, side in sides):
+            free = [side for fixed, side in sides if fixed is None]
+            if any(side % multiple or side < least for side in free):
                 return (
                     f"{name} has the shape {list(value.shape)}; its height and width "
-                    f"must be multiples of {multiple}."
+                    f"must be multiples of {multiple}, {least} at least."
                 )
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 return f"{name} holds NaN or infinite values. Send finite ones."

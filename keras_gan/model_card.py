@@ -141,6 +141,22 @@ def card(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def card_of_run(
+    run: Run, model: keras.Model, metrics: Mapping[str, Any] | None, pictured: bool
+) -> str:
+    """Returns the text of the card in the folder of a run.
+
+    Args:
+        run: that trained the model.
+        model: a `GenerativeModel`.
+        metrics: as of `card`.
+        pictured: whether the picture is beside the card.
+    """
+    name = run.path.resolve().name
+    picture = PICTURE if pictured else None
+    return card(model, name, usage(model, name), run, metrics, picture)
+
+
 def usage(model: keras.Model, address: str) -> str:
     """Returns three lines that load a model with `keras_gan.load` and call it.
 

@@ -40,6 +40,7 @@ class Spec:
         unit: what errors of floats are measured in. None measures them in parts of half
             the range of `pixels`, or of the largest value if it is None.
         multiple: what a side of any length must be a multiple of.
+        least: what a side of any length must be at least.
         rounding: what two runtimes may differ by in float32, measured as `unit` says,
             if it is more than the usual 1e-5.
 
@@ -61,6 +62,7 @@ class Spec:
     unit: float | None = None
     multiple: int = 1
     rounding: float = 0.0
+    least: int = 1
 
     @property
     def is_picture(self) -> bool:
@@ -147,6 +149,7 @@ def image(
     value_range: tuple[float, float] | None,
     multiple: int = 1,
     rounding: float = 0.0,
+    least: int = 1,
 ) -> Spec:
     """Returns the spec of images, or of vectors if their shape is another.
 
@@ -155,6 +158,7 @@ def image(
         value_range: (low, high) of the networks' values, or None for any value.
         multiple: what a free height or width must be a multiple of.
         rounding: as of `Spec`.
+        least: what a free height or width must be at least.
     """
     pixels = None if value_range is None else PixelRange(*value_range)
     is_image = len(shape) == 3
@@ -164,6 +168,7 @@ def image(
         image=is_image,
         multiple=multiple,
         rounding=rounding,
+        least=max(multiple, least),
     )
 
 
@@ -430,7 +435,8 @@ def _image_rows(source, num_classes, shape=None):
 
 def _example_shape(source):
     """Returns the shape of example images, also of those whose size is free."""
-    free = source.multiple * -(-_EXAMPLE_SIDE // source.multiple)
+    side = max(_EXAMPLE_SIDE, source.least)
+    free = source.multiple * -(-side // source.multiple)
     return [free if side is None else side for side in source.shape]
 
 
@@ -440,7 +446,10 @@ def _other_shape(source):
     If only one side is free, this one alone is another.
     """
     example, multiple = _example_shape(source), source.multiple
-    changed = example[0] + multiple, max(multiple, example[1] - multiple), example[2]
+    narrower = example[1] - multiple
+    if narrower < source.least:
+        narrower = example[1]
+    changed = example[0] + multiple, narrower, example[2]
     return [
         other if side is None else side
         for side, other in zip(source.shape, changed, strict=True)

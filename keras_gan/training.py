@@ -509,13 +509,5 @@ def write_card(
 ) -> None:
     """Writes the model card of a run, with the newest grid of samples."""
     picture = model_card.picture_of(run.path, callbacks.steps_taken(model))
-    name = run.path.resolve().name
-    text = model_card.card(
-        model,
-        name,
-        model_card.usage(model, name),
-        run,
-        evaluation,
-        model_card.PICTURE if picture else None,
-    )
+    text = model_card.card_of_run(run, model, evaluation, picture is not None)
     model_card.write(run.path, text, picture)

@@ -146,35 +146,28 @@ def make_app(registry: Registry, limits: Limits, metrics: Metrics) -> FastAPI:
         """Makes pictures of seeds or latent vectors."""
         return await sampled(name, body, request)
 
-    @app.post(
-        "/models/{name}/translate",
-        responses=RESULTS,
-        openapi_extra=PICTURE_BODY,
-        tags=["models"],
-    )
-    async def translate(
-        name: Name,
-        request: Request,
-        label: OneLabel = None,
-        asked: AskedFormat = None,
-    ) -> Response:
-        """Makes a picture of a picture."""
-        return await pictured(name, "translate", label, asked, request)
+    def add_of_pictures(verb: str, meaning: str) -> None:
+        """Adds the address of models that take pictures."""
 
-    @app.post(
-        "/models/{name}/encode",
-        responses=RESULTS,
-        openapi_extra=PICTURE_BODY,
-        tags=["models"],
-    )
-    async def encode(
-        name: Name,
-        request: Request,
-        label: OneLabel = None,
-        asked: AskedFormat = None,
-    ) -> Response:
-        """Makes a latent vector of a picture."""
-        return await pictured(name, "encode", label, asked, request)
+        async def answer(
+            name: Name,
+            request: Request,
+            label: OneLabel = None,
+            asked: AskedFormat = None,
+        ) -> Response:
+            return await pictured(name, verb, label, asked, request)
+
+        app.post(
+            f"/models/{{name}}/{verb}",
+            name=verb,
+            description=meaning,
+            responses=RESULTS,
+            openapi_extra=PICTURE_BODY,
+            tags=["models"],
+        )(answer)
+
+    add_of_pictures("translate", "Makes a picture of a picture.")
+    add_of_pictures("encode", "Makes a latent vector of a picture.")
 
     def described(model: Model) -> ModelDescription:
         return ModelDescription(

@@ -1,5 +1,7 @@
 """What the tests of all rooms share."""
 
+import functools
+import gc
 import importlib.util
 import os
 import subprocess
@@ -11,8 +13,21 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # A GPU is shared by the processes that run tests and those that tests start.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+# Each core has a process that runs tests. With more threads than that, most of the
+# processor's time goes into threads of NumPy's OpenBLAS that wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _ROOT = Path(__file__).parents[1]
+
+# Imports make millions of objects that stay: there is nothing to collect among them,
+# now or later. Tracing makes many that soon go.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.set_threshold(20_000)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +118,6 @@ def without_gpu_kernel():
 
 def _has_kernel(node, device):
     """Whether TensorFlow was built with a kernel for the types of an operation."""
-    from tensorflow.python.framework.kernels import get_registered_kernels_for_op
 
     def takes(kernel):
         for constraint in kernel.constraint:
@@ -113,4 +127,11 @@ def _has_kernel(node, device):
                 return False
         return kernel.device_type in (device, "DEFAULT")
 
-    return any(map(takes, get_registered_kernels_for_op(node.op).kernel))
+    return any(map(takes, _kernels_of(node.op)))
+
+
+@functools.cache  # TensorFlow searches all its kernels each time
+def _kernels_of(op):
+    from tensorflow.python.framework.kernels import get_registered_kernels_for_op
+
+    return get_registered_kernels_for_op(op).kernel

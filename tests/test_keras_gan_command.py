@@ -24,7 +24,8 @@ def script(tmp_path_factory):
     module, _, function = function.partition(":")
     path = tmp_path_factory.mktemp("bin") / name
     path.write_text(
-        f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n"
+        f"import gc, sys\nfrom {module} import {function}\ncode = {function}()\n"
+        "assert gc.isenabled()\nsys.exit(code)\n"
     )
     return path
 

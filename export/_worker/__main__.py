@@ -6,12 +6,15 @@ SIGNATURE/CASE/INPUT, and SIGNATURE/CASE/OUTPUT/SIZE; the case "examples" is tim
 Prints one line of JSON.
 """
 
+import gc
 import json
 import sys
 import time
 
 import numpy as np
 from loaders import loader_of
+
+gc.disable()  # the process is short, and its imports make millions of objects
 
 _CALLS = 5  # that the median latency is taken of
 

@@ -132,9 +132,7 @@ def evaluate(options: argparse.Namespace) -> Evaluated:
                 evaluator.measures,
                 titles,
             )
-            name = run.path.resolve().name
-            usage = model_card.usage(model, name)
-            card = model_card.card(model, name, usage, run, metrics, model_card.PICTURE)
+            card = model_card.card_of_run(run, model, metrics, pictured=True)
             picture = pictures.encoded(samples, ".png")
     return Evaluated(metrics, page, evaluator.measures, card, picture)
 

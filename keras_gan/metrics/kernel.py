@@ -7,6 +7,8 @@ import numpy as np
 from keras_gan.errors import InputError
 from keras_gan.metrics._arrays import as_samples, check_count
 
+_ROWS = 1000  # whose kernel with all others is in memory at a time
+
 
 class KernelDistance(NamedTuple):
     """Mean and standard deviation of the squared distance over subsets.
@@ -67,20 +69,55 @@ def kernel_distance(
             f"Use 2 to {smaller}."
         )
     rng = np.random.default_rng(seed)
-    values = [
-        _mmd2(*(rng.choice(rows, subset_size, replace=False) for rows in (real, fake)))
+    chosen = [
+        [rng.choice(len(rows), subset_size, replace=False) for rows in (real, fake)]
         for _ in range(subsets)
     ]
+    # The kernel of all pairs at once, if the subsets have more pairs than there are.
+    pairs = max(len(real), len(fake)) ** 2
+    width = real.shape[1]
+    if pairs * (width + subsets) < subsets * subset_size**2 * width:
+        values = _of_all_pairs(real, fake, chosen)
+    else:
+        values = np.array([_mmd2(real[i], fake[j]) for i, j in chosen])
     return KernelDistance(float(np.mean(values)), float(np.std(values)))
 
 
-def _mmd2(x, y):
-    def kernel(a, b):
-        k = a @ b.T / a.shape[1] + 1
-        return k * k * k  # NumPy's ** 3 takes about sixty times longer
+def _kernel(a, b):
+    k = a @ b.T / a.shape[1] + 1
+    return k * k * k  # NumPy's ** 3 takes about sixty times longer
 
+
+def _mmd2(x, y):
     def mean_of_distinct(k):
         return (k.sum() - np.trace(k)) / (len(k) * (len(k) - 1))
 
-    within = mean_of_distinct(kernel(x, x)) + mean_of_distinct(kernel(y, y))
-    return within - 2 * kernel(x, y).mean()
+    within = mean_of_distinct(_kernel(x, x)) + mean_of_distinct(_kernel(y, y))
+    return within - 2 * _kernel(x, y).mean()
+
+
+def _of_all_pairs(real, fake, chosen):
+    """Returns `_mmd2` of each pair of subsets.
+
+    Args:
+        real: [N, D] rows.
+        fake: [M, D] rows.
+        chosen: numbers of the rows in each pair of subsets.
+    """
+    size = len(chosen[0][0])
+    in_real, in_fake = (np.zeros((len(chosen), len(rows))) for rows in (real, fake))
+    for number, (i, j) in enumerate(chosen):
+        in_real[number, i] = in_fake[number, j] = 1
+
+    def sums(a, b, in_a, in_b):
+        parts = [slice(i, i + _ROWS) for i in range(0, len(a), _ROWS)]
+        return sum(
+            ((in_a[:, part] @ _kernel(a[part], b)) * in_b).sum(axis=1) for part in parts
+        )
+
+    def mean_of_distinct(a, in_a):
+        itself = (np.square(a).sum(axis=1) / a.shape[1] + 1) ** 3
+        return (sums(a, a, in_a, in_a) - in_a @ itself) / (size * (size - 1))
+
+    within = mean_of_distinct(real, in_real) + mean_of_distinct(fake, in_fake)
+    return within - 2 * sums(real, fake, in_real, in_fake) / size**2

@@ -209,7 +209,8 @@ class Translator(Averaged, GenerativeModel):
             network = networks[name]
             source, image = (
                 serving.image(
-                    tuple(shape[1:]), self.value_range, self.multiple, _ROUNDING
+                    *(tuple(shape[1:]), self.value_range, self.multiple, _ROUNDING),
+                    least=least_of(network, self.multiple),
                 )
                 for shape in (network.input_shape, network.output_shape)
             )

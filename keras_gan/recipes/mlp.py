@@ -9,6 +9,7 @@ from keras_gan import networks
 from keras_gan.datasets import Images
 from keras_gan.models import GAN
 from keras_gan.optimizers import RisingMomentumSGD
+from keras_gan.recipes.augment import Augmented
 from keras_gan.recipes.gan import AdamRecipe, GANRecipe
 from keras_gan.recipes.options import setting
 
@@ -22,11 +23,12 @@ def _build_mlp(recipe, image_shape, num_classes):
         latent_distribution="uniform",
         latent_bounds=(-bound, bound),
         value_range=(0.0, 1.0),
+        **recipe.augmentation_options(),
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class MLPRecipe(AdamRecipe):
+class MLPRecipe(Augmented, AdamRecipe):
     """Networks of Goodfellow et al. 2014 for MNIST, trained with Adam.
 
     Example:
@@ -48,7 +50,7 @@ class MLPRecipe(AdamRecipe):
 
 
 @dataclasses.dataclass(frozen=True)
-class PaperMLPRecipe(GANRecipe):
+class PaperMLPRecipe(Augmented):
     """Networks and settings of Goodfellow et al. 2014 for MNIST.
 
     Learning rates decay by 1 / 1.000004 each step.

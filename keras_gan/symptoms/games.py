@@ -52,6 +52,8 @@ APART = 0.5
 # pixel characters had two shapes and two colours at step 350 with 0.16 of the variance,
 # more at step 650 with 0.39, and many at step 900 with 0.44.
 NARROW = 0.4
+
+_AUGMENT = "augment them (--augment color,translation,cutout)"
 # Share of the real images' variance. In looks 50 steps apart, healthy runs fell back to
 # 0.43 (`dcgan-cifar10`, steps 500 to 600); the run with the rate of 0.1 ended at 0.05.
 # `gan-mnist-paper` draws one image until step 900: this is reported, and its end too.
@@ -101,8 +103,8 @@ class DiscriminatorAhead(Symptom):
     name = "the discriminator is far ahead"
     advice = (
         "The generator learns little from it: lower the discriminator's learning rate "
-        "or steps, add a penalty such as r1, smooth its labels, or, where images are "
-        "few, move them (translation 0.125)."
+        "or steps, add a penalty such as r1, smooth its labels, or, if there are few "
+        f"images, {_AUGMENT}."
     )
 
     real: str
@@ -226,8 +228,8 @@ class GeneratorBehind(Symptom):
     name = "the generator is far behind"
     advice = (
         "The discriminator recognises most of its images, and they vary too little: "
-        "add a penalty such as r1, lower the discriminator's learning rate, or, if the "
-        "data has few images, move them (translation 0.125)."
+        "add a penalty such as r1, lower the discriminator's learning rate, or, if "
+        f"there are few images, {_AUGMENT}."
     )
     length = CATCHING_UP
 

@@ -56,12 +56,12 @@ def later(folder):
         families.train(loaded)
         write(folder / f"{name}.loaded.npz", **families.state(loaded))
 
-        resumed = build()
+        # Into the model that has trained on: what the checkpoint lacks stays too new.
         checkpoint = Checkpoint(folder / name)
-        assert checkpoint.restore(resumed)
-        assert int(resumed.step) == CHECKPOINT
-        families.train(resumed, callbacks=[checkpoint])
-        write(folder / f"{name}.resumed.npz", **families.state(resumed))
+        assert checkpoint.restore(loaded)
+        assert int(loaded.step) == CHECKPOINT
+        families.train(loaded, callbacks=[checkpoint])
+        write(folder / f"{name}.resumed.npz", **families.state(loaded))
 
         with mirrored.scope():
             shared = build()

@@ -2,7 +2,10 @@
 
 import io
 import json
+import runpy
 import subprocess
+import sys
+import types
 from pathlib import Path
 
 import keras
@@ -14,6 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 import export
+import export.triton
 from export.exportable import describe
 from export.formats import ExportOptions
 from export.onnx import with_squeezes
@@ -169,7 +173,7 @@ def test_a_description_says_what_a_user_must_know(two):
     assert "no dropout" in found["sampling"]
     assert "statistics of each image" in found["sampling"]
     free = {"dtype": "float32", "value_range": [-1, 1], "multiple": 4}
-    source = {"shape": [None, None, 1], **free}
+    source = {"shape": [None, None, 1], **free, "least": 8}
     assert json.loads(found["inputs"]) == {"source": source}
     assert json.loads(found["outputs"])["image"]["shape"] == [None, None, 3]
     text = (folder / "m/1/assets.extra/metadata.json").read_text()
@@ -180,6 +184,27 @@ def test_a_description_says_what_a_user_must_know(two):
     (value,) = onnx.load(folder / "web/m/model.onnx").graph.input
     sides = [side.dim_param for side in value.type.tensor_type.shape.dim]
     assert sides == ["batch", "source_height", "source_width", ""]
+
+
+def test_triton_refuses_sizes_that_the_network_cannot_take(two, monkeypatch):
+    # The server's own module, of which these four are used.
+    server = types.ModuleType("triton_python_backend_utils")
+    server.Tensor = lambda name, values: values
+    server.TritonError = lambda problem, *code: problem
+    server.InferenceResponse = lambda made=None, error=None: error or made[0].shape
+    server.get_input_tensor_by_name = lambda request, name: types.SimpleNamespace(
+        as_numpy=lambda: request
+    )
+    monkeypatch.setitem(sys.modules, server.__name__, server)
+    model = runpy.run_path(export.triton._MODEL)["TritonPythonModel"]()
+    config = {"parameters": {"intra_op_thread_count": {"string_value": "1"}}}
+    folder = {"model_repository": str(two[1] / "web"), "model_version": "m"}
+    model.initialize({**folder, "model_config": json.dumps(config)})
+    asked = [images("a", 1, size) for size in ((4, 8), (8, 8), (0, 8), (8, 10))]
+    small, made, none, odd = model.execute(asked)
+    assert made == (1, 8, 8, 1)
+    for refusal in (small, none, odd):
+        assert refusal.endswith("must be multiples of 4, 8 at least.")
 
 
 def test_a_file_that_takes_one_size_fails_its_proof(tmp_path):

@@ -657,13 +657,17 @@ def test_options_that_a_file_claims(field, value, model, exports, tmp_path):
     assert row.problem.startswith("m.onnx ")
 
 
-def test_the_name_is_found_by_the_digests_alone(model, exports, tmp_path):
+def test_the_name_is_found_by_the_digests_alone(model, exports, tmp_path, capsys):
     out = tmp_path / "out"
     shutil.copytree(exports, out)
     fields = {**description(exports, "onnx"), "name": "n"}
     write_description(out / "m.onnx", "onnx", fields)
     problem = verify_again(out / "m.onnx", model).problem
     assert problem == f"m.onnx is not the file that {out / 'SHA256SUMS'} lists"
+    # It was not read, so nothing is said of it.
+    assert main(["verify", str(out / "m.onnx"), "--against", "run"]) == 1
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.split() == ["onnx", str(out / "m.onnx"), *["none"] * 5, "refused"]
 
 
 def sums_of_another(out):

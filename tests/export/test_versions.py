@@ -175,6 +175,18 @@ def test_a_kill_leaves_whole_exports_that_the_report_has(
     assert steps > 15 and exports[second] == "second"
 
 
+def test_a_kill_leaves_no_empty_folder_of_a_model(exportable, tmp_path):
+    for step in range(1, 200):
+        out = tmp_path / str(step) / "out"
+        out.mkdir(parents=True)
+        assert killed(lambda out=out: add(exportable, out, "saved-model"), step)
+        if (out / "m").exists():
+            break
+    assert not any((out / "m").iterdir())
+    add(exportable, out, "onnx", name="other")
+    assert {path.name for path in out.iterdir() if path.is_dir()} == set()
+
+
 @pytest.mark.parametrize("format", TARGETS)
 def test_exports_at_once_all_succeed(format, exportable, tmp_path):
     names = ["m"] if FORMATS[format].versions else list("abcd")

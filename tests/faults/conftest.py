@@ -79,7 +79,7 @@ def assert_same_end(state_of):
 def exact():
     """Options of a run that repeats bit for bit and takes some seconds."""
     tiny = ("--image-size", "8", "--base-filters", "4", "--latent-dim", "8")
-    length = ("--steps", "1000", "--sample-steps", "500", "--checkpoint-steps", "25")
+    length = ("--steps", "500", "--sample-steps", "250", "--checkpoint-steps", "25")
     return [*tiny, *length, "--deterministic", "--no-export"]
 
 

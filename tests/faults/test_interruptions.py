@@ -60,7 +60,7 @@ def killed_and_resumed(start, exact, wait_for_step, tmp_path):
 def test_killed_at_a_random_step_and_resumed_ends_bit_identical(
     uninterrupted, killed_and_resumed, assert_same_end
 ):
-    path, _ = killed_and_resumed([random.randrange(25, 700)])
+    path, _ = killed_and_resumed([random.randrange(25, 350)])
     assert_same_end(path, uninterrupted)
 
 
@@ -68,7 +68,7 @@ def test_killed_at_a_random_step_and_resumed_ends_bit_identical(
 def test_killed_at_20_moments_half_of_them_while_writing(
     uninterrupted, killed_and_resumed, assert_same_end, capsys
 ):
-    steps = sorted(random.sample(range(1, 900), 20))
+    steps = sorted(random.sample(range(1, 450), 20))
     path, halves = killed_and_resumed(steps, steps[::2], "--checkpoint-steps", "2")
     with capsys.disabled():
         print(f"killed at {steps}; {halves} left half a checkpoint")
@@ -202,7 +202,7 @@ def test_clock_set_back(
 
     flag.touch()  # resumed a day before it began, and put right on the way
     process = start("--resume", "--run-dir", path, "--no-export", env=environment)
-    wait_for_step(process, path, 500)
+    wait_for_step(process, path, 300)
     flag.unlink()
     output, errors = process.communicate()
     assert process.returncode == 0, errors

@@ -19,10 +19,12 @@ def brute_force(x, y):
     return within(x) + within(y) - 2 * across
 
 
-def test_agrees_with_brute_force_on_all_rows():
+@pytest.mark.parametrize("subsets", [1, 3])  # pair by pair, and all pairs at once
+def test_agrees_with_brute_force_on_all_rows(subsets, monkeypatch):
+    monkeypatch.setattr("keras_gan.metrics.kernel._ROWS", 5)
     rng = np.random.default_rng(0)
     real, fake = rng.normal(size=(12, 5)), rng.normal(0.5, 2, (12, 5))
-    mean, std = kernel_distance(real, fake, subsets=3, subset_size=12)
+    mean, std = kernel_distance(real, fake, subsets=subsets, subset_size=12)
     assert mean == pytest.approx(brute_force(real, fake), rel=1e-9)
     assert std == pytest.approx(0, abs=1e-9)
 

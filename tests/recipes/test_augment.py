@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_gan import DCGAN, InputError, datasets, recipes
+from keras_gan import InputError, datasets, recipes
 from keras_gan.datasets import Images
 
 FACTS = {"image_shape": (8, 8, 1), "num_classes": None}
@@ -15,15 +15,19 @@ def names(gan):
     return [one["class_name"] for one in config]
 
 
-def test_a_recipe_gives_the_model_its_augmentation():
-    recipe = recipes.get("digits").override(
-        {**SMALL, "augment": "color,translation,cutout", "augment_target": 0.5}
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("digits", SMALL), ("gan-mnist", {}), ("gan-mnist-paper", {})],
+)
+def test_a_recipe_gives_the_model_its_augmentation(name, changes):
+    recipe = recipes.get(name).override(
+        {**changes, "augment": "color,translation,cutout", "augment_target": 0.5}
     )
     gan = recipe.build(FACTS)
     assert names(gan) == ["Color", "Translation", "Cutout"]
     assert gan.get_config()["augmentation_target"] == 0.5
     assert gan.augmentation_p == 0
-    again = DCGAN.from_config(gan.get_config())
+    again = type(gan).from_config(gan.get_config())
     assert names(again) == names(gan)
 
 
