@@ -175,7 +175,12 @@ def test_the_best_model_can_be_sampled(finished, tmp_path, capsys):
     assert int(best.step) == step
     if step == int(newest.step):
         np.testing.assert_array_equal(best.generate(3, 1), newest.generate(3, 1))
-    assert sample.main([str(finished), "--best", "--out", f"{tmp_path}/s.png"]) == 0
+    for truncation, same in (("1e9", True), ("0.5", False)):
+        for out, options in (("s", []), ("t", ["--truncation", truncation])):
+            argv = [str(finished), "--best", "--out", f"{tmp_path}/{out}.png", *options]
+            assert sample.main(argv) == 0
+        pictures = [(tmp_path / f"{out}.png").read_bytes() for out in "st"]
+        assert (pictures[0] == pictures[1]) == same
     config = (finished / "config.json").read_text()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(config)
