@@ -28,6 +28,12 @@ def steps_taken(model: keras.Model) -> int:
     return int(keras.ops.convert_to_numpy(model.step))
 
 
+def steps_in(directory: str | os.PathLike) -> list[int]:
+    """Returns the steps of the checkpoints in a folder, in ascending order."""
+    found = pathlib.Path(directory).glob("ckpt-*.index")
+    return sorted(int(path.stem[5:]) for path in found if path.stem[5:].isdigit())
+
+
 class CheckpointFolder:
     """The checkpoints of a compiled `GAN` in a folder, each named after its step.
 
@@ -69,8 +75,7 @@ class CheckpointFolder:
 
     def steps(self) -> list[int]:
         """Returns the steps of the checkpoints, in ascending order."""
-        found = self._directory.glob("ckpt-*.index")
-        return sorted(int(path.stem[5:]) for path in found if path.stem[5:].isdigit())
+        return steps_in(self._directory)
 
     def paths(self) -> list[str]:
         """Returns the paths of the checkpoints, in ascending order of their steps."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import seeding
+from keras_gan import checks, seeding
 from keras_gan.errors import InputError
 
 DISTRIBUTIONS = ("normal", "uniform")
@@ -133,20 +133,54 @@ class Prior:
             uniform = tf.random.stateless_uniform(
                 [self.dim], [seed, _SAMPLE_STREAM], -1, 1, alg="philox"
             )
-            if self.distribution == "uniform":
-                low, high = self.bounds
-                spread = (high - low) / 2 * tf.minimum(truncation, 1.0)
-                return (low + high) / 2 + spread * uniform
-            # The inverse of the cumulative density of the truncated distribution; erf
-            # is its half above 0. Clipped, because the inverse at -1 may be infinite.
-            largest = float(np.nextafter(np.float32(1), np.float32(0)))
-            share = tf.clip_by_value(uniform, -largest, largest)
-            inside = tf.math.erf(np.float32(np.sqrt(0.5)) * truncation)
-            return np.float32(np.sqrt(2)) * tf.math.erfinv(share * inside)
+            return self._truncated(uniform, truncation)
 
         # One row at a time: if the whole batch were computed at once, the last bits of
         # a row would depend on its place in the batch.
         return tf.map_fn(vector, (seeds, truncation), fn_output_signature=tf.float32)
+
+    def truncated(self, latent: tf.Tensor, truncation: float | None) -> tf.Tensor:
+        """Returns vectors moved towards the centre, as `from_seeds` truncates them.
+
+        Each vector keeps its place among all: a component at the median stays there,
+        and the farthest ones come to lie at the largest distance.
+
+        Args:
+            latent: float32 [batch, dim], vectors of this distribution.
+            truncation: largest distance of each component from the centre, in standard
+                deviations (normal) or half widths (uniform); None changes nothing.
+
+        Returns:
+            float32 [batch, dim].
+
+        Raises:
+            InputError: if `truncation` is NaN, negative or no number.
+        """
+        if truncation is None or truncation == np.inf:
+            return latent
+        truncation = checks.not_negative("truncation", truncation)
+        share = (latent - self.centre) / self.spread
+        if self.distribution == "normal":
+            share = tf.math.erf(np.float32(np.sqrt(0.5)) * latent)
+        return self._truncated(share, tf.constant(truncation, "float32"))
+
+    def _truncated(self, share, truncation):
+        """Returns components of the truncated distribution.
+
+        Args:
+            share: of each, twice the cumulative density minus 1: from -1 to 1.
+            truncation: largest distance from the centre.
+        """
+        if self.distribution == "uniform":
+            low, high = self.bounds
+            spread = (high - low) / 2 * tf.minimum(truncation, 1.0)
+            return (low + high) / 2 + spread * share
+        # The inverse of the cumulative density of the truncated distribution; erf is
+        # its half above 0. Clipped, because the inverse at -1 may be infinite.
+        largest = float(np.nextafter(np.float32(1), np.float32(0)))
+        share = tf.clip_by_value(share, -largest, largest)
+        inside = tf.math.erf(np.float32(np.sqrt(0.5)) * truncation)
+        return np.float32(np.sqrt(2)) * tf.math.erfinv(share * inside)
 
     def between(self, a: tf.Tensor, b: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
         """Returns vectors on a path of likely samples from `a` to `b`.

@@ -236,6 +236,7 @@ def _facts(model, functions, run):
         "licence of the model": f"{_NOT_STATED}: it is the owner's to give, as "
         "`license` at the top of this file",
         "trained for": _training(model, run),
+        "started from": _start(run),
         "values in the weights": ", ".join(
             f"{_text(name)} {count:,}" for name, count in networks.items()
         ),
@@ -282,6 +283,15 @@ def _training(model, run):
         f"{steps} of {recipe.batch_size} examples, seed {recipe.seed}, with the recipe "
         f"{_text(run.recipe_name)}"
     )
+
+
+def _start(run):
+    """Returns with whose weights a run began, without the way to its folder."""
+    if run is None or run.started_from is None:
+        return None
+    path, step = str(run.started_from["path"]), run.started_from["step"]
+    name = path if path.startswith("hf://") else PurePath(path).name
+    return f"{_text(name)} at step {step:,}"
 
 
 def _versions(run):

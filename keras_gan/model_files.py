@@ -47,6 +47,14 @@ def load(path: str | os.PathLike) -> keras.Model:
         ) from error
 
 
+def sha256_of_weights(model: keras.Model) -> str:
+    """Returns the SHA-256 of the values of all weights of a model."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(keras.ops.convert_to_numpy(weight).tobytes())
+    return digest.hexdigest()
+
+
 def sha256(file: Path) -> str:
     """Returns the SHA-256 of a file's content."""
     with file.open("rb") as content:

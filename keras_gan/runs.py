@@ -32,6 +32,7 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import zlib
 from collections.abc import Iterable, Iterator
 from importlib import metadata
@@ -73,6 +74,8 @@ class Run:
     data: dict
     versions: dict
     plugins: tuple[str, ...] = ()  # of the command that wrote it last; never imported
+    # With whose weights it began: `path` as it was given, their `step` and `sha256`.
+    started_from: dict | None = None
 
     @classmethod
     def new(
@@ -121,7 +124,8 @@ class Run:
             recipe = recipes.from_config(config, path / "config.json")
             data, versions = config["data"], config["versions"]
             known = plugins.loaded or tuple(config.get("plugins", ()))
-            return cls(path, config["recipe"], recipe, data, versions, known)
+            began = config.get("started_from")
+            return cls(path, config["recipe"], recipe, data, versions, known, began)
         except FileNotFoundError:
             what = "holds no config.json" if path.exists() else "does not exist"
             raise InputError(
@@ -183,6 +187,7 @@ class Run:
             "data": self.data,
             "versions": self.versions,
             "plugins": self.plugins,
+            "started_from": self.started_from,
         }
         text = json_text(config)
         try:
@@ -215,7 +220,8 @@ class Run:
                     f"{name} is {value!r}, and the run in {self.path} has "
                     f"{getattr(self.recipe, name, None)!r}. A resumed run can change "
                     f"only {', '.join(accepted)}: leave {name} out, or begin "
-                    "another run with --run-dir."
+                    "another run with its weights (--start-from "
+                    f"{shlex.quote(str(self.path))} --run-dir ...)."
                 )
         # Skip unchanged settings: overriding one resets the settings that depend on it.
         changes = {n: value for n, value in changes.items() if n in accepted}
@@ -297,7 +303,7 @@ class Run:
             raise InputError(
                 f"the pictures are not those that the run in {self.path} began with: "
                 f"{_difference(files, now)}. A run goes on with the same pictures: put "
-                "them back, or begin another run with --run-dir."
+                f"them back, or {self._another()}"
             )
         facts = self.recipe.facts(data)
         for name, value in self.data.items():
@@ -306,8 +312,18 @@ class Run:
                 raise InputError(
                     f"{name} of the data is {facts[name]} and was {value} when the run "
                     f"in {self.path} began. A run goes on with the same images: put "
-                    "them back, or begin another run with --run-dir."
+                    f"them back, or {self._another()}"
                 )
+
+    def _another(self):
+        """Returns how another run goes on with these weights, on the data of now."""
+        path = pathlib.Path(self.path)
+        command = ["train.py", str(path / "config.json"), "--start-from", str(path)]
+        for name in self.recipe.sources:
+            command += [flag(name), getattr(self.recipe, name)]
+        for plugin in self.plugins:
+            command += ["--plugin", plugin]
+        return f"begin another run with the weights of this one: {shlex.join(command)}"
 
     def labels(self, classes: Iterable[str]) -> list[int]:
         """Returns the labels of classes that a user named.

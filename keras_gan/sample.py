@@ -1,6 +1,7 @@
 """`python -m keras_gan.sample RUN`: a picture of samples that a trained run makes."""
 
 import argparse
+import inspect
 import sys
 
 import keras_gan_options
@@ -25,6 +26,12 @@ def main(
         metavar="CLASS",
         help="classes of a conditional run by name or by number from 0, repeated over "
         "the images; default all",
+    )
+    parser.add_argument(
+        "--truncation",
+        type=float,
+        help="largest distance of the latent vectors from the centre of the prior, in "
+        "standard deviations or half widths, such as 0.7; samples are then more alike",
     )
     parser.add_argument(
         "--best", action="store_true", help="of the best model, not of the newest"
@@ -62,7 +69,15 @@ def sample(options: argparse.Namespace) -> str:
     if options.labels:
         labels = np.resize(run.labels(options.labels), count)
     given = examples.spread(model, rows, count, labels)
-    samples = model.samples(count, options.seed, given)
+    drawn = {}
+    if options.truncation is not None:
+        if "truncation" not in inspect.signature(model.samples).parameters:
+            raise InputError(
+                f"--truncation is {options.truncation:g}, and a {type(model).__name__} "
+                "has no prior whose latent vectors could be truncated. Leave it out."
+            )
+        drawn["truncation"] = options.truncation
+    samples = model.samples(count, options.seed, given, **drawn)
     pictures.save_out(drawing.draw(samples, labels), out)
     if len(samples) == 1:
         return f"{count} samples"

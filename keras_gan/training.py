@@ -24,8 +24,11 @@ from tqdm import tqdm
 
 from keras_gan import (
     callbacks,
+    checkpoints,
     distribution,
+    loading,
     model_card,
+    model_files,
     plugins,
     precision,
     runs,
@@ -191,7 +194,10 @@ def train(
 
     with workers.all_or_none():
         if not resume:
+            require_other(recipe.start_from, path)
             runs.require_empty(path)
+        begins = not checkpoints.steps_in(path / "checkpoints")
+        source = origin(recipe.start_from) if begins else None
         keras.utils.set_random_seed(recipe.seed)
         if recipe.deterministic:
             seeding.make_deterministic()
@@ -213,6 +219,12 @@ def train(
     workers.check_same("the settings and the data", run.fingerprint())
     with strategy.scope():
         model = run.build()
+    started = None
+    with workers.all_or_none():
+        if begins:
+            recipe.initialize(model, data)
+        if source is not None:
+            run, started = start(run, model, source)
 
     parts = Parts(run, model, data, held_out, workers)
     trained = Trained(run, model)
@@ -228,6 +240,8 @@ def train(
                 if not resume:
                     runs.require_empty(path)  # nobody else began there meanwhile
                 write_beginning(run, whole)
+                if started is not None:
+                    print(started, flush=True)
         follows = what_follows(parts.evaluator is not None, afterwards, imports)
         try:
             signal = fit(parts, resume, follows)
@@ -246,6 +260,45 @@ def train(
                 "from the newest."
             ) from error
     return trained
+
+
+def require_other(start_from: str | None, path: pathlib.Path) -> None:
+    """Refuses to start a run from its own folder."""
+    if start_from is not None and pathlib.Path(start_from).resolve() == path.resolve():
+        raise InputError(
+            f"start_from is {start_from}, which is the folder of the new run too. Name "
+            "another folder for this one with --run-dir, or go on with that run with "
+            "--resume."
+        )
+
+
+def origin(start_from: str | None) -> keras.Model | None:
+    """Returns the model that a run starts from, or None."""
+    if start_from is None:
+        return None
+    try:
+        return loading.load(start_from)
+    except InputError as error:
+        raise InputError(f"start_from is {start_from}. {error}") from error
+
+
+def start(
+    run: runs.Run, model: keras.Model, source: keras.Model
+) -> tuple[runs.Run, str]:
+    """Gives the model of a run the weights of another one.
+
+    Returns:
+        The run, which knows where it started, and what was taken over in words.
+    """
+    given, step = run.recipe.start_from, checkpoints.steps_taken(source)
+    try:
+        taken = model.start_from(source)
+    except InputError as error:
+        raise InputError(f"start_from is {given}: {error}") from error
+    digest = model_files.sha256_of_weights(source)
+    began = {"path": given, "step": step, "sha256": digest}
+    words = f"started from {given} at step {step:,}: {taken}"
+    return dataclasses.replace(run, started_from=began), words
 
 
 def require_readable(run: runs.Run, data: Any) -> None:
@@ -320,8 +373,7 @@ def fit(parts: Parts, resume: bool, follows: str) -> int | None:
         recipe.checkpoint_steps,
         extra_variables={"seconds": stop.seconds},
     )
-    if not checkpoint.restore(model):
-        recipe.initialize(model, data)
+    checkpoint.restore(model)
     step = callbacks.steps_taken(model)
     workers.check_same(f"the newest checkpoint in {run.path}", step)
     if stop.reached(step):

@@ -75,6 +75,20 @@ def test_truncation_moves_the_same_vector_to_the_centre(prior):
     assert (np.abs(near) <= np.abs(far)).all()
 
 
+@pytest.mark.parametrize("prior", [NORMAL, UNIFORM, Prior(7, "uniform", (2.0, 5.0))])
+def test_given_vectors_are_truncated_as_those_of_seeds(prior):
+    seeds = SEEDS[:9]
+    far = prior.from_seeds(seeds, tf.fill([9], np.inf))
+    for truncation in (0.0, 0.7, 2.0):
+        expected = prior.from_seeds(seeds, tf.fill([9], truncation))
+        found = prior.truncated(far, truncation)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    assert prior.truncated(far, None) is far
+    for wrong in (-1, np.nan, "0.7"):
+        with pytest.raises(InputError, match="truncation is"):
+            prior.truncated(far, wrong)
+
+
 def test_an_unknown_distribution_is_refused():
     with pytest.raises(InputError, match=r"'gaussian'.*normal, uniform"):
         Prior(7, "gaussian")

@@ -486,6 +486,11 @@ def test_it_is_sampled_and_evaluated(run, tmp_path, capsys):
     assert sample.main([str(path), "--out", str(out), "--count", "3"]) == 0
     with Image.open(out) as picture:
         assert picture.width > picture.height  # four columns of three rows
+    argv = [str(path), "--out", str(out), "--truncation", "0.7"]
+    assert sample.main(argv) == 2
+    said = capsys.readouterr()
+    assert "3 rows of a, a to b, b, b to a in" in said.out
+    assert "--truncation is 0.7, and a" in said.err
     assert len([*(path / "samples").iterdir()]) == 3
     argv = ["evaluate", str(path), "--samples", "12", "--out", str(tmp_path)]
     argv += ["--features", "pixels"]
@@ -501,7 +506,6 @@ def test_it_is_sampled_and_evaluated(run, tmp_path, capsys):
     assert "draws 5" in metrics["protocol"]
     assert metrics["nearest"] is None
     page = (tmp_path / "report.html").read_text()
-    assert "3 rows of a, a to b, b, b to a in" in printed
     assert "not chosen: a, a to b, b, b to a." in page
     for title in MEASURED.values():
         assert f"{title} " in printed

@@ -7,6 +7,8 @@ import os
 import pathlib
 import pty
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import termios
@@ -170,7 +172,12 @@ def test_the_best_model_can_be_sampled(finished, tmp_path, capsys):
     assert int(best.step) == step
     if step == int(newest.step):
         np.testing.assert_array_equal(best.generate(3, 1), newest.generate(3, 1))
-    assert sample.main([str(finished), "--best", "--out", f"{tmp_path}/s.png"]) == 0
+    for truncation, same in (("1e9", True), ("0.5", False)):
+        for out, options in (("s", []), ("t", ["--truncation", truncation])):
+            argv = [str(finished), "--best", "--out", f"{tmp_path}/{out}.png", *options]
+            assert sample.main(argv) == 0
+        pictures = [(tmp_path / f"{out}.png").read_bytes() for out in "st"]
+        assert (pictures[0] == pictures[1]) == same
     config = (finished / "config.json").read_text()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(config)
@@ -235,6 +242,12 @@ def npz_with(path, **arrays):
 
 BAD = {
     "recipe": (["dcgan-mars"], "dcgan-mars"),
+    "start from nothing": (
+        ["--start-from", "{tmp}/none"],
+        "none is not the folder of a run",
+    ),
+    "start from itself": (["--start-from", "{tmp}/runs/x"], "--run-dir"),
+    "freeze new layers": (["--freeze-discriminator-layers", "1"], "start_from is none"),
     "source": (["--data", "postgres:x"], "postgres:x"),
     "objective": (["--objective", "best"], "best"),
     "penalty": (["--penalty", "l2"], "l2"),
@@ -316,16 +329,44 @@ def test_resume_where_there_is_nothing(train, tmp_path, capsys):
         assert "config.json" in capsys.readouterr().err
 
 
-def test_resume_with_other_images(train, tmp_path, capsys):
+def test_resume_with_other_images(train, tmp_path, capsys, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (70, 8, 8), "uint8")
     source = npz_with(tmp_path / "images.npz", images=images)
     tiny = [*TINY, "--data", f"npz:{source}", "--steps", "1", "--no-export"]
-    path = str(tmp_path / "run")
+    path = str(tmp_path / "runs" / "run")
     assert train.main([*tiny, "--run-dir", path]) == 0
     npz_with(source, images=images[::-1])
     capsys.readouterr()
     assert train.main(["--resume", "--run-dir", path, "--steps", "2"]) == 2
-    assert "sha256" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "sha256 of the data is" in said
+    monkeypatch.chdir(tmp_path)
+    # The command that it names begins another run with the same weights.
+    command = shlex.split(said.split("of this one: train.py ")[1])
+    assert train.main([*command, "--steps", "1", "--no-export"]) == 0
+    said = capsys.readouterr().out
+    assert re.match(rf"started from {path} at step 1: (.*) of \1 weights", said)
+    config = json.loads((tmp_path / "runs" / "run-2" / "config.json").read_text())
+    assert config["settings"]["start_from"] == config["started_from"]["path"] == path
+    assert config["started_from"]["step"] == 1
+    assert (
+        "| started from | run at step 1 |"
+        in pathlib.Path("runs/run-2/README.md").read_text()
+    )
+    first = tf.train.load_checkpoint("runs/run-2/checkpoints/ckpt-0")
+    old = tf.train.load_checkpoint(f"{path}/checkpoints/ckpt-1")
+    weights = re.compile("(generator|discriminator|averaged_generator)/")
+    names = [*filter(weights.match, first.get_variable_to_shape_map())]
+    assert names
+    for name in names:
+        assert np.array_equal(first.get_tensor(name), old.get_tensor(name)), name
+    # It goes on without the old run, but not if it has no checkpoint of its own yet.
+    shutil.rmtree(path)
+    again = ["--resume", "--run-dir", "runs/run-2", "--no-export", "--steps", "2"]
+    assert train.main(again) == 0
+    shutil.rmtree("runs/run-2/checkpoints")
+    assert train.main(again) == 2
+    assert f"start_from is {path}. {path} is not the folder" in capsys.readouterr().err
 
 
 def test_resume_with_the_same_images_elsewhere(train, tmp_path):

@@ -250,7 +250,8 @@ class Autoencoder(LatentModel):
         """
         return self.decode(self.encode(images, labels), labels)
 
-    def samples(
+    # Without a prior there is nothing to truncate.
+    def samples(  # type: ignore[override]
         self, count: int, seed: int = 0, examples: Mapping | None = None
     ) -> dict[str, np.ndarray]:
         """Returns images and their reconstructions; see `GenerativeModel`."""
@@ -628,11 +629,16 @@ class VAE(Autoencoder):
     sample_latent = LatentModel.sample_latent
 
     def samples(
-        self, count: int, seed: int = 0, examples: Mapping | None = None
+        self,
+        count: int,
+        seed: int = 0,
+        examples: Mapping | None = None,
+        truncation: float | None = None,
     ) -> dict[str, np.ndarray]:
-        """Returns samples, images and their reconstructions; see `GenerativeModel`."""
+        """Returns samples, images and their reconstructions; see `LatentModel`."""
         examples = examples or {}
-        pictures = {"sample": self.generate(count, seed, examples.get("label"))}
+        label = examples.get("label")
+        pictures = {"sample": self.generate(count, seed, label, truncation)}
         if "image" in examples:
             pictures |= super().samples(count, seed, examples)
         return pictures

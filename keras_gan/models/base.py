@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_gan import checks, seeding, serving
 from keras_gan.errors import Diverged, InputError
-from keras_gan.models import averaging, inherited
+from keras_gan.models import averaging, inherited, starting
 from keras_gan.models.chart import Chart
 from keras_gan.models.checked_data import CheckedData
 from keras_gan.models.elements import BatchWatch, ImageElement, LabelElement
@@ -125,6 +125,11 @@ class GenerativeModel(CheckedData):
     def elements(self) -> dict[str, ImageElement | LabelElement]:
         """What a batch of `fit` holds, in order: name -> what it must be."""
         raise NotImplementedError
+
+    @property
+    def frozen_layers(self) -> tuple[keras.Layer, ...]:
+        """Layers that do not train, so that `start_from` must fill them."""
+        return ()
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -285,6 +290,56 @@ class GenerativeModel(CheckedData):
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         """Returns the optimizers by their names; none before `compile`."""
         return {name: getattr(self, name) for name in self._optimizer_names}
+
+    def start_from(self, other: "GenerativeModel") -> str:
+        """Takes over the weights of another model of the family, before training.
+
+        Averages, statistics of batch normalization and vectors of spectral
+        normalization come with them; optimizers, steps and random draws do not. The
+        images of the other model may have another size or other channels, and it may
+        have other classes or none: layers are paired in their order where kernels fit.
+        Columns of labels are taken over if the classes are as many. Grey and colour
+        fit each other: their kernels are summed or averaged over the channels.
+
+        Args:
+            other: a trained model, such as `keras_gan.load("runs/faces")`.
+
+        Returns:
+            How many weights and layers were taken over, and which layers are new.
+
+        Raises:
+            InputError: if this model is not compiled or has taken steps, if the other
+                is of another family, or if no layer fits.
+        """
+        self._require_start(other)
+        return starting.take_over(self, other)
+
+    def _require_start(self, other):
+        if not isinstance(other, GenerativeModel):
+            raise InputError(
+                f"start_from was given a {type(other).__name__}. Give a trained model, "
+                'such as keras_gan.load("runs/faces").'
+            )
+        if not self.compiled:
+            raise InputError("start_from comes after compile. Compile the model first.")
+        steps = int(keras.ops.convert_to_numpy(self.step))
+        if steps:
+            raise InputError(
+                f"the model has taken {steps} steps. Call start_from on a new model, "
+                "before fit."
+            )
+        kinds = [
+            {name for name in one.networks() if not averaging.is_average(name)}
+            | {name for name in one.elements if name != "label"}
+            for one in (self, other)
+        ]
+        if kinds[0] != kinds[1]:
+            names = (type(one).__name__ for one in (self, other))
+            mine, theirs = names
+            raise InputError(
+                f"a {mine} cannot start from a {theirs}: they have other networks or "
+                "data. Give a model of the same family."
+            )
 
     # For train_step ------------------------------------------------------------
 

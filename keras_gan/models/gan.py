@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_gan import checks, losses
 from keras_gan.augmentation import DiscriminatorAugmentation
 from keras_gan.errors import InputError
-from keras_gan.models import game
+from keras_gan.models import game, starting
 from keras_gan.models.averaging import Averaged
 from keras_gan.models.chart import Chart
 from keras_gan.models.latent_model import LatentModel, images_of, inputs_of
@@ -98,6 +98,7 @@ class GAN(Averaged, LatentModel):
     not_measured = ("augmentation_p", "d_real_sign")
     images_from, averages = "generator", ("generator",)
     averaged_generator: keras.Model | None = None
+    freeze_discriminator_layers = 0
     elements_hint = "A GAN takes (image, label) if it was built with num_classes."
 
     def __init__(
@@ -408,6 +409,7 @@ class GAN(Averaged, LatentModel):
         discriminator_steps: int = 1,
         update: str = "alternating",
         generator_average: float | None = None,
+        freeze_discriminator_layers: int = 0,
         **kwargs: Any,
     ) -> None:
         """Sets how the game is played.
@@ -428,6 +430,10 @@ class GAN(Averaged, LatentModel):
             generator_average: decay in (0, 1) of an exponential moving average of the
                 generator's weights, such as 0.999, or None. With one, images are
                 generated and exported from it.
+            freeze_discriminator_layers: first layers of the discriminator that do not
+                train, each with its normalization, which then takes its moving
+                averages. It helps a model that starts from one of other images, if
+                its own are few (Mo et al. 2020, arXiv 2002.10964).
             **kwargs: `jit_compile`, `steps_per_execution` and `run_eagerly` of
                 `keras.Model.compile`.
 
@@ -440,7 +446,13 @@ class GAN(Averaged, LatentModel):
         )
         penalty_interval = checks.whole_number("penalty_interval", penalty_interval, 1)
         self._check_lazy_penalty(penalty_interval)
+        layers = self._first_layers(freeze_discriminator_layers)
         super().compile(**kwargs)
+        for layer in self.frozen_layers:  # by an earlier compile
+            layer.trainable = True
+        for layer in layers:
+            layer.trainable = False
+        self.freeze_discriminator_layers = freeze_discriminator_layers
         self.set_optimizers(
             generator_optimizer=(generator_optimizer, [self.generator]),
             discriminator_optimizer=(discriminator_optimizer, [self.discriminator]),
@@ -460,6 +472,17 @@ class GAN(Averaged, LatentModel):
         self.discriminator_steps = discriminator_steps
         self.update = update
         self.set_average(generator_average)
+
+    # A property, since Keras saves a layer under the first attribute that has it.
+    @property
+    def frozen_layers(self) -> tuple[keras.Layer, ...]:
+        return self._first_layers(self.freeze_discriminator_layers)
+
+    def _first_layers(self, count):
+        """Returns the layers with weights up to kernel `count` of the discriminator."""
+        layers = starting.layers_by_kernel(self.discriminator)
+        checks.whole_number("freeze_discriminator_layers", count, 0, len(layers) - 1)
+        return tuple(layer for group in layers[:count] for layer in group)
 
     def _check_lazy_penalty(self, interval):
         replicas = self.distribute_strategy.num_replicas_in_sync

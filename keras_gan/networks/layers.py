@@ -237,7 +237,7 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
         self.vector_u.assign(initial(self.vector_u.shape))
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        if training:
+        if training and self.trainable:
             vector_u, kernel = ops.cond(
                 ops.all(ops.equal(self.kernel.value, 0)),
                 lambda: (self.vector_u.value, self.kernel.value),

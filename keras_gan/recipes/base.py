@@ -188,6 +188,12 @@ class Recipe:
         at_least=0,
         at_most=2**31 - 1,
     )
+    start_from: str | None = setting(
+        None,
+        "a trained run, or a file NAME.keras, with whose weights this one starts; its "
+        "data, sizes and classes may be others",
+        unset="new weights",
+    )
     mixed_precision: str | None = setting(
         None,
         "precision of the layers; float16 is slow on a processor without --jit on",

@@ -78,9 +78,20 @@ class GANRecipe(OneSource):
         None, "decay of the generator's moving average; 0 is none", at_least=0, below=1
     )
     spectral_normalization: bool = setting(False, "in the discriminator")
+    freeze_discriminator_layers: int = setting(
+        0,
+        "first layers of the discriminator that stay as --start-from has them",
+        at_least=0,
+    )
 
     def __post_init__(self):
         super().__post_init__()
+        if self.freeze_discriminator_layers and self.start_from is None:
+            raise InputError(
+                f"freeze_discriminator_layers is {self.freeze_discriminator_layers} "
+                "and start_from is none: layers with new weights have to train. Name a "
+                "run in start_from, or leave freeze_discriminator_layers out."
+            )
         if self.flip and self.rank != 3:
             raise InputError("flip is on and the data are points. Only images flip.")
 
@@ -141,6 +152,7 @@ class GANRecipe(OneSource):
                 discriminator_steps=self.discriminator_steps,
                 update=self.update,
                 generator_average=self.generator_average or None,
+                freeze_discriminator_layers=self.freeze_discriminator_layers,
                 jit_compile=self.jit_compile,
             )
         return gan

@@ -192,6 +192,20 @@ def test_a_model_that_was_not_compiled_is_loaded_and_saved(family, trained, tmp_
     assert_same(families.results(copy), run.made)
 
 
+@each_family
+def test_a_new_model_starts_with_the_weights_of_another(family, trained):
+    run = trained(family)
+    families.set_state(run.model, run.end)
+    model = families.FAMILIES[family]()
+    before = families.state(model)
+    taken, values = model.start_from(run.model).split(" weights")[0].split(" of ")
+    assert taken == values
+    started = families.state(model)
+    assert_same(started, before, but=model.networks())
+    others = {name.partition("/")[0] for name in started} - model.networks().keys()
+    assert_same(started, run.end, but=others)
+
+
 # Replicas ---------------------------------------------------------------------
 
 

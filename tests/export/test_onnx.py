@@ -121,6 +121,14 @@ def test_conditional_mlp(tmp_path):
     )
     values_of_all_sizes(gan.generator)
     check_same(gan, tmp_path)
+    # The file takes latent vectors that are truncated as `generate` does it.
+    latent = gan.prior.truncated(gan.sample_latent(3, seed=3), 0.5).numpy()
+    assert np.abs(latent).max() <= 0.5
+    _, run = written(gan, tmp_path)
+    values = run({"latent": latent, "label": np.array([0, 1, 2])})
+    images = gan.generate(3, seed=3, truncation=0.5)
+    assert np.abs(gan.pixels.to_uint8(values).astype(int) - images).max() <= 1
+    assert (images != gan.generate(3, seed=3)).any()
 
 
 def test_float16_training_is_exported_in_float32(tmp_path):
