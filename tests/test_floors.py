@@ -12,8 +12,8 @@ FLOORS = [
     "errors first_safe keras_gan_options ownership precision process seeding settings "
     "version",
     "augmentation checks model_files",
-    "distribution examples files latents losses metrics networks optimizers "
-    "tiling transparency",
+    "distribution examples files latent_directions latents losses metrics networks "
+    "optimizers tiling transparency",
     "pixels plugins symptoms",
     "serving",
     "datasets epoch_table models pictures theory",
