@@ -199,8 +199,9 @@ def train(
             data = run.read_data()
             run.check_data(data)
         else:
-            data = recipe.read()
-            run = runs.Run.new(path, name or name_of(recipe), recipe, data)
+            name = name or name_of(recipe)
+            recipe, data = recipe.begin()
+            run = runs.Run.new(path, name, recipe, data)
         require_readable(run, data)
         whole, (data, held_out) = data, recipe.divided(data)
         recipe.check_data(data, strategy.num_replicas_in_sync)
@@ -266,8 +267,8 @@ def write_beginning(run: runs.Run, data: Any) -> None:
     """Writes and says what a run begins with."""
     run.write()
     run.write_files(data)
-    if data.summary:
-        print(textwrap.fill(data.summary, 88), flush=True)
+    for line in (data.summary or "").splitlines():
+        print(textwrap.fill(line, 88, break_on_hyphens=False), flush=True)
     if data.skipped:
         run.write_skipped(data.skipped)
         listed = run.path / "bad_images.txt"

@@ -116,6 +116,8 @@ class Recipe:
     family: ClassVar[str]
     # Names of the settings that each hold a source of the data.
     sources: ClassVar[tuple[str, ...]] = ()
+    # Names of the settings that `begin` chooses by the data unless somebody gives them.
+    from_data: ClassVar[tuple[str, ...]] = ()
 
     summary: str
     data_dir: str | None = setting(
@@ -360,6 +362,21 @@ class Recipe:
         """The sources of the data, for a message."""
         values = (getattr(self, name) for name in self.sources)
         return " and ".join(value for value in values if value is not None)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Settings by name, without those of `from_data` that nobody gave."""
+        return {name: getattr(self, name) for name in settings_of(type(self))}
+
+    def begin(self) -> tuple["Recipe", Any]:
+        """Returns the recipe of a new run, and its data as `read` gives them.
+
+        It is this recipe, unless the data decide some of its settings.
+
+        Raises:
+            InputError: if they cannot be read.
+        """
+        return self, self.read()
 
     def read(self, *, facts: Mapping[str, Any] | None = None) -> Any:
         """Returns the data.

@@ -24,6 +24,9 @@ _KINDS = {
 }
 
 
+_BY_DATA = "chosen by the data"
+
+
 def setting(default: Any, meaning: str, **what: Any) -> Any:
     """Returns a dataclass field that is a setting.
 
@@ -227,7 +230,10 @@ def add_options(parser: argparse.ArgumentParser, recipe: Any) -> None:
     settings = settings_of(type(recipe)).items()
     # Where the data lies comes first: it is what a user sets first.
     for name, one in sorted(settings, key=lambda item: not item[1].location):
-        text = "; ".join(_notes(one, getattr(recipe, name)))
+        default = getattr(recipe, name)
+        if name in recipe.from_data:
+            default, one = None, dataclasses.replace(one, unset=_BY_DATA)
+        text = "; ".join(_notes(one, default))
         help = f"{one.meaning} ({text})".replace("%", "%%")
         if one.kinds == (bool,):
             kind: dict[str, Any] = {"action": argparse.BooleanOptionalAction}

@@ -82,10 +82,15 @@ def test_help_of_a_recipe_shows_its_own_options_and_defaults(train, capsys, name
     settings = settings_of(type(recipe))
     expected = {f"--{one.replace('_', '-')}" for one in settings}
     assert options_in(text) == expected
-    for one in {"batch_size", "latent_dim", *recipe.sources} & {*settings}:
+    shown = {"batch_size", "latent_dim", *recipe.sources} & {*settings}
+    for one in shown - {*recipe.from_data}:
         flag = f"--{one.replace('_', '-')}"
         (said,) = re.findall(rf"\n  {flag} .*?default\s+(\S+)\)", text, re.DOTALL)
         assert said == str(getattr(recipe, one))
+    for one in recipe.from_data:
+        pattern = rf"\n  --{one.replace('_', '-')}\b(?!-)(.*?)(\n  --|$)"
+        (option, _) = re.search(pattern, text, re.DOTALL).groups()
+        assert " ".join(option.split()).endswith("default chosen by the data)")
 
 
 def test_general_help_shows_no_settings(train, capsys):
