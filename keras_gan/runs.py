@@ -43,7 +43,7 @@ import keras
 from keras_gan import plugins, recipes
 from keras_gan.errors import InputError, did_you_mean, listed
 from keras_gan.files import JSON_ERRORS, json_text, write_atomically
-from keras_gan.recipes.options import changeable, flag, locations, settings_of
+from keras_gan.recipes.options import changeable, flag, locations
 from keras_gan.version import __version__
 
 _LOCK = "lock"
@@ -236,15 +236,14 @@ class Run:
         Raises:
             InputError: if it is of another family or differs in anything else.
         """
-        if type(recipe) is not type(self.recipe):
+        if recipe.family != self.recipe.family:
             raise InputError(
                 f"the recipe is of family {recipe.family} and the run in {self.path} "
                 f"of {self.recipe.family}; a resumed run keeps its family."
             )
-        names = settings_of(type(recipe))
-        settings = {name: getattr(recipe, name) for name in names}
+        given = recipe.given.items()
         return self.with_changes(
-            {n: v for n, v in settings.items() if v != getattr(self.recipe, n)}
+            {n: v for n, v in given if v != getattr(self.recipe, n, None)}
         )
 
     def fingerprint(self) -> int:

@@ -369,6 +369,11 @@ class Recipe:
         values = (getattr(self, name) for name in self.sources)
         return " and ".join(value for value in values if value is not None)
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """Settings by name, without those of `from_data` that nobody gave."""
+        return {name: getattr(self, name) for name in settings_of(type(self))}
+
     def begin(self) -> tuple["Recipe", Any]:
         """Returns the recipe of a new run, and its data as `read` gives them.
 

@@ -16,7 +16,7 @@ from keras_gan.datasets import Images, folder
 from keras_gan.errors import InputError
 from keras_gan.recipes.base import Recipe, parsed_size
 from keras_gan.recipes.dcgan import DCGANRecipe
-from keras_gan.recipes.options import flag, settings_of
+from keras_gan.recipes.options import flag
 
 LEAST_IMAGES = 20  # with fewer, samples are the images themselves
 LOOKED_AT = 1000  # pictures of a folder whose size is looked up: seconds, not minutes
@@ -255,12 +255,10 @@ class PhotosRecipe(DCGANRecipe):
 
     @property
     def given(self) -> dict[str, Any]:
-        """Settings that somebody gave, by name."""
-        values = {name: getattr(self, name) for name in settings_of(type(self))}
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         return {
             name: value
-            for name, value in values.items()
+            for name, value in super().given.items()
             if name in self._named or value != defaults[name]
         }
 

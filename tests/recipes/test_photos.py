@@ -1,5 +1,6 @@
 """What the recipe `photos` chooses by the data, and what it leaves to the user."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -195,3 +196,9 @@ def test_a_run_on_a_folder_chooses_once(train, folder, tmp_path, capsys):
     opened = runs.Run.open(tmp_path / "run")
     assert type(opened.recipe) is DCGANRecipe
     opened.check_data(opened.read_data())
+    asked = recipes.get("photos").override({"data": f"folder:{folder}", "steps": 9})
+    asked = asked.override({"base_filters": 2, "features": "pixels"})
+    longer = dataclasses.replace(opened.recipe, steps=9)
+    assert opened.resumed_as(asked).recipe == longer
+    with pytest.raises(InputError, match="batch_size is 16, and the run in"):
+        opened.resumed_as(asked.override({"batch_size": 16}))
