@@ -56,8 +56,8 @@ def write(exportable: Exportable, path: Path) -> None:
     (path / model_files.DESCRIPTION).write_text(json_text(description), "utf-8")
     picture = picture_of(exportable)
     usage = model_card.usage(model, f"hf://USER/{exportable.name}")
-    file = model_card.PICTURE if picture else None
-    model_card.write(path, card_of(exportable, usage, file), picture)
+    shown = model_card.PICTURE if picture else None
+    model_card.write(path, card_of(exportable, usage, shown), picture)
 
 
 def place(written: Path, target: Path) -> None:
