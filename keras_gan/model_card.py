@@ -291,7 +291,7 @@ def _start(run):
         return None
     path, step = str(run.started_from["path"]), run.started_from["step"]
     name = path if path.startswith("hf://") else PurePath(path).name
-    return f"{_text(name)} at step {step:,}"
+    return _text(f"{name} at step {step}")
 
 
 def _versions(run):

@@ -1,7 +1,8 @@
 """Run folders: everything that a run needs to be repeated, resumed and used.
 
 ```
-config.json      recipe, settings, facts of the data, versions, names of plugins
+config.json      recipe, settings, facts of the data, versions, names of plugins, and
+                 with whose weights it started
 files.json       each file of a folder of pictures, and a sum of its pixels
 bad_images.txt   files that could not be read, where there are any
 metrics.csv      means of the losses through training
@@ -125,6 +126,8 @@ class Run:
             data, versions = config["data"], config["versions"]
             known = plugins.loaded or tuple(config.get("plugins", ()))
             began = config.get("started_from")
+            if began is not None:
+                began = {name: began[name] for name in ("path", "step", "sha256")}
             return cls(path, config["recipe"], recipe, data, versions, known, began)
         except FileNotFoundError:
             what = "holds no config.json" if path.exists() else "does not exist"
@@ -319,7 +322,8 @@ class Run:
         path = pathlib.Path(self.path)
         command = ["train.py", str(path / "config.json"), "--start-from", str(path)]
         for name in self.recipe.sources:
-            command += [flag(name), getattr(self.recipe, name)]
+            source = getattr(self.recipe, name)
+            command += [] if source is None else [flag(name), source]
         for plugin in self.plugins:
             command += ["--plugin", plugin]
         return f"begin another run with the weights of this one: {shlex.join(command)}"

@@ -14,6 +14,7 @@ import dataclasses
 import pathlib
 import sys
 import textwrap
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -225,6 +226,9 @@ def train(
             recipe.initialize(model, data)
         if source is not None:
             run, started = start(run, model, source)
+    del source  # it takes as much memory as the model
+    digest = zlib.crc32(str(run.started_from).encode())
+    workers.check_same(f"the weights of {recipe.start_from}", digest)
 
     parts = Parts(run, model, data, held_out, workers)
     trained = Trained(run, model)
