@@ -8,12 +8,13 @@ from keras_gan import augmentation, networks
 from keras_gan.errors import InputError
 from keras_gan.models import DCGAN, GAN
 from keras_gan.models.dcgan import MOST_UNITS
+from keras_gan.recipes.augment import Augmented
 from keras_gan.recipes.gan import AdamRecipe
 from keras_gan.recipes.options import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class DCGANRecipe(AdamRecipe):
+class DCGANRecipe(Augmented, AdamRecipe):
     """Convolutional networks; the defaults are those of Radford et al. 2015.
 
     Example:
@@ -44,27 +45,9 @@ class DCGANRecipe(AdamRecipe):
         at_least=0,
         at_most=0.5,
     )
-    augment: str | None = setting(
-        None,
-        "change at random what the discriminator sees, such as "
-        f"{','.join(augmentation.AUGMENTATIONS)}",
-        check=augmentation.get,
-    )
-    augment_target: float | None = setting(
-        None,
-        "change images only as often as keeps the mean sign of D(x) here, such as 0.6",
-        above=-1,
-        below=1,
-        unset="change all images",
-    )
 
     def __post_init__(self):
         super().__post_init__()
-        if self.augment_target is not None and self.augment is None:
-            raise InputError(
-                f"augment_target is {self.augment_target} and augment is none; name "
-                "augmentations too."
-            )
         if self.translation and self._augments_translation(self.augment):
             raise InputError(
                 f"translation is {self.translation} and augment is {self.augment}. "
@@ -96,9 +79,8 @@ class DCGANRecipe(AdamRecipe):
             spectral_normalization=self.spectral_normalization,
             hidden_units=self.hidden_units or None,
             translation=self.translation,
-            augmentation=self.augment,
-            augmentation_target=self.augment_target,
             seed=self.seed,
+            **self.augmentation_options(),
         )
 
 
