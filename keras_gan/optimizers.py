@@ -5,8 +5,11 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 from keras import ops
+from keras.optimizers import schedules
+from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_gan import checks
+from keras_gan.errors import InputError
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -20,31 +23,56 @@ class Adam(keras.optimizers.Adam):
     Args:
         *args, **kwargs: arguments of `keras.optimizers.Adam`. With `amsgrad` and for
             sparse gradients, which the kernel does not support, Keras's update is used.
+        beta_2: decay of the mean squared gradient, in (0, 1), or a schedule of the
+            updates, which `amsgrad` does not accept.
+
+    Raises:
+        InputError: for a schedule with `amsgrad`.
 
     Example:
 
     ```python
+    import keras
     from keras_gan import optimizers
 
+    # From 0.9 at first to 0.99 after 1,000 updates.
+    beta_2 = keras.optimizers.schedules.CosineDecay(0.9, 1000, alpha=0.99 / 0.9)
     gan.compile(
         generator_optimizer=optimizers.Adam(2e-4, beta_1=0.5),
-        discriminator_optimizer=optimizers.Adam(2e-4, beta_1=0.5),
+        discriminator_optimizer=optimizers.Adam(2e-4, beta_1=0.0, beta_2=beta_2),
     )
     ```
 
-    Source: Kingma and Ba 2014, arXiv 1412.6980, section 2, last paragraph.
+    Source: Kingma and Ba 2014, arXiv 1412.6980, section 2, last paragraph; a rising
+    beta_2 as in Huang et al. 2024, arXiv 2501.05441.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if self.amsgrad and self._beta_2_is_scheduled:
+            raise InputError(
+                "beta_2 is a schedule and amsgrad is on. Use a number for beta_2, or "
+                "turn amsgrad off."
+            )
+
+    @property
+    def _beta_2_is_scheduled(self):
+        return isinstance(self.beta_2, LearningRateSchedule)
 
     def update_step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
     ) -> None:
+        beta_2 = self.beta_2
+        if self._beta_2_is_scheduled:
+            beta_2 = self.beta_2(self.iterations)
+            gradient = tf.convert_to_tensor(gradient)
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
         dtype = variable.dtype
         index = self._get_variable_index(variable)
         step = ops.cast(self.iterations + 1, dtype)
-        beta_1, beta_2 = (ops.cast(b, dtype) for b in (self.beta_1, self.beta_2))
+        beta_1, beta_2 = (ops.cast(b, dtype) for b in (self.beta_1, beta_2))
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
@@ -57,6 +85,19 @@ class Adam(keras.optimizers.Adam):
             epsilon=ops.cast(self.epsilon, dtype),
             grad=ops.cast(gradient, dtype),
         )
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        if self._beta_2_is_scheduled:
+            config["beta_2"] = schedules.serialize(self.beta_2)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Self:
+        if isinstance(config.get("beta_2"), dict):
+            beta_2 = schedules.deserialize(config["beta_2"], custom_objects)
+            config = {**config, "beta_2": beta_2}
+        return super().from_config(config, custom_objects)
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -89,7 +130,7 @@ class RisingMomentumSGD(keras.optimizers.SGD):
 
     def __init__(
         self,
-        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.1,
+        learning_rate: float | LearningRateSchedule = 0.1,
         initial_momentum: float = 0.5,
         final_momentum: float = 0.7,
         momentum_steps: int = 125_000,
@@ -143,7 +184,7 @@ class RisingMomentumSGD(keras.optimizers.SGD):
 
 
 @keras.saving.register_keras_serializable("keras_gan")
-class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+class LinearDecay(LearningRateSchedule):
     """A rate that is constant at first and then falls linearly to 0.
 
     Args:
@@ -185,11 +226,11 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("keras_gan")
-class Lowered(keras.optimizers.schedules.LearningRateSchedule):
+class Lowered(LearningRateSchedule):
     """A schedule whose rates are multiplied by a factor.
 
     Args:
-        schedule: `keras.optimizers.schedules.LearningRateSchedule`.
+        schedule: `LearningRateSchedule`.
         factor: in (0, 1).
 
     Example:
@@ -204,9 +245,7 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
     ```
     """
 
-    def __init__(
-        self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float
-    ):
+    def __init__(self, schedule: LearningRateSchedule, factor: float):
         super().__init__()
         self.schedule = schedule
         self.factor = factor
@@ -226,7 +265,7 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
 
 def schedule_of(
     optimizer: keras.optimizers.Optimizer,
-) -> keras.optimizers.schedules.LearningRateSchedule | None:
+) -> LearningRateSchedule | None:
     """Returns the schedule of an optimizer, or None if its rate is a variable."""
     config = _inner(optimizer).get_config()["learning_rate"]
     if not isinstance(config, dict):

@@ -176,3 +176,29 @@ def test_the_rate_of_the_paper_on_cyclegan():
     assert float(copy(1050)) == rates[2]
     with pytest.raises(InputError, match="total_steps is 0"):
         LinearDecay(2e-4, total_steps=0, share=0.5)  # would be a rate of NaN
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_adam_takes_beta_2_of_each_update_from_a_schedule(sparse):
+    schedule = keras.optimizers.schedules.CosineDecay(0.5, 4, alpha=1.9)
+    optimizer = Adam(0.1, beta_1=0.0, beta_2=schedule, epsilon=1e-8)
+    optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    variable, expected, velocity = keras.Variable(np.ones((3, 2))), np.ones((3, 2)), 0
+    optimizer.build([variable])
+    for step in range(6):
+        gradient = np.full((3, 2), step + 1.0, "float32")
+        given = tf.constant(gradient)
+        if sparse:
+            given = tf.IndexedSlices(given, tf.range(3), tf.constant([3, 2]))
+        optimizer.apply([given], [variable])
+        beta = 0.95 - 0.45 * (1 + np.cos(np.pi * min(step / 4, 1))) / 2
+        velocity = beta * velocity + (1 - beta) * gradient**2
+        unbiased = velocity / (1 - beta ** (step + 1))
+        expected = expected - 0.1 * gradient / (np.sqrt(unbiased) + 1e-8)
+    np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-5)
+
+
+def test_amsgrad_and_a_schedule_of_beta_2_are_refused():
+    schedule = keras.optimizers.schedules.CosineDecay(0.9, 4)
+    with pytest.raises(InputError, match="turn amsgrad off"):
+        Adam(0.1, beta_2=schedule, amsgrad=True)

@@ -4,10 +4,13 @@ A penalty is called with `discriminate`, the function from images to logits, and
 images of the step, float32 [batch, ...]; it returns a scalar.
 """
 
+import copy
 from typing import Self
 
 import keras
 import tensorflow as tf
+from keras.optimizers import schedules
+from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_gan import seeding
 
@@ -28,7 +31,8 @@ class Penalty:
     """A term of the discriminator's loss that depends on its gradient at images.
 
     Args:
-        weight: factor of the term; must be above 0.
+        weight: factor of the term; must be above 0. A schedule of
+            `keras.optimizers.schedules` changes it with the discriminator's updates.
 
     Example:
 
@@ -46,8 +50,8 @@ class Penalty:
     ```
     """
 
-    def __init__(self, weight: float = 1.0):
-        if not weight > 0:
+    def __init__(self, weight: float | LearningRateSchedule = 1.0):
+        if not (isinstance(weight, LearningRateSchedule) or weight > 0):
             raise ValueError(f"weight is {weight}. Use a number above 0.")
         self.weight = weight
 
@@ -62,11 +66,27 @@ class Penalty:
         """
         raise NotImplementedError
 
+    def at(self, update: tf.Tensor) -> Self:
+        """Returns the penalty of one update, whose weight is a number or a tensor.
+
+        Args:
+            update: of the discriminator, an integer from 0 on.
+        """
+        if not isinstance(self.weight, LearningRateSchedule):
+            return self
+        now = copy.copy(self)
+        now.weight = self.weight(update)
+        return now
+
     def get_config(self) -> dict:
-        return {"weight": self.weight}
+        scheduled = isinstance(self.weight, LearningRateSchedule)
+        weight = schedules.serialize(self.weight) if scheduled else self.weight
+        return {"weight": weight}
 
     @classmethod
     def from_config(cls, config: dict) -> Self:
+        if isinstance(config.get("weight"), dict):
+            config = {**config, "weight": schedules.deserialize(config["weight"])}
         return cls(**config)
 
 
@@ -127,8 +147,8 @@ class R1R2(Penalty):
     """
 
     def __call__(self, discriminate, real, fake, seed):
-        terms = R1(self.weight), R2(self.weight)
-        return sum(term(discriminate, real, fake, seed) for term in terms)
+        norms = [_squared_gradient_norms(discriminate, x) for x in (real, fake)]
+        return sum(self.weight / 2 * tf.reduce_mean(of_images) for of_images in norms)
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -147,7 +167,7 @@ class GradientPenalty(Penalty):
     Source: Gulrajani et al. 2017, arXiv 1704.00028, equation 3.
     """
 
-    def __init__(self, weight: float = 10.0):
+    def __init__(self, weight: float | LearningRateSchedule = 10.0):
         super().__init__(weight)
 
     def __call__(self, discriminate, real, fake, seed):

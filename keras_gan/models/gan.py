@@ -321,7 +321,7 @@ class GAN(Averaged, LatentModel):
 
         def due():
             with tf.GradientTape() as tape:
-                penalty = self.penalty_interval * self.penalty(
+                penalty = self.penalty_interval * self.penalty.at(self._update(i))(
                     discriminate, real, sample, self.step_seed(2 * i + 1)
                 )
                 loss = self.scaled(penalty, self.discriminator_optimizer)

@@ -26,6 +26,11 @@ from keras_gan.networks.mlp import (
 )
 from keras_gan.networks.patch import patch_discriminator
 from keras_gan.networks.points import points_discriminator, points_generator
+from keras_gan.networks.residual import (
+    residual_discriminator,
+    residual_filters,
+    residual_generator,
+)
 from keras_gan.networks.residual_translator import residual_translator
 from keras_gan.networks.unet import unet, unet_depth
 
@@ -47,6 +52,9 @@ __all__ = [
     "patch_discriminator",
     "points_discriminator",
     "points_generator",
+    "residual_discriminator",
+    "residual_filters",
+    "residual_generator",
     "residual_translator",
     "set_output_bias",
     "unet",

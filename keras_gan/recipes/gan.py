@@ -119,19 +119,7 @@ class GANRecipe(OneSource):
                 f"{self.data!r} gives {_KINDS[len(image_shape)]}; this recipe takes "
                 f"{_KINDS[self.rank]}."
             )
-        penalty = losses.get_penalty(self.penalty)
-        if self.penalty_weight is not None:
-            if penalty is None:
-                raise InputError(
-                    f"penalty_weight is {self.penalty_weight} and there is no penalty; "
-                    "name one too."
-                )
-            penalty = type(penalty)(self.penalty_weight)
-        if self.penalty_interval > 1 and penalty is None:
-            raise InputError(
-                f"penalty_interval is {self.penalty_interval} and there is no penalty; "
-                "name one too."
-            )
+        penalty = self.build_penalty()
         try:
             with keras_defaults(self.dtype_policy):
                 gan = self.build_model(image_shape, num_classes)
@@ -156,6 +144,27 @@ class GANRecipe(OneSource):
                 jit_compile=self.jit_compile,
             )
         return gan
+
+    def build_penalty(self) -> losses.Penalty | None:
+        """Returns the penalty with its weight.
+
+        Raises:
+            InputError: for settings of a penalty if there is none.
+        """
+        penalty = losses.get_penalty(self.penalty)
+        if self.penalty_weight is not None:
+            if penalty is None:
+                raise InputError(
+                    f"penalty_weight is {self.penalty_weight} and there is no penalty; "
+                    "name one too."
+                )
+            penalty = type(penalty)(self.penalty_weight)
+        if self.penalty_interval > 1 and penalty is None:
+            raise InputError(
+                f"penalty_interval is {self.penalty_interval} and there is no penalty; "
+                "name one too."
+            )
+        return penalty
 
     def build_model(self, image_shape: tuple[int, ...], num_classes: int | None) -> GAN:
         """Returns the `GAN`, not yet compiled."""

@@ -23,6 +23,8 @@ from keras_gan.networks import (
     mlp_encoder,
     mlp_generator,
     patch_discriminator,
+    residual_discriminator,
+    residual_generator,
     residual_translator,
     unet,
     with_learned_scale,
@@ -98,8 +100,33 @@ def conditional_dcgan(**compiling):
     return model
 
 
+def residual(**compiling):
+    """Residual networks without normalisation, with labels, and a lazy penalty."""
+    sizes = {"base_filters": 2, "num_classes": 3, "full_size_blocks": False}
+    model = GAN(
+        residual_generator((16, 16, 3), 4, seed=1, **sizes),
+        residual_discriminator((16, 16, 3), seed=2, **sizes),
+        latent_dim=4,
+        num_classes=3,
+        seed=5,
+    )
+    model.compile(
+        adam(beta_1=0.0),
+        adam(beta_1=0.0),
+        objective="relativistic",
+        penalty="r1r2",
+        penalty_interval=2,
+        generator_average=0.9,
+        **compiling,
+    )
+    return model
+
+
 def points(**compiling):
-    """Layers of a user's own, regularizers, no range, and players that move at once."""
+    """Layers of a user's own, regularizers, no range, and players that move at once.
+
+    Rates, beta_2 and the penalty change along cosines.
+    """
 
     def dense(units, activation=None):
         return keras.layers.Dense(
@@ -115,11 +142,12 @@ def points(**compiling):
         value_range=None,
         seed=1,
     )
+    cosine = keras.optimizers.schedules.CosineDecay
     model.compile(
-        adam(),
+        Adam(cosine(3e-3, STEPS, 0.25), 0.5, cosine(0.9, STEPS, 1.1), epsilon=1e-3),
         adam(),
         objective="relativistic",
-        penalty=losses.R1R2(0.5),
+        penalty=losses.R1R2(cosine(0.5, 2 * STEPS, 0.1)),
         penalty_interval=3,
         discriminator_steps=2,
         update="simultaneous",
@@ -220,6 +248,7 @@ FAMILIES = {
     "gan": gan,
     "dcgan": dcgan,
     "conditional dcgan": conditional_dcgan,
+    "residual": residual,
     "points": points,
     "mean image": mean_image,
     "vae": vae,
@@ -228,6 +257,9 @@ FAMILIES = {
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,
 }
+# Compiling these takes seconds: only `-m slow` trains them, in one process.
+SLOW = ("residual",)
+QUICK = [name for name in FAMILIES if name not in SLOW]
 
 
 def rows(model):

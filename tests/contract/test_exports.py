@@ -20,9 +20,12 @@ def randomize(model):
     """Gives a model weights that make results of all values, no two networks alike."""
     for seed, network in enumerate(model.networks().values()):
         rng, values = np.random.default_rng(seed), network.get_weights()
+        # All of them multiply the numbers, and their roundings, if nothing normalises.
+        kernels = sum(value.ndim > 1 for value in values)
+        gain = min(3, 60 ** (1 / max(kernels, 1)))
         for i, value in enumerate(values):
             if value.ndim > 1:
-                scale = 3 / np.sqrt(np.prod(value.shape[:-1]))
+                scale = gain / np.sqrt(np.prod(value.shape[:-1]))
                 values[i] = rng.normal(0, scale, value.shape)
             else:  # variances stay above 0
                 values[i] = value + rng.uniform(0, 0.5, value.shape)

@@ -18,11 +18,18 @@ from keras_gan.callbacks import Checkpoint, DivergenceGuard
 from keras_gan.models.base import GenerativeModel
 from keras_gan.models.elements import LabelElement
 
-each_family = pytest.mark.parametrize("family", families.FAMILIES)
+each_quick_family = pytest.mark.parametrize("family", families.QUICK)
+each_family = pytest.mark.parametrize(
+    "family",
+    [
+        *families.QUICK,
+        *(pytest.param(name, marks=pytest.mark.slow) for name in families.SLOW),
+    ],
+)
 # Name -> families whose layers and losses others have too: float16, which has the
-# scaling of losses besides, is tried of all.
+# scaling of losses besides, is tried of all quick ones.
 HALVES = {
-    "mixed_float16": (),
+    "mixed_float16": families.SLOW,
     "mixed_bfloat16": families.FAMILIES.keys()
     - {"conditional dcgan", "vae", "pix2pix"},
 }
@@ -100,7 +107,7 @@ def trained(deterministic, tmp_path_factory):
 @pytest.fixture(scope="module")
 def later(trained):
     """Returns a function that reads what a later process made of a family."""
-    for family in families.FAMILIES:
+    for family in families.QUICK:
         folder = trained(family).folder
 
     def run(name):
@@ -145,17 +152,17 @@ def test_all_that_training_changes_is_in_its_state(family, trained):
     assert all(moved > 1e-3 for moved, _ in run.parts(run.end))
 
 
-@each_family
+@each_quick_family
 def test_a_saved_model_makes_the_same_in_another_process(family, trained, later):
     assert_same(later(f"{family}.made"), trained(family).made)
 
 
-@each_family
+@each_quick_family
 def test_a_saved_model_trains_on_alike_in_another_process(family, trained, later):
     assert_same(later(f"{family}.loaded"), trained(family).end)
 
 
-@each_family
+@each_quick_family
 def test_killed_and_resumed_ends_bit_identical(family, trained, later):
     assert_same(later(f"{family}.resumed"), trained(family).end)
 
@@ -209,7 +216,7 @@ def test_a_new_model_starts_with_the_weights_of_another(family, trained):
 # Replicas ---------------------------------------------------------------------
 
 
-@each_family
+@each_quick_family
 def test_two_replicas_train_as_one_device_does(family, trained, later):
     run, found = trained(family), later(f"{family}.replicas")
     for name, value in run.means.items():

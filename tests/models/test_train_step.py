@@ -68,7 +68,8 @@ def algorithm_1(
                     inner.watch(real)
                     logits = network(d, real)
                 at_real = inner.gradient(logits, real)
-                penalty = r1 / 2 * tf.reduce_mean(tf.reduce_sum(at_real**2, axis=1))
+                weight = r1(step * k + i) if callable(r1) else r1
+                penalty = weight / 2 * tf.reduce_mean(tf.reduce_sum(at_real**2, axis=1))
                 if (step * k + i) % interval == 0:
                     loss += interval * penalty
             before = [tf.identity(weight) for weight in d]
@@ -82,6 +83,7 @@ def algorithm_1(
     return [w.numpy() for w in g + d]
 
 
+COSINE = keras.optimizers.schedules.CosineDecay(0.8, 2 * STEPS, 0.1)
 CASES = {
     "plain": ({}, {}),
     "minimax": ({"objective": "minimax"}, {"g_loss": saturating}),
@@ -104,6 +106,10 @@ CASES = {
         },
     ),
     "r1": ({"penalty": losses.R1(0.8)}, {"r1": 0.8}),
+    "r1 along a cosine": (
+        {"penalty": losses.R1(COSINE), "discriminator_steps": 2},
+        {"r1": COSINE, "k": 2},
+    ),
     "lazy r1": (
         {"penalty": losses.R1(0.8), "penalty_interval": 2, "discriminator_steps": 3},
         {"r1": 0.8, "interval": 2, "k": 3},
