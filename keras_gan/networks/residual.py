@@ -3,8 +3,7 @@
 Two things differ, because these networks are smaller. The authors' 3x3 convolution
 works on groups of 16 channels, which TensorFlow computes slowly on a processor. Here it
 works on half the channels, all together. Their generator multiplies a learned map by a
-vector. Here the start is a linear function of the latent vector, as in DCGAN: with the
-learned map the same shapes lay at the same places of most images.
+vector. Here the start is a linear function of the latent vector, as in DCGAN.
 """
 
 import math
