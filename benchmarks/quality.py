@@ -180,7 +180,7 @@ def judges_of(options, real, read):
     """Returns the feature networks by name."""
     labelled = read(options.labels) if options.labels else real
     return {
-        name.partition(":")[0]: evaluators.DistributionEvaluator(
+        name: evaluators.DistributionEvaluator(
             real,
             features.get(name, labelled if name == "classifier" else real),
             options.samples,

@@ -56,7 +56,7 @@ class TritonPythonModel:
             if any(side % multiple or side < least for side in free):
                 return (
                     f"{name} has the shape {list(value.shape)}; its height and width "
-                    f"must be multiples of {multiple}, {least} at least."
+                    f"must be multiples of {multiple} and at least {least}."
                 )
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 return f"{name} holds NaN or infinite values. Send finite ones."

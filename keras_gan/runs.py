@@ -217,20 +217,25 @@ class Run:
             InputError: for a change of anything else.
         """
         accepted = changeable(type(self.recipe))
+        allowed = {n: value for n, value in changes.items() if n in accepted}
+        # What else changes by these, such as a decay that ends if minutes are given.
+        follows = self.recipe.override(allowed)
         for name, value in changes.items():
             if name not in accepted and value != getattr(self.recipe, name, None):
+                left = [name]
+                if value == getattr(follows, name, None):
+                    left = [n for n, one in allowed.items() if one is not None]
+                cause = "" if left == [name] else f" because of {listed(left)}"
                 raise InputError(
-                    f"{name} is {value!r}, and the run in {self.path} has "
+                    f"{name} is {value!r}{cause}, and the run in {self.path} has "
                     f"{getattr(self.recipe, name, None)!r}. A resumed run can change "
-                    f"only {', '.join(accepted)}: leave {name} out, or begin "
+                    f"only {', '.join(accepted)}: leave {listed(left)} out, or begin "
                     "another run with its weights (--start-from "
                     f"{shlex.quote(str(self.path))} --run-dir ...)."
                 )
-        # Skip unchanged settings: overriding one resets the settings that depend on it.
-        changes = {n: value for n, value in changes.items() if n in accepted}
         # A run goes on with what it holds out, wherever its data lies now.
         kept = {"validation": self.recipe.validation}
-        recipe = self.recipe.override({**kept, **changes})
+        recipe = self.recipe.override({**kept, **allowed})
         return dataclasses.replace(self, recipe=recipe)
 
     def resumed_as(self, recipe: recipes.Recipe) -> "Run":

@@ -73,8 +73,8 @@ def sample(options: argparse.Namespace) -> str:
     if options.truncation is not None:
         if "truncation" not in inspect.signature(model.samples).parameters:
             raise InputError(
-                f"--truncation is {options.truncation:g}, and a {type(model).__name__} "
-                "has no prior whose latent vectors could be truncated. Leave it out."
+                f"--truncation is {options.truncation:g}, and {type(model).__name__} "
+                "draws no latent vectors. Leave it out."
             )
         drawn["truncation"] = options.truncation
     samples = model.samples(count, options.seed, given, **drawn)

@@ -110,9 +110,10 @@ class ResidualRecipe(Augmented, AdamRecipe):
             )
 
     def override(self, changes: Mapping[str, Any]) -> Self:
-        """A length in minutes ends all cosines of a recipe, another penalty its own.
+        """Drops the cosines that the changes leave no room for.
 
-        One way in which rates fall replaces the recipe's.
+        A length in minutes leaves none. Another penalty keeps no cosine of its weight,
+        and rates that halve no other way to fall.
         """
         if changes.get("minutes") is not None:
             changes = {**dict.fromkeys(FINAL), **changes}

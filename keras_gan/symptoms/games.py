@@ -53,7 +53,6 @@ APART = 0.5
 # more at step 650 with 0.39, and many at step 900 with 0.44.
 NARROW = 0.4
 
-_AUGMENT = "augment them (--augment color,translation,cutout)"
 # Share of the real images' variance. In looks 50 steps apart, healthy runs fell back to
 # 0.43 (`dcgan-cifar10`, steps 500 to 600); the run with the rate of 0.1 ended at 0.05.
 # `gan-mnist-paper` draws one image until step 900: this is reported, and its end too.
@@ -104,7 +103,7 @@ class DiscriminatorAhead(Symptom):
     advice = (
         "The generator learns little from it: lower the discriminator's learning rate "
         "or steps, add a penalty such as r1, smooth its labels, or, if there are few "
-        f"images, {_AUGMENT}."
+        "images, augment them (color, translation, cutout)."
     )
 
     real: str
@@ -229,7 +228,7 @@ class GeneratorBehind(Symptom):
     advice = (
         "The discriminator recognises most of its images, and they vary too little: "
         "add a penalty such as r1, lower the discriminator's learning rate, or, if "
-        f"there are few images, {_AUGMENT}."
+        "there are few images, augment them (color, translation, cutout)."
     )
     length = CATCHING_UP
 

@@ -204,7 +204,7 @@ def test_triton_refuses_sizes_that_the_network_cannot_take(two, monkeypatch):
     small, made, none, odd = model.execute(asked)
     assert made == (1, 8, 8, 1)
     for refusal in (small, none, odd):
-        assert refusal.endswith("must be multiples of 4, 8 at least.")
+        assert refusal.endswith("must be multiples of 4 and at least 8.")
 
 
 def test_a_file_that_takes_one_size_fails_its_proof(tmp_path):

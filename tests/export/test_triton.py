@@ -158,7 +158,9 @@ def test_images_of_any_size(serving_environment, tmp_path):
         text=True,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    refusal = "[1, 8, 10, 3]; its height and width must be multiples of 4, 4 at least"
+    refusal = (
+        "[1, 8, 10, 3]; its height and width must be multiples of 4 and at least 4"
+    )
     assert refusal in result.stdout
     with np.load(tmp_path / "outcome.npz") as file:
         for name, found in file.items():

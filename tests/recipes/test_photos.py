@@ -94,6 +94,7 @@ def test_the_penalty_grows_with_the_pixels():
         ({"steps": 500}, {"evaluate_steps": 50, "halving_steps": 250}),
         ({"evaluate_epochs": 2}, {"evaluate_steps": None, "steps": 10_000}),
         ({"penalty": None}, {"penalty_weight": None, "penalty_interval": 1}),
+        ({"strategy": "mirrored"}, {"penalty": "r1", "penalty_interval": 1}),
         ({"translation": 0.1}, {"augment": "color,cutout"}),
         ({"augment": "translation"}, {"translation": 0.0}),
         ({"augment": None}, {"augment": None}),

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_gan import GAN, InputError, losses, recipes
+from keras_gan.runs import Run
 
 FACTS = {"image_shape": (8, 8, 1), "num_classes": None, "images": 640}
 TINY = {"image_size": 8, "base_filters": 2, "latent_dim": 2, "batch_size": 64}
@@ -68,6 +69,15 @@ def test_a_length_in_minutes_ends_the_cosines():
     gan = recipe.build(FACTS)
     assert isinstance(gan.penalty.weight, float)
     assert isinstance(gan.generator_optimizer.beta_2, float)
+
+
+def test_a_run_with_cosines_goes_on_in_steps_alone(tmp_path):
+    run = Run.new(
+        tmp_path, "residual-32", tiny(data="digits"), tiny(data="digits").read()
+    )
+    assert run.resumed_as(tiny(data="digits", steps=5000)).recipe.steps == 5000
+    with pytest.raises(InputError, match=r"because of minutes.*leave minutes out"):
+        run.resumed_as(tiny(data="digits", minutes=2.0))
 
 
 def test_another_penalty_or_way_to_lower_rates_replaces_the_recipes():
