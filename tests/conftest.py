@@ -30,6 +30,13 @@ def pytest_collection_finish():
     gc.enable()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_models_of_other_files():
+    """Frees what the tests of a file made, before memory grows by all of them."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of real images that is not part of the project."""
