@@ -262,6 +262,12 @@ class LatentModel(GenerativeModel):
 
         return serving.latent_to_image(network, self.prior, image, self.num_classes)
 
+    def _unlike(self, other):
+        yield from super()._unlike(other)
+        mine, theirs = (one.prior.words for one in (self, other))
+        if mine != theirs:
+            yield f"its prior is {theirs}, here {mine}"
+
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
         """Returns the values of images as `keras.Model.predict` does.
 
