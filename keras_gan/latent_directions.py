@@ -4,10 +4,11 @@ import keras
 import numpy as np
 
 from keras_gan.errors import InputError
+from keras_gan.models import starting
 
 
 def of_first_layer(
-    network: keras.Model, latent_dim: int
+    network: keras.Model, latent_dim: int, num_classes: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the directions along which the first layer's features change most.
 
@@ -18,6 +19,7 @@ def of_first_layer(
     Args:
         network: makes images from latent vectors, or from `[latent, label]`.
         latent_dim: size of a latent vector.
+        num_classes: of a network that takes labels.
 
     Returns:
         Vectors of length 1, float32 [D, latent_dim], in falling order of their
@@ -25,26 +27,30 @@ def of_first_layer(
         vector is positive.
 
     Raises:
-        InputError: if no layer of the network takes the latent vector with a kernel.
+        InputError: if the first layer with weights does not take the latent vector, or
+            has no kernel.
 
     Source: Shen and Zhou 2021, arXiv 2007.06600, section 3.2.
     """
     layers = list(_in_order(network))
+    sizes, found = (latent_dim, latent_dim + (num_classes or 0)), "it has none"
     for number, layer in enumerate(layers):
-        weights = getattr(layer, "kernel", None)
-        if weights is None:
+        if not layer.weights:
             continue
-        kernel = keras.ops.convert_to_numpy(weights).astype("float32")
-        transposed = isinstance(layer, _TRANSPOSED)
-        rows = np.moveaxis(kernel, -1 if transposed else -2, 0)[:latent_dim]
-        if len(rows) == latent_dim:
-            features = kernel.shape[-2 if transposed else -1]
-            scale = _scale(layers[number + 1 : number + 2], features)
+        first = starting.inner(layer)
+        axes = starting.kernel_axes(first)
+        if axes is not None and first.kernel.shape[axes[0]] in sizes:
+            kernel = keras.ops.convert_to_numpy(first.kernel).astype("float32")
+            rows = np.moveaxis(kernel, axes[0], 0)[:latent_dim]
+            scale = _scale(layers[number + 1 : number + 2], kernel.shape[axes[1]])
             # The features of a kernel with places are its last axis by now.
             return _leading((rows * scale).reshape(latent_dim, -1))
+        found = f"it is {first.name}, a {type(first).__name__}"
+        break
     raise InputError(
-        f"no layer of {network.name} takes {latent_dim} latents with a kernel, as "
-        "Dense and convolutions do. Their directions follow from such a layer alone."
+        f"the first layer with weights of {network.name} takes no {latent_dim} latents "
+        f"with a kernel ({found}). Use a network that begins with Dense or a "
+        "convolution."
     )
 
 
@@ -64,13 +70,6 @@ def of_samples(latent: np.ndarray, values: np.ndarray) -> np.ndarray:
     latent, values = latent - latent.mean(axis=0), values - values.mean(axis=0)
     effect, *_ = np.linalg.lstsq(latent, values, rcond=None)
     return _leading(effect)[0]
-
-
-_TRANSPOSED = (
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-)
 
 
 def _in_order(network):

@@ -50,6 +50,14 @@ class Prior:
                 f"{', '.join(DISTRIBUTIONS)}."
             )
 
+    @property
+    def words(self) -> str:
+        """Its distribution, such as "uniform from -1 to 1"."""
+        if self.distribution == "normal":
+            return "normal"
+        low, high = self.bounds
+        return f"{self.distribution} from {low:g} to {high:g}"
+
     def draw(self, count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns the vectors of one batch, float32 [count, dim].
 

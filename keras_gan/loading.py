@@ -8,7 +8,7 @@ import keras
 from keras_gan import model_files
 from keras_gan.errors import InputError, first_line_of
 
-_HUB = "hf://"
+HUB = "hf://"
 # What a model needs of a repository; `assets` are those of layers that have files.
 _FILES = ["config.json", "metadata.json", "*.weights.h5", "assets/*", "keras_gan.json"]
 
@@ -41,7 +41,7 @@ def load(path: str | os.PathLike) -> keras.Model:
     assert (model.generate(4, seed=0) == gan.generate(4, seed=0)).all()
     ```
     """
-    if str(path).startswith(_HUB):
+    if str(path).startswith(HUB):
         path = _fetched(str(path))
     path = Path(path)
     is_file = path.suffix == ".keras" or path.is_file()
@@ -67,7 +67,7 @@ def _fetched(address):
         ) from None
     try:
         return huggingface_hub.snapshot_download(
-            address.removeprefix(_HUB),
+            address.removeprefix(HUB),
             allow_patterns=_FILES,
             library_name="keras",
             library_version=keras.__version__,

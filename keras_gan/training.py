@@ -38,6 +38,7 @@ from keras_gan import (
 from keras_gan.errors import InputError, RunError, first_line_of
 from keras_gan.evaluators import Evaluator, together
 from keras_gan.files import atomic_path
+from keras_gan.models.base import GenerativeModel
 from keras_gan.recipes import Recipe, name_of
 
 # What follows training, in times of the imports: both grow on a busy machine.
@@ -198,7 +199,7 @@ def train(
             require_other(recipe.start_from, path)
             runs.require_empty(path)
         begins = not checkpoints.steps_in(path / "checkpoints")
-        source = origin(recipe.start_from) if begins else None
+        source = origin(recipe.start_from, resume) if begins else None
         keras.utils.set_random_seed(recipe.seed)
         if recipe.deterministic:
             seeding.make_deterministic()
@@ -276,18 +277,38 @@ def require_other(start_from: str | None, path: pathlib.Path) -> None:
         )
 
 
-def origin(start_from: str | None) -> keras.Model | None:
-    """Returns the model that a run starts from, or None."""
+def origin(start_from: str | None, resume: bool = False) -> GenerativeModel | None:
+    """Returns the model that a run starts from, or None.
+
+    Args:
+        start_from: as of the settings.
+        resume: whether the run goes on, so that its settings cannot change.
+
+    Raises:
+        InputError: if there is no such model.
+    """
     if start_from is None:
         return None
+    here = not start_from.startswith(loading.HUB)
+    if resume and here and not pathlib.Path(start_from).exists():
+        raise InputError(
+            f"start_from is {start_from}, which is gone, and the run has no checkpoint "
+            "yet. Put it back, or begin again in another folder (--run-dir)."
+        )
     try:
-        return loading.load(start_from)
+        model = loading.load(start_from)
     except InputError as error:
         raise InputError(f"start_from is {start_from}. {error}") from error
+    if not isinstance(model, GenerativeModel):
+        raise InputError(
+            f"start_from is {start_from}, which holds a {type(model).__name__}. Give "
+            "the folder of a run, or a file that save of its model wrote."
+        )
+    return model
 
 
 def start(
-    run: runs.Run, model: keras.Model, source: keras.Model
+    run: runs.Run, model: GenerativeModel, source: GenerativeModel
 ) -> tuple[runs.Run, str]:
     """Gives the model of a run the weights of another one.
 
@@ -300,9 +321,15 @@ def start(
     except InputError as error:
         raise InputError(f"start_from is {given}: {error}") from error
     digest = model_files.sha256_of_weights(source)
-    began = {"path": given, "step": step, "sha256": digest}
+    began = {"path": _named(given), "step": step, "sha256": digest}
     words = f"started from {given} at step {step:,}: {taken}"
     return dataclasses.replace(run, started_from=began), words
+
+
+def _named(path):
+    """Returns a path that ends in a name, which "." and ".." do not."""
+    name = pathlib.PurePath(path).name
+    return str(pathlib.Path(path).resolve()) if name in ("", "..") else path
 
 
 def require_readable(run: runs.Run, data: Any) -> None:

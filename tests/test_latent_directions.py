@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_gan import InputError, latent_directions, networks
+from keras_gan.networks.layers import SpectralNormalization
 
 # Of four latents the second moves the features most, then the last.
 KERNEL = np.zeros((4, 6), "float32")
@@ -34,15 +35,22 @@ def transposed():
     return with_kernel(keras.Sequential(layers), kernel)
 
 
+def normalized():
+    layer = SpectralNormalization(keras.layers.Dense(6, use_bias=False))
+    network = keras.Sequential([keras.Input((4,)), layer])
+    layer.kernel.assign(KERNEL)
+    return network
+
+
 def nested():
     return keras.Sequential([keras.Input((4,)), dense()])
 
 
 @pytest.mark.parametrize(
-    "network", [dense, lambda: dense(3), transposed, nested], ids=range(4)
+    "network", [dense, lambda: dense(3), transposed, normalized, nested], ids=range(5)
 )
 def test_the_first_kernel_tells_what_changes_features_most(network):
-    vectors, strengths = latent_directions.of_first_layer(network(), 4)
+    vectors, strengths = latent_directions.of_first_layer(network(), 4, 3)
     np.testing.assert_allclose(vectors[:2], np.eye(4)[[1, 3]], atol=0.02)
     np.testing.assert_allclose(strengths, np.linalg.svd(KERNEL)[1], atol=1e-5)
 
@@ -63,9 +71,28 @@ def test_batch_normalization_is_part_of_the_first_layer():
     np.testing.assert_allclose(vectors[:2], np.eye(4)[[3, 1]], atol=0.2)
 
 
+@pytest.mark.parametrize(
+    ("first", "found"),
+    [
+        (keras.layers.LayerNormalization(name="norm"), "norm, a LayerNormalization"),
+        (keras.layers.LSTM(4, name="cell"), "cell, a LSTM"),
+        (keras.layers.Dense(4, name="wide"), "wide, a Dense"),  # takes 4 latents twice
+    ],
+    ids=range(3),
+)
+def test_another_first_layer_is_refused(first, found):
+    network = keras.Sequential([keras.Input((4,))], name="painter")
+    if not found.startswith("norm"):
+        network.add(keras.layers.RepeatVector(2))
+    if found.startswith("wide"):
+        network.add(keras.layers.Flatten())
+    network.add(first)
+    network.add(keras.layers.Dense(4))  # would be taken for the first one
+    with pytest.raises(InputError, match=rf"painter takes no 4 latents .*{found}"):
+        latent_directions.of_first_layer(network, 4)
+
+
 def test_a_network_without_a_kernel_is_refused():
-    network = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Reshape((2, 2, 1))], name="painter"
-    )
-    with pytest.raises(InputError, match="no layer of painter takes 4 latents"):
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Reshape((2, 2, 1))])
+    with pytest.raises(InputError, match=r"takes no 4 latents .*it has none"):
         latent_directions.of_first_layer(network, 4)

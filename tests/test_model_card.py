@@ -1,5 +1,6 @@
 """Model cards: what they say is what the files of a run say, and valid for the Hub."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ from PIL import Image
 import keras_gan
 from keras_gan import DCGAN, GAN, model_card, networks, recipes, training
 from keras_gan.evaluate import __main__ as evaluate
+from keras_gan.runs import Run
 
 # https://github.com/huggingface/hub-docs, modelcard.md and repositories-licenses.md
 HUB_KEYS = {"library_name", "license", "pipeline_tag", "tags"}
@@ -97,6 +99,18 @@ def test_evaluate_writes_the_card_again_but_not_the_users(run_folder, tmp_path):
     (folder / "README.md").write_text(own)
     assert evaluate.main([str(folder), *QUICK]) == 0
     assert (folder / "README.md").read_text() == own
+
+
+def test_a_run_started_from_here_has_the_name_of_the_folder(run_folder, monkeypatch):
+    monkeypatch.chdir(run_folder)
+    run = Run.open(run_folder)
+    recipe = run.recipe.override({"start_from": "."})
+    run = dataclasses.replace(run, recipe=recipe)
+    model = run.build()
+    run, _ = training.start(run, model, run.load())
+    monkeypatch.chdir(run_folder.parent)  # the card may be written from elsewhere
+    rows = rows_of(parts_of(model_card.card(model, "x", "usage", run))[1])
+    assert rows["started from"] == "a: \\[b\\] \\| \\<i\\> \\# 'c' at step 2"
 
 
 def test_measures_of_another_step_are_left_out(run_folder):

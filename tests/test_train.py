@@ -246,6 +246,10 @@ BAD = {
         ["--start-from", "{tmp}/none"],
         "none is not the folder of a run",
     ),
+    "start from no GAN": (
+        ["--start-from", "{tmp}/plain.keras"],
+        "plain.keras, which holds a Sequential. Give the folder of a run",
+    ),
     "start from itself": (["--start-from", "{tmp}/runs/x"], "--run-dir"),
     "freeze new layers": (["--freeze-discriminator-layers", "1"], "start_from is none"),
     "source": (["--data", "postgres:x"], "postgres:x"),
@@ -291,6 +295,8 @@ def bad_data(tmp_path):
     npz_with(tmp_path / "range.npz", images=np.full((9, 8, 8), 7.0))
     npz_with(tmp_path / "nan.npz", images=np.full((9, 8, 8), np.nan))
     npz_with(tmp_path / "grey.npz", images=np.zeros((99, 8, 8), "uint8"))
+    plain = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    plain.save(tmp_path / "plain.keras")
     return tmp_path
 
 
@@ -366,7 +372,9 @@ def test_resume_with_other_images(train, tmp_path, capsys, monkeypatch):
     assert train.main(again) == 0
     shutil.rmtree("runs/run-2/checkpoints")
     assert train.main(again) == 2
-    assert f"start_from is {path}. {path} is not the folder" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"start_from is {path}, which is gone" in said
+    assert "Put it back, or begin again in another folder (--run-dir)" in said
 
 
 def test_resume_with_the_same_images_elsewhere(train, tmp_path):

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> Outcome:
     trained = TrainedRun.load(options.run, options.best, needs=NEEDS)
     model = trained.model
     found, strengths = latent_directions.of_first_layer(
-        model.inference_network(), model.latent_dim
+        model.inference_network(), model.latent_dim, model.num_classes
     )
     found = found[: options.directions]
     rng = seeding.generator(options.seed)

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
-from keras_gan import seeding
+from keras_gan import model_files, seeding
 from keras_gan.datasets import Images
 from keras_gan.errors import InputError, first_line_of
 from keras_gan.features.extractor import Extracted, Extractor
@@ -110,10 +110,11 @@ class Classifier(Extractor):
         """
         path = pathlib.Path(path)
         try:
-            model, accuracy = _load(path)
+            model, accuracy = model_files.load(path), _accuracy(path)
         except Exception as error:  # Keras raises many kinds on a broken file
+            reason = first_line_of(error.__cause__ or error)
             raise InputError(
-                f"{str(path)!r} is not a classifier ({first_line_of(error)}). Give a "
+                f"{str(path)!r} is not a classifier ({reason}). Give a "
                 f"file that keras_gan has cached, such as one in {_cache_folder()}."
             ) from None
         classifier = cls.__new__(cls)
@@ -295,7 +296,7 @@ def _read(path):
     if not path.exists():
         return None
     try:
-        return _load(path)
+        return keras.saving.load_model(path, compile=False), _accuracy(path)
     except Exception as error:  # Keras raises many kinds on a broken file
         warnings.warn(
             f"{path} cannot be read ({first_line_of(error)}). The classifier is "
@@ -305,10 +306,10 @@ def _read(path):
         return None
 
 
-def _load(path):
+def _accuracy(path):
+    """Returns the share of held-out images that the network of a file gets right."""
     with zipfile.ZipFile(path) as archive:
-        accuracy = json.loads(archive.read(_RESULT))["accuracy"]
-    return keras.saving.load_model(path, compile=False), accuracy
+        return json.loads(archive.read(_RESULT))["accuracy"]
 
 
 def _write(path, model, accuracy):

@@ -636,10 +636,8 @@ class VAE(Autoencoder):
         truncation: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Returns samples, images and their reconstructions; see `LatentModel`."""
-        examples = examples or {}
-        label = examples.get("label")
-        pictures = {"sample": self.generate(count, seed, label, truncation)}
-        if "image" in examples:
+        pictures = LatentModel.samples(self, count, seed, examples, truncation)
+        if examples and "image" in examples:
             pictures |= super().samples(count, seed, examples)
         return pictures
 

@@ -305,14 +305,28 @@ class GenerativeModel(CheckedData):
             other: a trained model, such as `keras_gan.load("runs/faces")`.
 
         Returns:
-            How many weights and layers were taken over, and which layers are new.
+            How many weights and layers were taken over, which layers are new, and
+            whether the other model has another range of values or another prior.
 
         Raises:
             InputError: if this model is not compiled or has taken steps, if the other
                 is of another family, or if no layer fits.
         """
         self._require_start(other)
-        return starting.take_over(self, other)
+        return "; ".join([starting.take_over(self, other), *self._unlike(other)])
+
+    def _unlike(self, other):
+        """Yields in words what numbers mean to the other model, if not the same."""
+        theirs = other.elements
+        for name, element in self.elements.items():
+            there, here = (
+                "any" if pixels is None else f"from {pixels.low:g} to {pixels.high:g}"
+                for pixels in (
+                    getattr(one, "pixels", None) for one in (theirs.get(name), element)
+                )
+            )
+            if there != here:
+                yield f"its {name} values are {there}, here {here}"
 
     def _require_start(self, other):
         if not isinstance(other, GenerativeModel):
@@ -334,11 +348,10 @@ class GenerativeModel(CheckedData):
             for one in (self, other)
         ]
         if kinds[0] != kinds[1]:
-            names = (type(one).__name__ for one in (self, other))
-            mine, theirs = names
+            mine, theirs = (type(one).__name__ for one in (self, other))
             raise InputError(
-                f"a {mine} cannot start from a {theirs}: they have other networks or "
-                "data. Give a model of the same family."
+                f"a {mine} cannot start from a {theirs}: their networks or their data "
+                "differ. Give a model of the same family."
             )
 
     # For train_step ------------------------------------------------------------

@@ -99,6 +99,7 @@ class GAN(Averaged, LatentModel):
     images_from, averages = "generator", ("generator",)
     averaged_generator: keras.Model | None = None
     freeze_discriminator_layers = 0
+    _froze: tuple[int, ...] = ()  # places of the layers that compile froze
     elements_hint = "A GAN takes (image, label) if it was built with num_classes."
 
     def __init__(
@@ -177,7 +178,12 @@ class GAN(Averaged, LatentModel):
         return tf.convert_to_tensor(self._strength)
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
+        # What compile froze belongs to the config of compile.
+        self._set_trainable(True)
+        try:
+            config = super().get_config()
+        finally:
+            self._set_trainable(False)
         if self._augmentation.members:
             config["augmentation"] = [
                 keras.saving.serialize_keras_object(one)
@@ -448,11 +454,11 @@ class GAN(Averaged, LatentModel):
         self._check_lazy_penalty(penalty_interval)
         layers = self._first_layers(freeze_discriminator_layers)
         super().compile(**kwargs)
-        for layer in self.frozen_layers:  # by an earlier compile
-            layer.trainable = True
-        for layer in layers:
-            layer.trainable = False
+        self._set_trainable(True)  # what an earlier compile froze
+        # Others were frozen by the user and stay so in any case.
+        self._froze = tuple(i for i, layer in enumerate(layers) if layer.trainable)
         self.freeze_discriminator_layers = freeze_discriminator_layers
+        self._set_trainable(False)
         self.set_optimizers(
             generator_optimizer=(generator_optimizer, [self.generator]),
             discriminator_optimizer=(discriminator_optimizer, [self.discriminator]),
@@ -477,6 +483,13 @@ class GAN(Averaged, LatentModel):
     @property
     def frozen_layers(self) -> tuple[keras.Layer, ...]:
         return self._first_layers(self.freeze_discriminator_layers)
+
+    def _set_trainable(self, value):
+        """Sets whether the layers that compile froze train."""
+        if self._froze:
+            layers = self.frozen_layers
+            for place in self._froze:
+                layers[place].trainable = value
 
     def _first_layers(self, count):
         """Returns the layers with weights up to kernel `count` of the discriminator."""

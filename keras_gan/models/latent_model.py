@@ -143,31 +143,26 @@ class LatentModel(GenerativeModel):
         network = trained if training else self.inference_network()
         return _image(network(inputs, training=training))
 
-    def sample_latent(
-        self, count: int, seed: int | None = None, truncation: float | None = None
-    ) -> tf.Tensor:
+    def sample_latent(self, count: int, seed: int | None = None) -> tf.Tensor:
         """Returns latent vectors, float32 [count, latent_dim].
 
         Args:
             count: how many, at least 1.
             seed: int; the same seed gives the same vectors. Without one each call
                 gives others, in a sequence that the model's own seed decides.
-            truncation: largest distance of each component from the centre of the
-                prior, in standard deviations (normal) or half widths (uniform), such
-                as 0.7; 0 gives the centre, None all of the prior. Samples of a smaller
-                one are more alike, and often look better. Exports mean the same by it.
 
         Raises:
-            InputError: for a count below 1, a seed that is no 64-bit integer or a
-                truncation below 0.
+            InputError: for a count below 1, or a seed that is no 64-bit integer.
         """
         count = checks.whole_number("count", count, 1, 2**31 - 1)
         if seed is None:
             seed = seeding.draw(self._rng)
         seed = checks.whole_number("seed", seed, -(2**63))
         # Training counts its draws from 0 up, so -1 is never one of them.
-        latent = self.prior.draw(count, tf.constant([seed, -1], "int64"))
-        return self.prior.truncated(latent, truncation)
+        return self.prior.draw(count, tf.constant([seed, -1], "int64"))
+
+    def _truncated_latent(self, count, seed, truncation):
+        return self.prior.truncated(self.sample_latent(count, seed), truncation)
 
     def generate(
         self,
@@ -179,18 +174,23 @@ class LatentModel(GenerativeModel):
         """Returns generated images.
 
         Args:
-            count, seed, truncation: as of `sample_latent`.
+            count, seed: as of `sample_latent`.
             labels: of a conditional model, one integer for all or one for each image;
                 None takes the classes in turn.
+            truncation: largest distance of each latent number from the centre of the
+                prior, in standard deviations (normal) or half widths (uniform), such
+                as 0.7; 0 gives the centre, None all of the prior. Samples of a smaller
+                one are more alike, and often look better. Exports mean the same by it.
 
         Returns:
             uint8 [count, *image_shape], 0 to 255; float32 if `value_range` is None.
 
         Raises:
-            InputError: as `sample_latent`, or for labels that the model does not have.
+            InputError: as `sample_latent`, for labels that the model does not have, or
+                for a truncation below 0.
             Diverged: if a value is NaN or infinite.
         """
-        return self.render(self.sample_latent(count, seed, truncation), labels)
+        return self.render(self._truncated_latent(count, seed, truncation), labels)
 
     def render(
         self, latent: tf.Tensor | np.ndarray | Sequence, labels: Labels = None
@@ -242,14 +242,15 @@ class LatentModel(GenerativeModel):
             count, seed: as of `GenerativeModel`.
             examples: as of `GenerativeModel`. Rows of one number in
                 `examples["draw"]` have the same latent vector.
-            truncation: as of `sample_latent`.
+            truncation: as of `generate`.
         """
         examples = examples or {}
         labels, draw = examples.get("label"), examples.get("draw")
-        if draw is None:
-            return {"sample": self.generate(count, seed, labels, truncation)}
-        latent = self.sample_latent(int(max(draw)) + 1, seed, truncation).numpy()
-        return {"sample": self.render(latent[draw], labels)}
+        if draw is None and truncation is None:
+            return {"sample": self.generate(count, seed, labels)}
+        rows = range(count) if draw is None else draw
+        latent = self._truncated_latent(int(max(rows)) + 1, seed, truncation)
+        return {"sample": self.render(np.asarray(latent)[rows], labels)}
 
     def signatures(
         self, networks: Mapping[str, keras.Model]
@@ -260,6 +261,12 @@ class LatentModel(GenerativeModel):
             return _image(networks[self.images_from](inputs, training=training))
 
         return serving.latent_to_image(network, self.prior, image, self.num_classes)
+
+    def _unlike(self, other):
+        yield from super()._unlike(other)
+        mine, theirs = (one.prior.words for one in (self, other))
+        if mine != theirs:
+            yield f"its prior is {theirs}, here {mine}"
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
         """Returns the values of images as `keras.Model.predict` does.

@@ -1,10 +1,10 @@
 """Which weights of one model can start another, and how they get there.
 
-A block is a layer with a kernel and the layers with weights after it that have none,
-such as its normalization. The blocks of two networks are paired in their order, as many
-as fit. If several ways pair as many, a network that begins with a fully connected layer
-is paired from its input on, and any other from its output back: a generator from the
-latent vector, a discriminator from the logit.
+A block is a layer with a kernel and the layers after it whose weights include no
+kernel, such as its normalization. The blocks of two networks are paired in their order,
+as many as fit. If several ways pair as many, a network that begins with a fully
+connected layer is paired from its input on, and any other from its output back: a
+generator from the latent vector, a discriminator from the logit.
 """
 
 import collections
@@ -18,7 +18,7 @@ import numpy as np
 
 from keras_gan.errors import InputError, listed
 from keras_gan.models import averaging
-from keras_gan.networks.layers import ConcatenateLabel
+from keras_gan.networks.layers import ConcatenateLabel, PixelShuffle
 
 _FORWARD = (
     *(keras.layers.Dense, keras.layers.Conv1D),
@@ -107,7 +107,7 @@ class _Weight:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Block:
-    """A layer with a kernel, and layers after it that have none.
+    """A layer with a kernel, and the layers after it whose weights include no kernel.
 
     Args:
         layers: with weights.
@@ -119,7 +119,7 @@ class _Block:
 
     @property
     def kind(self):
-        return type(_inner(self.layers[0])).__name__
+        return type(inner(self.layers[0])).__name__
 
     @property
     def kernel(self):
@@ -152,7 +152,8 @@ def _blocks(network):
     for group in groups:
         weights: dict[str, _Weight] = {}
         for layer in group:
-            for what, axes, weight in _described(layer, id(layer) in image_makers):
+            images = image_makers.get(id(layer), 0)
+            for what, axes, weight in _described(layer, images):
                 while what in weights:  # of a second layer of this kind
                     what += "'"
                 weights[what] = _Weight(places[id(weight)], axes)
@@ -175,24 +176,36 @@ def _weighted_layers(network) -> Iterator[keras.Layer]:
             yield layer
 
 
-def _inner(layer):
+def inner(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Returns the layer with the kernel, which may lie in one that normalizes it."""
     return layer.layer if isinstance(layer, keras.layers.Wrapper) else layer
 
 
-def _described(layer, makes_image):
-    """Yields what each weight of a layer is, the parts of its axes, and the weight."""
-    inner = _inner(layer)
-    inside = {id(weight) for weight in inner.weights}
-    axes_of_kernel = None
-    if isinstance(inner, _FORWARD):
-        axes_of_kernel = -2, -1
-    elif isinstance(inner, _TRANSPOSED):
-        axes_of_kernel = -1, -2
+def kernel_axes(layer: keras.layers.Layer) -> tuple[int, int] | None:
+    """Returns the axes of a kernel for what a layer takes and gives; None for others.
+
+    Args:
+        layer: as `inner` returns it.
+    """
+    if isinstance(layer, _FORWARD):
+        return -2, -1
+    return (-1, -2) if isinstance(layer, _TRANSPOSED) else None
+
+
+def _described(layer, images):
+    """Yields what each weight of a layer is, the parts of its axes, and the weight.
+
+    Args:
+        images: how many images its values are, one for every pixel of a
+            `PixelShuffle`; 0 if they are none.
+    """
+    within = inner(layer)
+    inside = {id(weight) for weight in within.weights}
+    axes_of_kernel = kernel_axes(within)
     for weight in layer.weights:
-        owner = inner if id(weight) in inside else layer
+        owner = within if id(weight) in inside else layer
         axes = [(("features", size),) for size in weight.shape]
-        if axes_of_kernel and weight.name in ("kernel", "bias") and owner is inner:
+        if axes_of_kernel and weight.name in ("kernel", "bias") and owner is within:
             given, made = axes_of_kernel
             if weight.name == "bias":
                 made = -1
@@ -200,8 +213,8 @@ def _described(layer, makes_image):
                 parts = _parts(layer._inbound_nodes[0].input_tensors[0])
                 if sum(size for _, size in parts) == weight.shape[given]:
                     axes[given] = parts
-            if makes_image:
-                axes[made] = (("out", weight.shape[made]),)
+            if images:
+                axes[made] = (("out", weight.shape[made] // images),) * images
         yield f"{type(owner).__name__} {weight.name}", tuple(axes), weight
 
 
@@ -223,15 +236,23 @@ def _parts(tensor) -> _Parts:
 
 
 def _image_makers(network):
-    """Returns the ids of the layers whose values are images but for their range."""
-    found = set()
+    """Returns the layers whose values are images before the last activation.
+
+    Returns:
+        id of a layer -> how many images: `PixelShuffle` makes one of four.
+    """
+    found = {}
     for tensor in keras.tree.flatten(getattr(network, "outputs", None) or []):
         operation, sources = _origin(tensor)
-        while _keeps_channels(operation, sources, tensor):
+        images = 1
+        while _keeps_channels(operation, sources, tensor) or isinstance(
+            operation, PixelShuffle
+        ):
+            images *= 4 if isinstance(operation, PixelShuffle) else 1
             tensor = sources[0]
             operation, sources = _origin(tensor)
         if len(tensor.shape) == 4:
-            found.add(id(operation))
+            found[id(operation)] = images
     return found
 
 
@@ -456,7 +477,7 @@ class _Plan:
         """Returns the pairs of most blocks that fit, in order: here -> there."""
         rows, columns = range(len(self.blocks)), range(len(self._others))
         if not self.blocks or not isinstance(
-            _inner(self.blocks[0].layers[0]), keras.layers.Dense
+            inner(self.blocks[0].layers[0]), keras.layers.Dense
         ):
             rows, columns = rows[::-1], columns[::-1]
         # Of all blocks from each two on: how many pairs, and how many of equal names.

@@ -61,6 +61,13 @@ def later(folder):
         checkpoint = Checkpoint(folder / name)
         assert checkpoint.restore(loaded)
         assert int(loaded.step) == CHECKPOINT
+        if name == "gan":  # and into a new model, as --resume does
+            new = build()
+            assert Checkpoint(folder / name).restore(new)
+            restored = families.state(loaded)
+            assert families.state(new).keys() == restored.keys()
+            for key, value in families.state(new).items():
+                np.testing.assert_array_equal(value, restored[key], err_msg=key)
         families.train(loaded, callbacks=[checkpoint])
         write(folder / f"{name}.resumed.npz", **families.state(loaded))
 

@@ -10,7 +10,7 @@ def test_walks_along_directions_of_a_run(experiment, conditional_folder):
     _, report, _ = experiment("directions", conditional_folder, *arguments)
     model = runs.load(conditional_folder)
     found, _ = latent_directions.of_first_layer(
-        model.inference_network(), model.latent_dim
+        model.inference_network(), model.latent_dim, model.num_classes
     )
     assert report["measured"]["directions"] == found[:2].tolist()
     latent, labels = model.sample_latent(64, seed=7).numpy(), np.arange(64) % 10

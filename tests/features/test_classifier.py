@@ -1,7 +1,9 @@
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -96,6 +98,25 @@ def test_refuses_what_is_no_classifier(content, tmp_path, digits):
         file.write_bytes(content)
     with pytest.raises(InputError, match=r"judge\.keras' is not a classifier"):
         features.get(f"classifier:{file}", digits)
+
+
+def test_refuses_a_file_whose_layer_calls_a_function(tmp_path, digits):
+    image = keras.Input((8, 8, 1))
+    made = keras.layers.Flatten()(keras.layers.Activation("relu")(image))
+    keras.Model(image, [made, made]).save(tmp_path / "saved.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "saved.keras") as saved,
+        zipfile.ZipFile(tmp_path / "judge.keras", "w") as judge,
+    ):
+        for name in saved.namelist():
+            function = {"class_name": "function", "config": "negative"}
+            evil = json.dumps({"module": "keras.ops", **function}).encode()
+            judge.writestr(name, saved.read(name).replace(b'"relu"', evil))
+        judge.writestr("held_out.json", '{"accuracy": 1}')
+    with pytest.raises(
+        InputError, match=r"\(a layer would call keras\.ops\.negative\)"
+    ):
+        features.get(f"classifier:{tmp_path / 'judge.keras'}", digits)
 
 
 def test_a_second_process_reads_the_cache(classifier, digits, half, home, tmp_path):

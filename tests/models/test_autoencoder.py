@@ -140,6 +140,15 @@ def test_a_vae_encodes_decodes_and_generates(digits):
     np.testing.assert_allclose(vae.generate(4, seed=1), expected * 255, atol=0.51)
 
 
+def test_rows_of_one_number_have_the_same_latent_vector(digits):
+    vae = small()
+    given = {"image": digits[:3], "draw": np.array([0, 1, 0])}
+    made = vae.samples(3, 1, given)
+    assert made.keys() == {"sample", "image", "reconstruction"}
+    np.testing.assert_array_equal(made["sample"][0], made["sample"][2])
+    assert (made["sample"][0] != made["sample"][1]).any()
+
+
 def test_a_conditional_vae_needs_the_label_for_all_that_it_makes(digits):
     vae = trained(small(num_classes=3), digits)
     labels = [0, 1, 2]

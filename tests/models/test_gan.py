@@ -227,6 +227,25 @@ def test_labels_for_a_model_without_classes_are_refused():
         small_dcgan(compiled=False).generate(2, seed=1, labels=[0, 1])
 
 
+def test_a_subclass_decides_latent_vectors_and_generated_images():
+    class Middle(DCGAN):
+        def sample_latent(self, count, seed=None):
+            return tf.fill([count, self.latent_dim], 0.5)
+
+    class White(DCGAN):
+        def generate(self, count, seed=None, labels=None):
+            return np.full([count, 8, 8, 1], 255, "uint8")
+
+    gan = Middle((8, 8, 1), latent_dim=4, base_filters=2, seed=1)
+    expected = gan.render(np.full([2, 4], 0.5))
+    np.testing.assert_array_equal(gan.generate(2, seed=1), expected)
+    np.testing.assert_array_equal(gan.samples(2)["sample"], expected)
+    half = gan.render(np.full([2, 4], 0.25))  # of a uniform prior
+    np.testing.assert_array_equal(gan.samples(2, truncation=0.5)["sample"], half)
+    white = White((8, 8, 1), latent_dim=4, base_filters=2)
+    assert (white.samples(2)["sample"] == 255).all()
+
+
 @pytest.mark.parametrize("count", [0, -3])
 def test_a_count_below_one_is_refused(count):
     gan = small_dcgan(compiled=False)

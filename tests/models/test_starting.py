@@ -143,6 +143,43 @@ def test_what_does_not_fit_is_refused_and_nothing_changes():
         DCGAN((8, 8, 1), 3, 2).start_from(new)
 
 
+def test_what_numbers_mean_is_told_if_it_differs():
+    def gan(*args):
+        model = GAN(
+            networks.mlp_generator((4, 4, 1), 2, (3,)),
+            networks.maxout_discriminator((4, 4, 1), (3,)),
+            2,
+            *args,
+        )
+        model.compile("adam", "adam")
+        return model
+
+    assert gan().start_from(gan()).endswith("layers")
+    said = gan().start_from(gan("uniform", (0, 2), (0, 1)))
+    assert said.split("; ")[1:] == [
+        "its image values are from 0 to 1, here from -1 to 1",
+        "its prior is uniform from 0 to 2, here normal",
+    ]
+
+
+def test_grey_and_colour_fit_where_the_last_layer_makes_four_pixels():
+    def residual(channels):
+        shape = (8, 8, channels)
+        gan = GAN(
+            networks.residual_generator(shape, 2, 4, full_size_blocks=False),
+            networks.residual_discriminator(shape, 4, full_size_blocks=False),
+            latent_dim=2,
+        )
+        gan.compile("adam", "adam")
+        return gan
+
+    grey, colour = trained(residual(1)), residual(3)
+    assert "new" not in colour.start_from(grey)
+    latent = np.ones((2, 2), "float32")
+    expected = np.repeat(grey.generator(latent).numpy(), 3, -1)
+    np.testing.assert_allclose(colour.generator(latent), expected, atol=1e-6)
+
+
 def test_an_average_starts_as_the_average_of_the_other_one():
     def gan():
         layers = [keras.Input((2,)), keras.layers.Lambda(lambda x: 2 * x)]
@@ -212,3 +249,25 @@ def test_frozen_layers_of_the_discriminator_stay(tmp_path):
         InputError, match="layer 1 of the discriminator would be frozen"
     ):
         dcgan(channels=4, freeze_discriminator_layers=1).start_from(dcgan(channels=3))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_file_keeps_what_the_user_froze_and_no_more(tmp_path, compiled):
+    gan = GAN(
+        networks.points_generator(2, 2, (3,)),
+        networks.points_discriminator(2, (3, 3, 3)),
+        latent_dim=2,
+        value_range=None,
+    )
+    layers = [one for one in gan.discriminator.layers if one.weights]
+    layers[1].trainable = False
+    gan.compile("adam", "adam", freeze_discriminator_layers=2)
+    gan.save(tmp_path / "gan.keras")
+    assert [one.trainable for one in layers] == [False, False, True, True]
+    loaded = keras.models.load_model(tmp_path / "gan.keras", compile=compiled)
+    again = [one for one in loaded.discriminator.layers if one.weights]
+    assert [one.trainable for one in again] == [not compiled, False, True, True]
+    for model in gan, loaded:
+        model.compile("adam", "adam")
+    assert [one.trainable for one in layers] == [True, False, True, True]
+    assert [one.trainable for one in again] == [True, False, True, True]
