@@ -51,12 +51,12 @@ def started(recipe, source):
     """Returns the contestant that begins with the weights of a model."""
     fresh = quality.of_recipe(recipe)
 
-    def build(shape, seed):
-        gan = fresh.build(shape, seed)
+    def build(images, seed):
+        gan = fresh.build(images, seed)
         print(gan.start_from(source))
         return gan
 
-    return quality.Contestant(fresh.batch_size, build)
+    return quality.Contestant(fresh.batch_size, build, fresh.flip)
 
 
 def main():
@@ -88,11 +88,11 @@ def main():
     for seed in options.seeds:
         distances = {}
         for name, contestant in contestants.items():
-            rows = quality.run(contestant, images, seed, marks, {"samples": judge})
+            rows = quality.run(contestant, images, seed, marks, measure_by(judge))
             for minutes, row in rows.items():
                 print(f"{name}, seed {seed}, {minutes:g} minutes: {json.dumps(row)}")
             distances[name] = {
-                m: row["samples frechet_distance"] for m, row in rows.items()
+                mark: row["frechet_distance"] for mark, row in rows.items()
             }
         aim = distances.pop("new")[options.minutes]
         for name, values in distances.items():
@@ -108,6 +108,14 @@ def main():
         print(f"{name}: {middle:.3f} ({low:.3f} to {high:.3f}) of the minutes")
 
 
+def measure_by(judge):
+    def measure(gan):
+        measures = judge.measure(gan, quality.MEASURES)
+        return {name: round(value, 4) for name, value in measures.items()}
+
+    return measure
+
+
 def trained(recipe, images, options):
     """Returns the model of --source."""
     judge = evaluators.DistributionEvaluator(
@@ -115,13 +123,13 @@ def trained(recipe, images, options):
     )
     found = []
 
-    def build(shape, seed):
-        found.append(quality.of_recipe(recipe).build(shape, seed))
+    def build(images, seed):
+        found.append(quality.of_recipe(recipe).build(images, seed))
         return found[-1]
 
-    contestant = quality.Contestant(recipe.examples_per_step, build)
+    contestant = quality.Contestant(recipe.examples_per_step, build, recipe.flip)
     marks = [options.source_minutes]
-    rows = quality.run(contestant, images, 0, marks, {"samples": judge})
+    rows = quality.run(contestant, images, 0, marks, measure_by(judge))
     print(f"{options.source}: {json.dumps(rows[options.source_minutes])}")
     return found[0]
 
