@@ -12,12 +12,12 @@ FLOORS = [
     "errors first_safe keras_gan_options ownership precision process seeding settings "
     "version",
     "augmentation checks model_files",
-    "distribution examples files latent_directions latents losses metrics networks "
-    "optimizers tiling transparency",
+    "distribution examples files latents losses metrics networks optimizers "
+    "tiling transparency",
     "pixels plugins symptoms",
     "serving",
     "datasets epoch_table models pictures theory",
-    "checkpoints features",
+    "checkpoints features latent_directions",
     "evaluators",
     "recipes",
     "runs",
