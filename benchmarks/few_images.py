@@ -24,9 +24,9 @@ MEASURES = {
 }
 # The settings of each way.
 WAYS = {
-    "none": {"augment": None},
-    "translation": {"augment": "translation"},
-    "all": {"augment": "color,translation,cutout"},
+    "none": {"augment": None, "augment_target": None},
+    "translation": {"augment": "translation", "augment_target": None},
+    "all": {"augment": "color,translation,cutout", "augment_target": None},
     "adaptive": {"augment": "color,translation,cutout", "augment_target": 0.6},
 }
 

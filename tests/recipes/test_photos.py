@@ -27,7 +27,8 @@ def made(count=300, given=(), **changes):
         (20, ALL, 8, 10_000),
         (80, ALL, 16, 10_000),
         (300, ALL, 64, 10_000),
-        (1_000, ALL, 64, 10_000),
+        (999, ALL, 64, 10_000),
+        (1_000, "translation", 64, 10_000),
         (5_000, "translation", 64, 20_000),
         (20_000, "translation", 64, 20_000),
         (200_000, None, 64, 40_000),
@@ -36,6 +37,7 @@ def made(count=300, given=(), **changes):
 def test_the_number_of_images_decides(count, augment, batch_size, steps):
     recipe = made(count)
     assert (recipe.augment, recipe.batch_size) == (augment, batch_size)
+    assert recipe.augment_target == (0.6 if count < 1_000 else None)
     assert recipe.steps == steps == 2 * recipe.halving_steps
     assert recipe.evaluate_steps * 10 == steps
     assert recipe.image_size == "64" and recipe.flip and not recipe.conditional
@@ -97,7 +99,8 @@ def test_the_penalty_grows_with_the_pixels():
         ({"strategy": "mirrored"}, {"penalty": "r1", "penalty_interval": 1}),
         ({"translation": 0.1}, {"augment": "color,cutout"}),
         ({"augment": "translation"}, {"translation": 0.0}),
-        ({"augment": None}, {"augment": None}),
+        ({"augment": None}, {"augment": None, "augment_target": None}),
+        ({"objective": "hinge"}, {"augment": ALL, "augment_target": None}),
         ({"discriminator_steps": 40}, {"batch_size": 4}),
         ({"conditional": True, "flip": False, "batch_size": 128}, {}),
     ],
