@@ -23,7 +23,6 @@ import numpy as np
 
 from keras_gan import GAN, datasets, evaluators, features, pictures, recipes
 from keras_gan.evaluators import FeatureComparison
-from keras_gan.pixels import PixelRange
 from keras_gan.recipes.dcgan import DCGANRecipe
 
 MEASURES = ("frechet_distance", "precision", "recall")
@@ -208,35 +207,32 @@ def main():
     for name, judge in judges.items():
         baseline = judge.baseline.measure(MEASURES)
         print(f"{name}: {judge.extractor.name}; {judge.count} samples; {baseline}")
-    for words in files:
-        row = {"contestant": words, **judged(read(words[5:]).array, judges)}
+
+    def report(row):
         print(json.dumps(row), flush=True)
         if options.csv:
             append(options.csv, {"data": options.data, **row})
+
+    for words in files:
+        report({"contestant": words, **judged(read(words[5:]).array, judges)})
     results = collections.defaultdict(list)
     for seed in options.seeds:
         for words, one in contestants.items():
 
             def measure(gan, words=words, seed=seed):
                 if options.pictures:
-                    picture = pictures.grid(images_of(gan))
+                    picture = pictures.grid(gan.generate(64, seed=0))
                     name = re.sub(r"[^a-z0-9.]+", "-", f"{words} {seed}".lower())
                     options.pictures.mkdir(parents=True, exist_ok=True)
                     picture.save(options.pictures / f"{name}.png")
-                return {
-                    f"{name} {key}": round(value, 4)
-                    for name, judge in judges.items()
-                    for key, value in judge.measure(gan, MEASURES).items()
-                }
+                return by_each(judges, lambda judge: judge.measure(gan, MEASURES))
 
             for minutes, row in run(
                 one, images, seed, options.minutes, measure
             ).items():
                 results[minutes, words].append(row)
-                row = {"contestant": words, "seed": seed, "minutes": minutes, **row}
-                print(json.dumps(row), flush=True)
-                if options.csv:
-                    append(options.csv, {"data": options.data, **row})
+                about = {"contestant": words, "seed": seed, "minutes": minutes}
+                report({**about, **row})
     for (minutes, words), rows in sorted(results.items()):
         medians = {key: float(np.median([r[key] for r in rows])) for key in rows[0]}
         print(f"median of {len(rows)}, {words}, {minutes:g} minutes: {medians}")
@@ -244,18 +240,21 @@ def main():
 
 def judged(samples, judges):
     """Returns the measures of images that somebody else made."""
-    row = {}
-    for name, judge in judges.items():
+
+    def measure(judge):
         fake = judge.extractor(samples[: judge.count])
-        comparison = FeatureComparison(judge.extracted, fake)
-        for key, value in comparison.measure(MEASURES).items():
-            row[f"{name} {key}"] = round(value, 4)
-    return row
+        return FeatureComparison(judge.extracted, fake).measure(MEASURES)
+
+    return by_each(judges, measure)
 
 
-def images_of(gan):
-    """Returns 64 samples that always come from the same latent vectors."""
-    return PixelRange(*gan.value_range).to_uint8(gan.generate(64, seed=0))
+def by_each(judges, measure):
+    """Returns a row of what a function from a judge to numbers by name gives."""
+    return {
+        f"{name} {key}": round(value, 4)
+        for name, judge in judges.items()
+        for key, value in measure(judge).items()
+    }
 
 
 def append(file, row):
