@@ -60,19 +60,8 @@ def compare_speed(options):
         assert pytorch.parameters == ours, (pytorch.parameters, ours)
         images = np.random.default_rng(0).uniform(-1, 1, (BATCH, *shape))
         run = timing.stepper(gan, images.astype("float32"), STEPS)
-        seconds = {"keras_gan": [], "pytorch": []}
-        for i in range(-1, options.rounds):
-            for contestant in sorted(seconds, reverse=i % 2):
-                if contestant == "pytorch":
-                    spent = pytorch.seconds()
-                else:
-                    begin = time.process_time()
-                    run()
-                    spent = time.process_time() - begin
-                if i >= 0:
-                    seconds[contestant].append(spent)
+        seconds = timing.beside_pytorch(run, pytorch.seconds, options.rounds, warm_up=1)
         pytorch.close()
-        seconds = {n: np.array(values) for n, values in seconds.items()}
         timing.report(f"{name}, batch {BATCH}", seconds, STEPS, base="pytorch")
 
 

@@ -73,6 +73,34 @@ def take_turns(
     return {name: np.array(values) for name, values in seconds.items()}
 
 
+def beside_pytorch(
+    run: Callable[[], None], ask: Callable[[], float], rounds: int, warm_up: int
+) -> dict[str, np.ndarray]:
+    """Times a function by turns with a process of PyTorch, which times itself.
+
+    Args:
+        run: does the work here, where processor time counts.
+        ask: makes the process do the same work; returns its seconds.
+        rounds: how often both are timed.
+        warm_up: untimed rounds before.
+
+    Returns:
+        Seconds of "keras_gan" and "pytorch", float64 [rounds].
+    """
+    seconds = {"keras_gan": [], "pytorch": []}
+    for i in range(-warm_up, rounds):
+        for name in sorted(seconds, reverse=i % 2):
+            if name == "pytorch":
+                spent = ask()
+            else:
+                begin = time.process_time()
+                run()
+                spent = time.process_time() - begin
+            if i >= 0:
+                seconds[name].append(spent)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
 def ratio(seconds: dict[str, np.ndarray], name: str, base: str) -> str:
     """Returns the speed of `name` as a multiple of the speed of `base`.
 

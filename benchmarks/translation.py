@@ -11,6 +11,7 @@ runs in a process of its own with `--torch-python`.
 """
 
 import argparse
+import functools
 import json
 import pathlib
 import subprocess
@@ -97,20 +98,10 @@ def compare_speed(options):
             images = tuple(rng.uniform(-1, 1, shape).astype("float32") for _ in "ab")
             steps = STEPS.get((kind, batch), 1)
             run = timing.stepper(model, images, steps)
-            seconds = {"keras_gan": [], "pytorch": []}
-            for i in range(-2, options.rounds):
-                for name in sorted(seconds, reverse=i % 2):
-                    if name == "pytorch":
-                        spent = pytorch.ask(f"steps {steps}")
-                    else:
-                        begin = time.process_time()
-                        run()
-                        spent = time.process_time() - begin
-                    if i >= 0:
-                        seconds[name].append(spent)
+            ask = functools.partial(pytorch.ask, f"steps {steps}")
+            seconds = timing.beside_pytorch(run, ask, options.rounds, warm_up=2)
             pytorch.close()
             title = f"{kind}, {KINDS[kind][0]}, {FILTERS} filters, {SIZE} px"
-            seconds = {name: np.array(values) for name, values in seconds.items()}
             timing.report(f"{title}, batch {batch}", seconds, steps, base="pytorch")
 
 
